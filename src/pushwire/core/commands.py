@@ -1,0 +1,53 @@
+"""What a caller may ask of a stream. A provider's commands derive from `Command` and say what they answer with.
+
+`Command[E, R]` ties a command to the streams that deliver events `E` and to its reply type `R`, so that `stream.call` is typed and a
+command of another provider is a type error.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+
+import attrs
+
+from .effects import Identity
+
+__all__ = ["Command", "Finish", "Ledgered", "Park"]
+
+EventT = TypeVar("EventT")
+ReplyT_co = TypeVar("ReplyT_co", covariant=True)
+
+
+class Command(Generic[EventT, ReplyT_co]):
+    """The base of all commands. Subclasses are frozen attrs classes.
+
+    `while_down` says what happens when it is submitted before the stream is ready: "queue" until it is, or "fail" with `NotReady`.
+    `on_drop` says what happens when the connection ends before the reply: "resend" on the next one (safe to repeat), or
+    "unknown", which ends the call with `OutcomeUnknown`.
+    """
+
+    while_down: ClassVar[Literal["queue", "fail"]] = "queue"
+    on_drop: ClassVar[Literal["resend", "unknown"]] = "resend"
+
+
+class Ledgered(Protocol):
+    """An event that can be ACKed: it carries the identity its ledger knows it by."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+
+@attrs.frozen
+class Finish(Command[object, None]):
+    """Settle these deliveries: made durable first, ACKed to the provider after."""
+
+    identities: tuple[Identity, ...]
+
+
+@attrs.frozen
+class Park(Command[object, None]):
+    """Set one poison delivery aside, durably, with the reason and its payload; the provider gets its ACK."""
+
+    identity: Identity
+    reason: str
+    raw: str = attrs.field(repr=lambda raw: f"<{len(raw)} characters>")

@@ -1,0 +1,236 @@
+"""What a machine asks of its shell, and what the shell tells it in return. Values only: nothing here acts.
+
+Frames are plain `str` (no wrapper object per message); a frame with a secret in it is a `SecretFrame`, so that a journal or a log
+can leave it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import attrs
+
+from .secrets import PLACEHOLDER, Secret
+
+__all__ = [
+    "Close",
+    "Committed",
+    "Credential",
+    "Dial",
+    "Done",
+    "Effect",
+    "Failed",
+    "Fetch",
+    "Handshake",
+    "Hangup",
+    "Identity",
+    "Outcome",
+    "Persist",
+    "Ping",
+    "Record",
+    "Restored",
+    "SecretFrame",
+    "Settled",
+    "Ticket",
+    "Token",
+    "Write",
+]
+
+Scalar: TypeAlias = str | int | bool | None
+
+
+class Identity(NamedTuple):
+    """What the ledger knows a message by: the provider's immutable key, and the version of it."""
+
+    key: tuple[Scalar, ...]
+    version: tuple[Scalar, ...]
+
+
+class Ticket(NamedTuple):
+    """A submitted command. Handed back in `Settled`."""
+
+    serial: int
+
+
+class Token(NamedTuple):
+    """Names one `Fetch` or `Persist`. `generation` is the connection it belongs to; 0 for what outlives connections."""
+
+    generation: int
+    serial: int
+
+
+@attrs.frozen
+class SecretFrame:
+    """A frame to send that holds a secret. `shown` is the same frame with placeholders, for journals and logs."""
+
+    text: str = attrs.field(repr=lambda _: PLACEHOLDER)
+    shown: str
+
+
+@attrs.frozen
+class Dial:
+    """Open a connection: the shell answers with `opened`, or with `closed` when it could not."""
+
+    generation: int
+    url: str | Secret
+    """The whole URL; a `Secret` where the provider wants a token in it."""
+    headers: Mapping[str, str | Secret]
+    max_message: int
+    """Bytes; a longer message ends the connection with close code 1009."""
+    compression: bool = False
+    subprotocols: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Hangup:
+    """End the connection (or the dialling). The shell answers with `closed`, whatever the peer does, within `within` seconds."""
+
+    code: int
+    reason: str
+    within: float
+
+
+@attrs.frozen
+class Ping:
+    """Send an RFC 6455 ping frame; its answer comes back through `pong`."""
+
+    payload: bytes
+
+
+@attrs.frozen
+class Credential:
+    """A fetch of the credential called `name`; `refresh` asks for a new one, since the last was refused."""
+
+    name: str
+    refresh: bool = False
+
+
+@attrs.frozen
+class Fetch:
+    """Get something for the machine; answered through `fulfil(token, outcome)`."""
+
+    token: Token
+    what: Credential
+
+
+RecordKind: TypeAlias = Literal["finished", "delivered", "parked"]
+
+
+@attrs.frozen
+class Record:
+    """One row of the ledger.
+
+    `at` is POSIX seconds: for "finished" and "parked" when it was settled, for "delivered" when it was received. `note` holds the
+    reason of a parked one, `raw` its payload.
+    """
+
+    kind: RecordKind
+    identity: Identity
+    at: float
+    note: str = ""
+    raw: str = attrs.field(default="", repr=lambda raw: f"<{len(raw)} characters>")
+
+
+@attrs.frozen
+class Write:
+    """The records of one ticket (None: the machine's own). They are stored together or not at all."""
+
+    ticket: Ticket | None
+    records: tuple[Record, ...]
+
+
+@attrs.frozen
+class Persist:
+    """Make these writes durable, in this order; answered with `Done(Committed)`, or `Failed` when nothing was stored.
+
+    `mark` is the low-water mark (POSIX seconds) to store with them: a later run must ask for everything since.
+    """
+
+    token: Token
+    writes: tuple[Write, ...]
+    mark: float
+
+
+@attrs.frozen
+class Committed:
+    """A commit happened. `failed` holds the tickets whose own booking raised: their records alone were left out."""
+
+    failed: Mapping[Ticket, BaseException] = attrs.Factory(dict[Ticket, BaseException])
+
+
+@attrs.frozen
+class Restored:
+    """What a store remembers of an earlier run.
+
+    `finished` and `delivered` map an identity to POSIX seconds, oldest first; `mark` is None for a store never used before.
+    """
+
+    finished: Mapping[Identity, float] = attrs.Factory(dict[Identity, float])
+    delivered: Mapping[Identity, float] = attrs.Factory(dict[Identity, float])
+    mark: float | None = None
+
+
+@attrs.frozen
+class Done:
+    """An effect succeeded. `value`: a `Committed` for `Persist`, a `Secret` for a `Credential`."""
+
+    value: Committed | Secret
+
+
+@attrs.frozen
+class Failed:
+    """An effect failed."""
+
+    error: Exception
+
+
+Outcome: TypeAlias = Done | Failed
+
+
+@attrs.frozen
+class Settled:
+    """The answer to a ticket: exactly one of `reply` and `error` counts; `error` is None when it went well."""
+
+    ticket: Ticket
+    reply: object = None
+    error: BaseException | None = None
+
+
+@attrs.frozen
+class Handshake:
+    """The accepted opening handshake. Header names are lower case."""
+
+    status: int = 101
+    headers: Mapping[str, str] = attrs.Factory(dict[str, str])
+    subprotocol: str | None = None
+
+
+@attrs.frozen
+class Close:
+    """How a connection, or an attempt at one, ended.
+
+    Exactly one of these tells the story: `code` (a close frame, from `by`), `status` (an HTTP refusal, with the seconds of its
+    Retry-After), or neither: `reason` then names the transport's error.
+    """
+
+    code: int | None = None
+    reason: str = ""
+    status: int | None = None
+    retry_after: float | None = None
+    by: Literal["peer", "us", "transport"] = "peer"
+
+    def __str__(self) -> str:
+        if self.status is not None:
+            head = f"HTTP {self.status}"
+        elif self.code is not None:
+            head = f"close {self.code} by {self.by}"
+        else:
+            head = "connection lost"
+        return f"{head}: {self.reason}" if self.reason else head
+
+
+Effect: TypeAlias = str | SecretFrame | Dial | Hangup | Ping | Fetch | Persist
+
+ABNORMAL: Final = 1006
+"""RFC 6455, 7.1.5: no close frame was exchanged."""

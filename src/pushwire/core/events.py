@@ -1,0 +1,108 @@
+"""Events every provider has: what happened to the connection, to a subscription, or to a message that could not be used.
+
+Each carries `received`, seconds on the clock the shell runs by (trio's). Message events live with their providers.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+import attrs
+
+from .effects import Close, Identity, Scalar
+
+__all__ = [
+    "AckRefused",
+    "Delivery",
+    "Down",
+    "Gap",
+    "Malformed",
+    "Stale",
+    "SubscriptionRefused",
+    "Unrecognized",
+    "Up",
+]
+
+TopicT = TypeVar("TopicT")
+
+Delivery: TypeAlias = Literal["new", "update", "reorg", "redelivery"]
+"""Why a ledgered message is delivered: never seen; another version of a known key; the same after a chain reorganisation; or
+an earlier run had already delivered it and did not finish."""
+
+
+@attrs.frozen
+class Up:
+    """The connection is authenticated and ready. `generation` counts the connections dialled so far, from 1."""
+
+    received: float
+    generation: int
+
+
+@attrs.frozen
+class Down:
+    """The connection is no longer ready. `retry_at` is when the next dial is due (trio's clock), None when there will be none."""
+
+    received: float
+    reason: str
+    close: Close | None
+    retry_at: float | None
+
+
+@attrs.frozen
+class Gap:
+    """Messages of this span (POSIX seconds) may be missing and will not come: load them by other means."""
+
+    received: float
+    since: float
+    until: float
+
+
+@attrs.frozen
+class Stale(Generic[TopicT]):
+    """Nothing arrived on `topic` since `since` (trio's clock), longer than the configured time."""
+
+    received: float
+    topic: TopicT
+    since: float
+
+
+@attrs.frozen
+class SubscriptionRefused(Generic[TopicT]):
+    """After a reconnect the provider refused to restore `topic`. It is asked for again at the next one."""
+
+    received: float
+    topic: TopicT
+    code: int | str | None
+    text: str
+
+
+@attrs.frozen
+class AckRefused:
+    """The provider answered an ACK with an error. The message stays finished here and may be sent again by the provider."""
+
+    received: float
+    key: tuple[Scalar, ...]
+    code: int | str | None
+    text: str
+
+
+def _size(raw: str | bytes) -> str:
+    return f"<{len(raw)} {'characters' if isinstance(raw, str) else 'bytes'}>"
+
+
+@attrs.frozen
+class Malformed:
+    """A message that could not be decoded. `raw` is all of it, as received; the repr shows its size alone."""
+
+    received: float
+    raw: str | bytes = attrs.field(repr=_size)
+    reason: str
+
+
+@attrs.frozen
+class Unrecognized:
+    """A well-formed message of a type this version does not know. `raw` is all of it."""
+
+    received: float
+    raw: str | bytes = attrs.field(repr=_size)
+    type: str

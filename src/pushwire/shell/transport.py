@@ -1,0 +1,71 @@
+"""What the shell needs of a WebSocket connection, whichever library carries it.
+
+A `Connector` opens connections; a `Connection` is one. Neither decides anything: limits, deadlines and reconnects are the machine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from ..core.effects import Close, Dial, Handshake
+
+__all__ = ["Connection", "Connector", "DialFailed", "Read"]
+
+
+class DialFailed(Exception):
+    """A connection could not be opened; `close` says how it ended. Never leaves the shell."""
+
+    def __init__(self, close: Close) -> None:
+        super().__init__(str(close))
+        self.close = close
+
+
+@attrs.define
+class Read:
+    """What one read brought: whole messages in order, pong payloads, and the end of the connection where it came."""
+
+    messages: Sequence[str | bytes] = ()
+    pongs: Sequence[bytes] = ()
+    close: Close | None = None
+
+
+class Connection(Protocol):
+    """An open WebSocket connection.
+
+    `read` is called by one task, `flush` by another; the `send_*` methods are synchronous, only fill the output buffer, and do nothing
+    once the connection is closing.
+    """
+
+    @property
+    def handshake(self) -> Handshake: ...
+
+    async def read(self) -> Read:
+        """Wait for the next bytes. After a `Read` with `close` set there is nothing more. Raises only `trio.Cancelled`."""
+        ...
+
+    def send_text(self, text: str) -> None: ...
+
+    def send_ping(self, payload: bytes) -> None: ...
+
+    def send_close(self, code: int, reason: str) -> None:
+        """Start the closing handshake; `read` then brings the `Close`, or the caller gives up and calls `aclose`."""
+        ...
+
+    async def flush(self) -> None:
+        """Write what is buffered. A broken transport is not reported here: `read` reports it, once."""
+        ...
+
+    async def aclose(self) -> None:
+        """Drop the connection at once, without a closing handshake. Safe to call twice."""
+        ...
+
+
+class Connector(Protocol):
+    """Opens connections."""
+
+    async def dial(self, dial: Dial) -> Connection:
+        """Open one, handshake included. Raises `DialFailed`."""
+        ...

@@ -1,0 +1,45 @@
+"""What a ledger's store must do: remember, durably, which deliveries are finished.
+
+A batch goes in; it is durable, or it is a `StoreError`. The caller's booking runs inside the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from ..core.effects import Committed, Restored, Ticket, Write
+
+__all__ = ["Store"]
+
+ConnectionT = TypeVar("ConnectionT")
+
+
+class Store(Protocol[ConnectionT]):
+    """A ledger's memory. `ConnectionT` is what a booking gets to write through.
+
+    One store may serve several streams at a time; each has a namespace of its own (provider, URL and a digest of the key).
+    """
+
+    async def open(self, namespace: str) -> Restored:
+        """Make ready for `namespace` and load what it holds. Raises `StoreError`; each `open` is paired with one `close`."""
+        ...
+
+    async def commit(
+        self,
+        namespace: str,
+        writes: Sequence[Write],
+        mark: float,
+        books: Mapping[Ticket, Callable[[ConnectionT], object]],
+    ) -> Committed:
+        """Store all writes and the low-water mark in one transaction.
+
+        Each write with a booking runs it first, inside a savepoint of its own: when it raises, that write alone is left out, and
+        the exception is in `Committed.failed`. Waits for the end of the transaction even when cancelled. Raises `StoreError` when nothing
+        was stored, or when that cannot be known.
+        """
+        ...
+
+    async def close(self, namespace: str) -> None:
+        """Done with `namespace`. The last one closes the store."""
+        ...
