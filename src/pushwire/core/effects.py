@@ -7,7 +7,7 @@ can leave it out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import attrs
 
@@ -231,6 +231,3 @@ class Close:
 
 
 Effect: TypeAlias = str | SecretFrame | Dial | Hangup | Ping | Fetch | Persist
-
-ABNORMAL: Final = 1006
-"""RFC 6455, 7.1.5: no close frame was exchanged."""

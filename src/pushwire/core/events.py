@@ -9,10 +9,11 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from .effects import Close, Identity, Scalar
+from .effects import Close, Scalar
 
 __all__ = [
     "AckRefused",
+    "Control",
     "Delivery",
     "Down",
     "Gap",
@@ -40,12 +41,12 @@ class Up:
 
 @attrs.frozen
 class Down:
-    """The connection is no longer ready. `retry_at` is when the next dial is due (trio's clock), None when there will be none."""
+    """The connection is no longer ready; the stream dials again by itself unless it ends. `close` is how it ended, None while
+    we are ending it ourselves, for `reason`."""
 
     received: float
     reason: str
     close: Close | None
-    retry_at: float | None
 
 
 @attrs.frozen
@@ -106,3 +107,7 @@ class Unrecognized:
     received: float
     raw: str | bytes = attrs.field(repr=_size)
     type: str
+
+
+Control: TypeAlias = Up | Down | Gap | Stale[TopicT] | SubscriptionRefused[TopicT] | AckRefused | Malformed | Unrecognized
+"""What every provider's event union holds besides its own messages."""

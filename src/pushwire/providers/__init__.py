@@ -1,0 +1,1 @@
+"""The providers' protocols, pure and independent of one another."""

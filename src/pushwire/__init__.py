@@ -1,0 +1,1 @@
+"""pushwire: strictly typed push APIs over WebSocket, for trio."""

@@ -1,0 +1,313 @@
+"""A session whose provider wants every message ACKed, and sends again what was not.
+
+It joins three things that are separate below: the ledger (what is owed), the store (what is durable) and the wire (what the provider
+was told). An ACK leaves only after the `Persist` of every version of its key was fulfilled; it is owed until the provider has
+confirmed it, through any number of reconnects.
+
+The low-water mark
+------------------
+After a reconnect the provider is asked for everything since the mark: the oldest delivery still unfinished, else the last moment up to
+which nothing can be missing. That moment moves on when a heartbeat is answered, to when its ping was sent, but only once the
+connection has been up for `settle_after` seconds: before that, the resend of an earlier silence may still be under way.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Final, TypeVar
+
+import attrs
+
+from ..errors import LocalProtocolError, StoreError
+from .commands import Finish, Park
+from .config import ConnectionConfig, checked, count, seconds
+from .effects import Committed, Done, Identity, Outcome, Persist, Record, Restored, Scalar, Ticket, Token, Write
+from .events import AckRefused, Delivery, Gap
+from .exchange import AnyCommand, Dialect
+from .ledger import Entry, Ledger
+from .machine import Status
+from .session import Session
+
+__all__ = ["AckConfig", "AckSession"]
+
+EventT = TypeVar("EventT")
+TopicT = TypeVar("TopicT", bound=Hashable)
+
+ACK_TRIES: Final = 2
+"""ACK frames sent on one connection for one key before the provider's silence is reported."""
+
+
+@attrs.frozen(kw_only=True)
+class AckConfig(ConnectionConfig):
+    """Settings of a ledgered connection. Times are seconds."""
+
+    resend_min: float = attrs.field(default=180.0, metadata=checked(seconds))
+    """The shortest resend window asked for."""
+    resend_cap: float = attrs.field(default=86_400.0, metadata=checked(seconds))
+    """The longest; what an outage exceeds it by is announced as a `Gap`."""
+    resend_margin: float = attrs.field(default=30.0, metadata=checked(seconds))
+    """Added to the window, for clocks that differ and messages under way."""
+    settle_after: float = attrs.field(default=60.0, metadata=checked(seconds))
+    """How long a resend may take at most."""
+    mark_every: float = attrs.field(default=300.0, metadata=checked(seconds))
+    """How old the durable low-water mark may grow while there is nothing to commit."""
+    remember: int = attrs.field(default=1_000_000, metadata=checked(count))
+    """Finished deliveries kept in memory to recognise resends."""
+
+
+@attrs.define
+class _Owed:
+    """An ACK on its way."""
+
+    key: tuple[Scalar, ...]
+    tries: int
+
+
+class AckSession(Session[EventT, TopicT], abc.ABC):
+    """A session with a ledger. The abstract methods are what a provider adds beside those of `Session`."""
+
+    def __init__(
+        self,
+        config: AckConfig,
+        dialect: Dialect[TopicT],
+        *,
+        rng: random.Random,
+        ids: Callable[[], str],
+        restored: Restored,
+    ) -> None:
+        super().__init__(config, dialect, rng=rng, ids=ids)
+        self._ack_settings = config
+        self._ledger = Ledger(restored, horizon=config.resend_cap + config.resend_margin, capacity=config.remember)
+        self._base = restored.mark
+        self._saved_mark = -math.inf if restored.mark is None else restored.mark
+        self._persists: dict[Token, tuple[Write, ...]] = {}
+        # Keys the provider has yet to confirm, each with the id of its last ACK on this connection; and those to send next.
+        self._owed: dict[tuple[Scalar, ...], str | None] = {}
+        self._to_send: list[tuple[Scalar, ...]] = []
+        self._acks: dict[str, _Owed] = {}
+        self._ack_deadlines: deque[tuple[float, str]] = deque()
+        self._settles_at = math.inf
+        self._acks_sent = 0
+        self._acks_confirmed = 0
+
+    @abc.abstractmethod
+    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...]) -> str:
+        """The frame that ACKs every version of `key`; its reply is handed to `_ack_answered`."""
+
+    # Inputs
+
+    def start(self, now: float, wall: float) -> None:
+        if self._base is None:
+            # A store never used before: nothing was promised for the time before now, and from now on everything is, also to
+            # the run that follows a crash before the first commit.
+            self._base = wall
+            self._persist(())
+        super().start(now, wall)
+
+    def submit(self, command: AnyCommand, now: float) -> Ticket:
+        if isinstance(command, Finish):
+            return self._finish(command, now)
+        if isinstance(command, Park):
+            return self._park(command, now)
+        return super().submit(command, now)
+
+    def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:
+        writes = self._persists.pop(token, None)
+        if writes is None:
+            super().fulfil(token, outcome, now)
+            return
+        committed = outcome.value if isinstance(outcome, Done) else None
+        failed = committed.failed if isinstance(committed, Committed) else {}
+        for write in writes:
+            error: BaseException | None = failed.get(write.ticket) if write.ticket is not None else None
+            if not isinstance(committed, Committed):
+                error = StoreError("the store gave no answer") if isinstance(outcome, Done) else outcome.error
+            self._settle_write(write, error, now)
+        self._send_owed(now)
+        self._check_flushed(now)
+
+    @property
+    def finished(self) -> bool:
+        return super().finished and not self._persists
+
+    def next_deadline(self) -> float:
+        due = super().next_deadline()
+        if self._ack_deadlines and self._paused_at is None:
+            due = min(due, self._ack_deadlines[0][0])
+        return due
+
+    def reading(self, on: bool, now: float) -> None:
+        paused_at = self._paused_at
+        super().reading(on, now)
+        if on and paused_at is not None:
+            paused = now - paused_at
+            self._ack_deadlines = deque((due + paused, ack_id) for due, ack_id in self._ack_deadlines)
+
+    def status(self) -> Status:
+        return attrs.evolve(
+            super().status(),
+            unacked=self._ledger.unfinished,
+            withheld=self._ledger.withheld,
+            acks_sent=self._acks_sent,
+            acks_confirmed=self._acks_confirmed,
+        )
+
+    # For providers
+
+    def _received(self, identity: Identity, now: float, *, reorg: bool = False) -> Delivery | None:
+        """A message arrived: how it is to be delivered, None: not again."""
+        delivery = self._ledger.receive(identity, now + self._wall_offset, reorg=reorg)
+        if delivery == "withheld":
+            return None
+        if delivery == "ack again":
+            self._owe(identity.key)
+            self._send_owed(now)
+            return None
+        return delivery
+
+    def _resend_window(self, wall: float) -> int:
+        """Seconds to ask the provider to resend, rounded up."""
+        settings = self._ack_settings
+        wanted = wall - self._mark() + settings.resend_margin
+        return math.ceil(max(settings.resend_min, min(wanted, settings.resend_cap)))
+
+    def _ack_answered(self, ack_id: str, now: float, error: tuple[int | str | None, str] | None = None) -> bool:
+        """The reply to an ACK came; `error` is the provider's code and text. False where no ACK has this id."""
+        owed = self._acks.pop(ack_id, None)
+        if owed is None:
+            return False
+        self._answered = True
+        # A later version of the key may have sent an ACK of its own meanwhile, which this reply does not confirm.
+        if self._owed.get(owed.key) == ack_id:
+            del self._owed[owed.key]
+        if error is None:
+            self._acks_confirmed += 1
+        else:
+            self._out.events.append(AckRefused(now, owed.key, *error))
+        return True
+
+    # The lifecycle
+
+    def _pong(self) -> float | None:
+        sent = super()._pong()
+        if sent is not None and sent >= self._settles_at:
+            self._base = max(self._base_mark(), self._wall(sent))
+            if self._mark() - self._saved_mark > self._ack_settings.mark_every:
+                self._persist(())
+        return sent
+
+    def _on_ready(self, now: float) -> None:
+        wall = self._wall(now)
+        reach = wall - self._ack_settings.resend_cap
+        base = self._base_mark()
+        if base < reach:
+            self._out.events.append(Gap(now, base, reach))
+            self._base = reach
+        self._settles_at = now + self._ack_settings.settle_after
+        self._send_owed(now)
+
+    def _on_lost(self) -> None:
+        self._acks.clear()
+        self._owed = dict.fromkeys(self._owed)
+        self._to_send = list(self._owed)
+        self._ack_deadlines.clear()
+        self._settles_at = math.inf
+
+    def _on_timer(self, now: float) -> None:
+        late = self._ack_deadlines
+        while late and late[0][0] <= now:
+            _, ack_id = late.popleft()
+            owed = self._acks.pop(ack_id, None)
+            if owed is None:
+                continue
+            if owed.tries < ACK_TRIES:
+                self._send_ack(owed.key, owed.tries + 1, now)
+            else:
+                self._out.events.append(AckRefused(now, owed.key, None, "no reply"))
+
+    def _flushed(self) -> bool:
+        return not self._persists and not self._acks
+
+    # Within
+
+    def _base_mark(self) -> float:
+        return -math.inf if self._base is None else self._base
+
+    def _mark(self) -> float:
+        oldest = self._ledger.oldest_unfinished()
+        base = self._base_mark()
+        return base if oldest is None else min(base, oldest)
+
+    def _finish(self, command: Finish, now: float) -> Ticket:
+        if self._failure is not None:
+            raise self._failure
+        identities = list(dict.fromkeys(command.identities))
+        open_ones = [identity for identity in identities if self._ledger.state(identity) is not Entry.FINISHED]
+        for identity in open_ones:
+            state = self._ledger.state(identity)
+            if state is not Entry.HELD:
+                raise LocalProtocolError(f"cannot settle {identity.key}: it is {state.value}")
+        ticket = self._ticket()
+        if not open_ones:
+            self._out.settle(ticket)
+            return ticket
+        at = self._wall(now)
+        self._commit(ticket, tuple(Record("finished", identity, at) for identity in open_ones))
+        return ticket
+
+    def _park(self, command: Park, now: float) -> Ticket:
+        state = self._ledger.state(command.identity)
+        if state is not Entry.HELD:
+            raise LocalProtocolError(f"cannot park {command.identity.key}: it is {state.value}")
+        ticket = self._ticket()
+        record = Record("parked", command.identity, self._wall(now), command.reason, command.raw)
+        self._commit(ticket, (record,))
+        return ticket
+
+    def _commit(self, ticket: Ticket, records: tuple[Record, ...]) -> None:
+        for record in records:
+            self._ledger.finish(record.identity)
+        self._persist((Write(ticket, records),))
+
+    def _persist(self, writes: tuple[Write, ...]) -> None:
+        unsaved = tuple(Record("delivered", identity, at) for identity, at in self._ledger.take_unsaved())
+        if unsaved:
+            writes = (Write(None, unsaved), *writes)
+        token = self._token()
+        self._persists[token] = writes
+        self._saved_mark = self._mark()
+        self._out.effects.append(Persist(token, writes, self._saved_mark))
+
+    def _settle_write(self, write: Write, error: BaseException | None, now: float) -> None:
+        if write.ticket is None:
+            return
+        for record in write.records:
+            if error is not None:
+                self._ledger.failed(record.identity)
+            elif self._ledger.committed(record.identity, record.at):
+                self._owe(record.identity.key)
+        self._out.settle(write.ticket, error=error)
+
+    def _owe(self, key: tuple[Scalar, ...]) -> None:
+        self._owed[key] = None
+        self._to_send.append(key)
+
+    def _send_owed(self, now: float) -> None:
+        if self._ready_at is not None and self._to_send:
+            keys, self._to_send = self._to_send, []
+            for key in keys:
+                if key in self._owed:
+                    self._send_ack(key, 1, now)
+
+    def _send_ack(self, key: tuple[Scalar, ...], tries: int, now: float) -> None:
+        ack_id = self._ids()
+        self._acks[ack_id] = _Owed(key, tries)
+        self._owed[key] = ack_id
+        self._ack_deadlines.append((now + self._settings.reply_timeout, ack_id))
+        self._exchange.urgent(now)
+        self._acks_sent += 1
+        self._out.effects.append(self._ack_frame(ack_id, key))

@@ -1,0 +1,152 @@
+"""Configuration: attrs classes whose every wrong field is named at once.
+
+What lives here: the settings all connections share, and the checks. A provider's config derives from `ConnectionConfig`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
+
+import attrs
+
+from ..errors import ConfigError
+from .backoff import BackoffPolicy
+from .secrets import Secret
+
+__all__ = [
+    "ConnectionConfig",
+    "check_all",
+    "count",
+    "flag",
+    "one_of",
+    "optional",
+    "positive",
+    "secret",
+    "seconds",
+    "text",
+    "websocket_url",
+]
+
+Check: TypeAlias = Callable[[object], str | None]
+"""Says what is wrong with a value, None: nothing."""
+
+_CHECK: Final = "pushwire check"
+
+
+def checked(check: Check) -> dict[str, Check]:
+    """The metadata of a field with a check."""
+    return {_CHECK: check}
+
+
+def check_all(config: attrs.AttrsInstance) -> None:
+    """Run the checks of all fields. Raises one `ConfigError` that names every wrong one, and no secret."""
+    problems: list[str] = []
+    for field in attrs.fields(type(config)):
+        check: Check | None = field.metadata.get(_CHECK)
+        problem = None if check is None else check(getattr(config, field.name))
+        if problem is not None:
+            problems.append(f"{field.name}: {problem}")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value == value else None  # noqa: PLR0124 - NaN
+
+
+def seconds(value: object) -> str | None:
+    """A finite positive number of seconds."""
+    number = _number(value)
+    return None if number is not None and 0 < number < math.inf else "must be a positive number of seconds"
+
+
+def positive(value: object) -> str | None:
+    """A positive number; `math.inf` switches the limit off."""
+    number = _number(value)
+    return None if number is not None and number > 0 else "must be a positive number"
+
+
+def count(value: object) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "must be a positive whole number"
+
+
+def flag(value: object) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def text(value: object) -> str | None:
+    return None if isinstance(value, str) and value else "must be a non-empty string"
+
+
+def secret(value: object) -> str | None:
+    return None if isinstance(value, Secret) else "must be a pushwire.Secret (Secret.env, Secret.file), never a plain string"
+
+
+def optional(check: Check) -> Check:
+    """The same check, with None allowed."""
+    return lambda value: None if value is None else check(value)
+
+
+def one_of(*allowed: object) -> Check:
+    shown = ", ".join(repr(value) for value in allowed)
+    return lambda value: None if value in allowed else f"must be one of {shown}"
+
+
+def websocket_url(value: object) -> str | None:
+    """A `ws://` or `wss://` URL; `http` and `https` are taken for them, since providers' pages print those."""
+    problem = "must be a ws:// or wss:// URL with a host"
+    if not isinstance(value, str):
+        return problem
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return problem
+    if parts.username is not None or parts.password is not None:
+        return "must not hold a user name or password"
+    return None if parts.scheme in {"ws", "wss", "http", "https"} and parts.hostname else problem
+
+
+def as_websocket_url(url: str) -> str:
+    """The same URL with the scheme a WebSocket dial needs."""
+    return "ws" + url.removeprefix("http") if url.startswith("http") else url
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionConfig:
+    """What every connection needs. Times are seconds, sizes bytes.
+
+    Raises `ConfigError` naming every wrong field.
+    """
+
+    connect_timeout: float = attrs.field(default=30.0, metadata=checked(seconds))
+    """For TCP, proxy, TLS and the opening handshake together."""
+    auth_timeout: float = attrs.field(default=10.0, metadata=checked(seconds))
+    """From the open connection to the provider's acceptance."""
+    reply_timeout: float = attrs.field(default=10.0, metadata=checked(seconds))
+    """For the reply to every command."""
+    ping_interval: float = attrs.field(default=30.0, metadata=checked(seconds))
+    pong_timeout: float = attrs.field(default=10.0, metadata=checked(seconds))
+    close_within: float = attrs.field(default=5.0, metadata=checked(seconds))
+    """For the last ACKs and the closing handshake."""
+    stale_after: float = attrs.field(default=math.inf, metadata=checked(positive))
+    """A topic without data for longer is reported as `Stale`; infinity: never."""
+    max_message: int = attrs.field(default=2**20, metadata=checked(count))
+    compression: bool = attrs.field(default=False, metadata=checked(flag))
+    backoff_first: float = attrs.field(default=1.0, metadata=checked(seconds))
+    backoff_cap: float = attrs.field(default=60.0, metadata=checked(seconds))
+    stable_after: float = attrs.field(default=30.0, metadata=checked(seconds))
+    """Readiness, with an answer of the peer, after which the back-off starts anew."""
+    send_rate: float = attrs.field(default=math.inf, metadata=checked(positive))
+    """Commands a second; heartbeats and ACKs are never held back."""
+    send_burst: int = attrs.field(default=10, metadata=checked(count))
+
+    def __attrs_post_init__(self) -> None:
+        check_all(self)
+
+    @property
+    def backoff(self) -> BackoffPolicy:
+        return BackoffPolicy(self.backoff_first, self.backoff_cap, self.stable_after)

@@ -1,0 +1,241 @@
+"""Commands and their replies, and the subscriptions that commands make: queued, paced, answered, restored.
+
+One `Exchange` serves one session through all its connections. It knows no phase: the session tells it when a connection is ready, when it
+has gone, and what was answered. How a command is written is the provider's `Dialect`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from ..errors import CommandRefused, ConnectionLost, OutcomeUnknown, ReplyTimeout
+from .commands import Command
+from .config import ConnectionConfig
+from .effects import SecretFrame, Ticket
+from .events import Stale, SubscriptionRefused
+from .outbox import Outbox
+from .pacing import Pacer
+from .pending import Call, Pending
+from .staleness import Staleness
+from .subscriptions import Subscriptions
+
+__all__ = ["AnyCommand", "Dialect", "Exchange"]
+
+EventT = TypeVar("EventT")
+TopicT = TypeVar("TopicT", bound=Hashable)
+
+AnyCommand: TypeAlias = Command[Any, Any]
+"""A command of whichever provider: its own event and reply types bind the caller alone."""
+
+
+class Dialect(Protocol[TopicT]):
+    """How a provider writes commands, and what they mean for its subscriptions. Pure functions."""
+
+    def encode(self, command: AnyCommand, new_id: Callable[[], str]) -> tuple[str, str | SecretFrame]:
+        """The slot the reply will name (an id from `new_id`, or a lane), and the frame."""
+        ...
+
+    def lane(self, command: AnyCommand) -> str | None:
+        """The lane of a command whose reply names no id, None where it does."""
+        ...
+
+    def topic(self, command: AnyCommand) -> TopicT | None:
+        """What a command subscribes to, None for any other command."""
+        ...
+
+    def given_up(self, command: AnyCommand, desired: Iterable[TopicT]) -> list[TopicT]:
+        """The desired topics a command unsubscribes from."""
+        ...
+
+    def restore(self, topic: TopicT) -> AnyCommand:
+        """The command that subscribes to a topic again."""
+        ...
+
+
+class Exchange(Generic[EventT, TopicT]):
+    """The commands of one session. Times are seconds on the machine's clock."""
+
+    def __init__(
+        self, dialect: Dialect[TopicT], config: ConnectionConfig, ids: Callable[[], str], outbox: Outbox[EventT, TopicT]
+    ) -> None:
+        self._dialect = dialect
+        self._timeout = config.reply_timeout
+        self._ids = ids
+        self._out = outbox
+        # Two tokens are kept for heartbeats, so that a long restoration never silences them.
+        self._pacer = Pacer(config.send_rate, config.send_burst, reserve=2)
+        self._pending = Pending()
+        self._queue: deque[Call] = deque()
+        self._paced_until = math.inf
+        self.subscriptions: Subscriptions[TopicT] = Subscriptions()
+        self.staleness: Staleness[TopicT] = Staleness(config.stale_after)
+
+    # The caller
+
+    def submit(self, ticket: Ticket, command: AnyCommand) -> None:
+        """Queue a command; `advance` sends it."""
+        topic = self._dialect.topic(command)
+        if topic is not None:
+            if topic not in self.subscriptions:
+                self.subscriptions.want(topic)
+            self.subscriptions.asked(topic)
+        for given_up in self._dialect.given_up(command, self.subscriptions):
+            self.subscriptions.forget(given_up)
+            self.staleness.unwatch(given_up)
+        self._queue.append(Call(ticket, command, lane=self._dialect.lane(command)))
+
+    def abandon(self, ticket: Ticket) -> None:
+        """The caller no longer waits. What has not left is withdrawn; the reply to what has keeps its slot."""
+        for call in self._queue:
+            if call.ticket == ticket:
+                self._queue.remove(call)
+                self._forget_topic(call)
+                return
+        self._pending.abandon(ticket)
+
+    # The connection
+
+    def ready(self, now: float) -> None:
+        """A connection was accepted: restore what is desired, then send what waits."""
+        for call in self._queue:
+            topic = self._dialect.topic(call.command)
+            if topic is not None:
+                self.subscriptions.asked(topic)
+        for topic in self.subscriptions.missing():
+            self.subscriptions.asked(topic)
+            command = self._dialect.restore(topic)
+            self._queue.append(Call(None, command, own=True, lane=self._dialect.lane(command)))
+        self.advance(now)
+
+    def advance(self, now: float) -> None:
+        """Send what may be sent now: in order, but for calls whose lane is busy."""
+        self._paced_until = math.inf
+        held: deque[Call] = deque()
+        queue = self._queue
+        while queue:
+            call = queue.popleft()
+            if call.lane is not None and self._pending.busy(call.lane):
+                held.append(call)
+            elif self._pacer.take(now):
+                slot, call.frame = self._dialect.encode(call.command, self._ids)
+                self._pending.add(slot, call, now + self._timeout)
+                self._out.effects.append(call.frame)
+            else:
+                queue.appendleft(call)
+                self._paced_until = self._pacer.available(now)
+                break
+        held.extend(queue)
+        self._queue = held
+
+    def urgent(self, now: float) -> None:
+        """A heartbeat or an ACK leaves: it is never held back, but it counts."""
+        self._pacer.take(now, urgent=True)
+
+    def waiting_for(self, slot: str) -> AnyCommand | None:
+        """The command whose reply `slot` waits for."""
+        call = self._pending.peek(slot)
+        return None if call is None else call.command
+
+    def answer(self, slot: str, now: float, reply: object = None, error: CommandRefused | None = None) -> bool:
+        """The reply to `slot` came. False where nothing waits there: too late, or never asked for."""
+        call = self._pending.answer(slot)
+        if call is None:
+            return False
+        topic = self._dialect.topic(call.command)
+        if topic is not None and topic in self.subscriptions:
+            self._subscription_answered(call, topic, error, now)
+        if call.ticket is not None:
+            self._out.settle(call.ticket, reply, error)
+        return True
+
+    def lost(self) -> None:
+        """The connection has gone. Calls in flight wait for the next one, or end, as each command says."""
+        unsent = self._out.void_frames()
+        self.subscriptions.lost()
+        self.staleness.clear()
+        self._paced_until = math.inf
+        waiting = [call for call in self._queue if not call.own]
+        again: list[Call] = []
+        for call in self._pending.lost():
+            if call.own or call.ticket is None:
+                continue
+            if call.command.on_drop == "resend":
+                again.append(call)
+            elif any(call.frame is frame for frame in unsent):
+                self._out.settle(call.ticket, error=ConnectionLost("the connection ended before the command left", sent="no"))
+            else:
+                name = type(call.command).__name__
+                error = OutcomeUnknown(f"the connection ended before the reply to {name} came", command=call.command)
+                self._out.settle(call.ticket, error=error)
+        for call in waiting:
+            if call.command.while_down == "fail" and call.ticket is not None:
+                self._out.settle(call.ticket, error=ConnectionLost("the connection ended before the command left", sent="no"))
+            else:
+                again.append(call)
+        self._queue = deque(again)
+
+    def end(self, error: Exception | None) -> None:
+        """The session has ended (after `lost`): what waits is answered with `error`, or that it never left."""
+        for call in self._queue:
+            if call.ticket is not None:
+                lost = ConnectionLost("the stream was stopped", sent="no" if call.frame is None else "maybe")
+                self._out.settle(call.ticket, error=error or lost)
+        self._queue.clear()
+
+    # Time
+
+    def due(self, *, reading: bool) -> float:
+        """When `check` must be called next. While nothing is read, only what we owe counts."""
+        if not reading:
+            return self._paced_until
+        return min(self._paced_until, self._pending.due(), self.staleness.due())
+
+    def check(self, now: float, *, reading: bool) -> str | None:
+        """Do what is due. Returns why the connection must end, where it must."""
+        if self._paced_until <= now:
+            self.advance(now)
+        if not reading:
+            return None
+        if self.staleness.due() <= now:
+            self._out.events.extend(Stale(now, topic, since) for topic, since in self.staleness.overdue(now))
+        ending = None
+        if self._pending.due() <= now:
+            for _, call in self._pending.overdue(now):
+                name = type(call.command).__name__
+                # A late reply of a lane would be taken for the next one's, and a subscription that cannot be restored here
+                # would be lost in silence: both need a new connection.
+                if call.lane is not None or call.own:
+                    ending = f"no reply to {name} within {self._timeout:g} s"
+                if not call.own:
+                    self._forget_topic(call)
+                if call.ticket is not None:
+                    self._out.settle(call.ticket, error=ReplyTimeout(f"no reply to {name} within {self._timeout:g} s"))
+        return ending
+
+    def resumed(self, now: float, paused: float) -> None:
+        """Reading went on after `paused` seconds."""
+        self._pending.resumed(paused)
+        self.staleness.resumed(now, paused)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether commands wait to be sent."""
+        return bool(self._queue)
+
+    def _forget_topic(self, call: Call) -> None:
+        topic = self._dialect.topic(call.command)
+        if topic is not None:
+            self.subscriptions.forget(topic)
+
+    def _subscription_answered(self, call: Call, topic: TopicT, error: CommandRefused | None, now: float) -> None:
+        if error is None:
+            self.subscriptions.confirmed(topic)
+            self.staleness.watch(topic, now)
+        elif call.own:
+            self.subscriptions.refused(topic)
+            self._out.events.append(SubscriptionRefused(now, topic, error.code, error.text))
+        else:
+            self.subscriptions.forget(topic)

@@ -1,0 +1,54 @@
+"""The transport's clock: a ping every `interval`, its answer within `timeout`. What a ping looks like is the provider's."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Heartbeat"]
+
+
+class Heartbeat:
+    """Says when a ping is due and when its answer is overdue. Times are seconds on the machine's clock.
+
+    Traffic does not stand in for the answer: a peer that pushes but no longer answers is not well.
+    """
+
+    __slots__ = ("_interval", "_next", "_sent", "_timeout")
+
+    def __init__(self, interval: float, timeout: float) -> None:
+        self._interval = interval
+        self._timeout = timeout
+        self._next = math.inf
+        self._sent = math.inf
+
+    def start(self, now: float) -> None:
+        """A connection became ready: the first ping is due an interval later."""
+        self._next = now + self._interval
+        self._sent = math.inf
+
+    def stop(self) -> None:
+        """The connection has gone."""
+        self._next = self._sent = math.inf
+
+    def sent(self, now: float) -> None:
+        """A ping left. The deadline of an earlier one still unanswered stands."""
+        self._next = now + self._interval
+        self._sent = min(self._sent, now)
+
+    def answered(self) -> float | None:
+        """The answer came. Returns when its ping was sent: whatever the peer sent before then has arrived. None: no ping was out."""
+        sent, self._sent = self._sent, math.inf
+        return None if sent == math.inf else sent
+
+    def ping_due(self) -> float:
+        """When the next ping must leave."""
+        return self._next
+
+    def answer_due(self) -> float:
+        """When the answer is overdue, `math.inf` when none is owed."""
+        return self._sent + self._timeout
+
+    def resumed(self, now: float, paused: float) -> None:
+        """Reading went on after `paused` seconds, in which no answer could have been read."""
+        if self._sent != math.inf:
+            self._sent = min(self._sent + paused, now)

@@ -1,0 +1,181 @@
+"""The ACK/resend ledger: which deliveries are still owed, and when the provider may be told.
+
+An identity is a key (what the provider's ACK names) and a version of it. Each version is delivered once and finished once; the
+key is ACKed when no received version of it is unfinished. Nothing here knows of frames, stores or callers.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Final, Literal
+
+from .effects import Identity, Restored, Scalar
+from .events import Delivery
+from .transitions import Table
+
+__all__ = ["ENTRY", "Entry", "EntryTrigger", "Ledger"]
+
+
+class Entry(enum.Enum):
+    """Where one version of a message stands."""
+
+    UNSEEN = "unseen"
+    HELD = "held"  # in the inbox, or in the caller's hands
+    COMMITTING = "committing"
+    FINISHED = "finished"
+
+    # Enum hashes its name in Python code; these are dict keys on the way of every message.
+    __hash__ = object.__hash__
+
+
+class EntryTrigger(enum.Enum):
+    """What moves one version of a message on."""
+
+    RECEIVED = "received"
+    FINISH = "finish"
+    COMMITTED = "committed"
+    FAILED = "commit failed"
+
+    __hash__ = object.__hash__
+
+
+ENTRY: Final = Table(
+    "ledger",
+    Entry.UNSEEN,
+    {
+        (Entry.UNSEEN, EntryTrigger.RECEIVED): Entry.HELD,
+        (Entry.HELD, EntryTrigger.RECEIVED): Entry.HELD,
+        (Entry.HELD, EntryTrigger.FINISH): Entry.COMMITTING,
+        (Entry.COMMITTING, EntryTrigger.RECEIVED): Entry.COMMITTING,
+        (Entry.COMMITTING, EntryTrigger.COMMITTED): Entry.FINISHED,
+        (Entry.COMMITTING, EntryTrigger.FAILED): Entry.HELD,
+        (Entry.FINISHED, EntryTrigger.RECEIVED): Entry.FINISHED,
+    },
+    {
+        Entry.UNSEEN: "this delivery is unknown, or so old that it was forgotten",
+        Entry.HELD: "its commit was not asked for",
+        Entry.COMMITTING: "it is being settled already",
+        Entry.FINISHED: "it is settled already",
+    },
+)
+"""The life of one version of a message."""
+
+Key = tuple[Scalar, ...]
+
+
+class Ledger:
+    """What was received and what is finished. Times are POSIX seconds.
+
+    Finished identities are remembered for `horizon` seconds, at least as long as the provider may resend them, and at most
+    `capacity` of them; `forgotten` counts those that fell to the second bound within the first.
+    """
+
+    __slots__ = (
+        "_capacity",
+        "_delivered_before",
+        "_done",
+        "_horizon",
+        "_keys",
+        "_order",
+        "_unsaved",
+        "forgotten",
+        "unfinished",
+        "withheld",
+    )
+
+    def __init__(self, restored: Restored, *, horizon: float, capacity: int) -> None:
+        self._horizon = horizon
+        self._capacity = capacity
+        self._keys: dict[Key, dict[tuple[Scalar, ...], Entry]] = {}
+        # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once the left end is full of holes.
+        self._order: deque[tuple[Identity, float]] = deque()
+        self._done: deque[tuple[Identity, float]] = deque()
+        self._delivered_before = set(restored.delivered)
+        self._unsaved: list[tuple[Identity, float]] = []
+        self.unfinished = 0
+        self.withheld = 0
+        self.forgotten = 0
+        for identity, at in restored.finished.items():
+            self._keys.setdefault(identity.key, {})[identity.version] = Entry.FINISHED
+            self._done.append((identity, at))
+
+    def receive(self, identity: Identity, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
+        """A message arrived: how to deliver it, or "withheld" (a resend of what is in hand), or "ack again" (of what is finished)."""
+        key, version = identity
+        versions = self._keys.get(key)
+        if versions is None:
+            self._keys[key] = {version: Entry.HELD}
+            delivery: Delivery = "new"
+        else:
+            state = versions.get(version)
+            if state is not None:
+                self.withheld += 1
+                return "ack again" if self._settled(versions) else "withheld"
+            versions[version] = Entry.HELD
+            delivery = "reorg" if reorg else "update"
+        self.unfinished += 1
+        self._order.append((identity, at))
+        if self._delivered_before and identity in self._delivered_before:
+            self._delivered_before.discard(identity)
+            return "redelivery"
+        self._unsaved.append((identity, at))
+        return delivery
+
+    def state(self, identity: Identity) -> Entry:
+        versions = self._keys.get(identity.key)
+        return Entry.UNSEEN if versions is None else versions.get(identity.version, Entry.UNSEEN)
+
+    def finish(self, identity: Identity) -> None:
+        """Its commit is asked for. Raises `LocalProtocolError` where it is not held."""
+        self._move(identity, EntryTrigger.FINISH)
+
+    def failed(self, identity: Identity) -> None:
+        """Its commit failed: it is held again."""
+        self._move(identity, EntryTrigger.FAILED)
+
+    def committed(self, identity: Identity, at: float) -> bool:
+        """Its commit is durable. True when the key may be ACKed now: no received version of it is unfinished."""
+        self._move(identity, EntryTrigger.COMMITTED)
+        self.unfinished -= 1
+        self._done.append((identity, at))
+        self._forget(at)
+        return self._settled(self._keys.get(identity.key, {}))
+
+    def oldest_unfinished(self) -> float | None:
+        """When the oldest delivery not yet finished was received, None when there is none."""
+        order = self._order
+        if len(order) > 1024 and len(order) > 2 * self.unfinished:
+            # One delivery held for long would keep all finished ones after it here.
+            self._order = order = deque(item for item in order if self.state(item[0]) in (Entry.HELD, Entry.COMMITTING))
+        while order and self.state(order[0][0]) in (Entry.FINISHED, Entry.UNSEEN):
+            order.popleft()
+        return order[0][1] if order else None
+
+    def take_unsaved(self) -> list[tuple[Identity, float]]:
+        """Deliveries still held that no store knows of yet, each with the time it was received."""
+        unsaved, self._unsaved = self._unsaved, []
+        return [(identity, at) for identity, at in unsaved if self.state(identity) is Entry.HELD]
+
+    def _move(self, identity: Identity, trigger: EntryTrigger) -> None:
+        after = ENTRY.next(self.state(identity), trigger)
+        self._keys[identity.key][identity.version] = after
+
+    @staticmethod
+    def _settled(versions: dict[tuple[Scalar, ...], Entry]) -> bool:
+        finished = Entry.FINISHED
+        return all(state is finished for state in versions.values())
+
+    def _forget(self, now: float) -> None:
+        done = self._done
+        while done and (len(done) > self._capacity or done[0][1] < now - self._horizon):
+            (key, version), at = done.popleft()
+            self.forgotten += at >= now - self._horizon
+            versions = self._keys.get(key)
+            if versions is not None and versions.get(version) is Entry.FINISHED:
+                del versions[version]
+                if not versions:
+                    del self._keys[key]
+
+    def __len__(self) -> int:
+        return len(self._keys)

@@ -1,0 +1,48 @@
+"""Pacing: a token bucket over what we send, so that a burst of re-subscriptions never trips the provider's rate limit.
+
+`reserve` tokens are kept for what must not wait: heartbeats and ACKs take with `urgent=True` and may use them, commands may not.
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Pacer"]
+
+
+class Pacer:
+    """A bucket of `burst` tokens that refills at `rate` a second. `rate=math.inf` paces nothing."""
+
+    __slots__ = ("_at", "_burst", "_rate", "_reserve", "_tokens")
+
+    def __init__(self, rate: float = math.inf, burst: int = 1, reserve: int = 0) -> None:
+        self._rate = rate
+        self._burst = burst + reserve
+        self._reserve = reserve
+        self._tokens = float(self._burst)
+        self._at = -math.inf
+
+    def _refill(self, now: float) -> None:
+        if now > self._at:
+            if self._at != -math.inf:
+                self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+            self._at = now
+
+    def take(self, now: float, *, urgent: bool = False) -> bool:
+        """Take a token if there is one to take. Urgent frames always pass, and leave the bucket in debt at most by its size."""
+        if self._rate == math.inf:
+            return True
+        self._refill(now)
+        # The tolerance swallows the rounding of the deadline `available` computed.
+        if not urgent and self._tokens < 1 + self._reserve - 1e-9:
+            return False
+        self._tokens = max(self._tokens - 1, -float(self._burst))
+        return True
+
+    def available(self, now: float) -> float:
+        """When the next token can be taken by what is not urgent."""
+        if self._rate == math.inf:
+            return now
+        self._refill(now)
+        missing = 1 + self._reserve - self._tokens
+        return now + max(0.0, missing / self._rate)

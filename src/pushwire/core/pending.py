@@ -1,0 +1,96 @@
+"""Replies still due. A call waits in a *slot*: its request id where the provider echoes one, else the name of its lane.
+
+A lane holds one call at a time, since its replies name nothing. A slot is freed by its reply, its deadline or the end of the
+connection, never by a caller who stops waiting: a reply that comes late must not settle the next caller.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from .commands import Command
+from .effects import SecretFrame, Ticket
+
+__all__ = ["Call", "Pending"]
+
+
+@attrs.define(eq=False)
+class Call:
+    """One command on its way. `ticket` is None where the machine asks for itself, or the caller no longer waits."""
+
+    ticket: Ticket | None
+    command: Command[Any, Any]
+    """What was asked; a command's own event and reply types do not matter to the queue."""
+    own: bool = False
+    """The machine asks for itself (a re-subscription)."""
+    lane: str | None = None
+    """Where its reply names nothing: what it shares with the calls a late reply could be taken for."""
+    frame: str | SecretFrame | None = None
+    deadline: float = math.inf
+
+
+class Pending:
+    """Calls in flight by slot, each with its deadline in seconds."""
+
+    __slots__ = ("_calls", "_next")
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Call] = {}
+        self._next = math.inf
+
+    def add(self, slot: str, call: Call, deadline: float) -> None:
+        """The call left. The slot must be free."""
+        assert slot not in self._calls, "a slot holds one call"
+        call.deadline = deadline
+        self._calls[slot] = call
+        self._next = min(self._next, deadline)
+
+    def busy(self, slot: str) -> bool:
+        return slot in self._calls
+
+    def answer(self, slot: str) -> Call | None:
+        """The reply for a slot came: its call, or None where nothing waits there (any more)."""
+        return self._calls.pop(slot, None)
+
+    def peek(self, slot: str) -> Call | None:
+        """The call that waits in a slot, left there."""
+        return self._calls.get(slot)
+
+    def abandon(self, ticket: Ticket) -> bool:
+        """The caller no longer waits; the slot stays. False where the ticket is not in flight."""
+        for call in self._calls.values():
+            if call.ticket == ticket:
+                call.ticket = None
+                return True
+        return False
+
+    def overdue(self, now: float) -> list[tuple[str, Call]]:
+        """Take the calls whose deadline has passed."""
+        late = [(slot, call) for slot, call in self._calls.items() if call.deadline <= now]
+        for slot, _ in late:
+            del self._calls[slot]
+        self._next = min((call.deadline for call in self._calls.values()), default=math.inf)
+        return late
+
+    def due(self) -> float:
+        """When `overdue` must be asked next. Never late; it may be early, once, after an answer came in time."""
+        return self._next
+
+    def lost(self) -> list[Call]:
+        """The connection has gone: take all calls, in the order they left."""
+        calls = list(self._calls.values())
+        self._calls.clear()
+        self._next = math.inf
+        return calls
+
+    def resumed(self, paused: float) -> None:
+        """Reading went on after `paused` seconds, in which no reply could have been read."""
+        for call in self._calls.values():
+            call.deadline += paused
+        self._next += paused
+
+    def __len__(self) -> int:
+        return len(self._calls)

@@ -1,0 +1,419 @@
+"""The lifecycle every connection shares: dial, authenticate, ready, back off, closed.
+
+A provider's machine derives from `Session` and adds nothing but its own rules: how to dial, when it is accepted, what a message
+means. All timing and reconnecting is here, once; commands and subscriptions are `exchange`'s.
+
+What belongs to one connection (phase, calls in flight, confirmed subscriptions, heartbeat) is reset by its end; what belongs to the user
+(desired subscriptions, queued commands, ledger) survives.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import random
+from collections.abc import Callable, Hashable, Sequence
+from typing import ClassVar, Final, Generic, TypeVar
+
+from ..errors import AuthenticationRefused, CommandRefused, LocalProtocolError, NotReady, RemoteProtocolError
+from .backoff import Backoff
+from .closes import Action, CloseTable
+from .config import ConnectionConfig
+from .effects import Close, Credential, Dial, Done, Effect, Fetch, Handshake, Hangup, Outcome, Ping, Settled, Ticket, Token
+from .events import Control, Down, Up
+from .exchange import AnyCommand, Dialect, Exchange
+from .heartbeat import Heartbeat
+from .machine import Phase, Status
+from .outbox import Outbox
+from .secrets import Secret
+from .timers import Timers
+from .transitions import SESSION, Trigger
+
+__all__ = ["RETRY_AFTER_CAP", "Session"]
+
+EventT = TypeVar("EventT")
+TopicT = TypeVar("TopicT", bound=Hashable)
+
+RETRY_AFTER_CAP: Final = 3600.0
+"""Seconds; a longer Retry-After is cut to this, since a stall of days by one bad header is not what it is for."""
+
+_OPEN = frozenset({Phase.AUTHENTICATING, Phase.READY, Phase.FLUSHING})
+_UP = frozenset({Phase.READY, Phase.FLUSHING})
+_STOPPING = frozenset({Phase.FLUSHING, Phase.ENDING})
+_CREDENTIAL_STATUSES = frozenset({400, 401, 403})
+
+
+class Session(abc.ABC, Generic[EventT, TopicT]):
+    """A machine without its provider. See `core.machine` for the contract it keeps; the abstract methods are what a provider adds."""
+
+    closes: ClassVar[CloseTable]
+    """What each way a connection can end means for the next dial."""
+    credentials: ClassVar[tuple[str, ...]] = ()
+    """Names of what is fetched afresh before every dial."""
+
+    def __init__(self, config: ConnectionConfig, dialect: Dialect[TopicT], *, rng: random.Random, ids: Callable[[], str]) -> None:
+        self._settings = config
+        self._ids = ids
+        self._phase = Phase.IDLE
+        self._since = 0.0
+        self._generation = 0
+        self._serial = 0
+        self._wall_offset = 0.0
+        self._ready_at: float | None = None
+        self._answered = False
+        self._paused_at: float | None = None
+        self._refreshed = False
+        self._refresh_next = False
+        self._last_error: str | None = None
+        self._failure: Exception | None = None
+        self._wanted: dict[Token, str] = {}
+        self._secrets: dict[str, Secret] = {}
+        self._timers = Timers()
+        self._backoff = Backoff(config.backoff, rng)
+        self._heartbeat = Heartbeat(config.ping_interval, config.pong_timeout)
+        self._out: Outbox[EventT, TopicT] = Outbox()
+        self._exchange: Exchange[EventT, TopicT] = Exchange(dialect, config, ids, self._out)
+
+    # What a provider adds
+
+    @abc.abstractmethod
+    def _dial(self, now: float, wall: float) -> Dial:
+        """The connection to ask for; `self._secrets` holds the credentials fetched for it."""
+
+    @abc.abstractmethod
+    def _on_opened(self, handshake: Handshake, now: float) -> None:
+        """The connection stands; `_accepted` says that the provider has accepted it, `_refused` that it never will."""
+
+    @abc.abstractmethod
+    def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
+        """All messages of one read. Must not raise."""
+
+    @abc.abstractmethod
+    def _ping(self, now: float) -> str | Ping:
+        """A heartbeat; `_pong` says that it was answered."""
+
+    def _on_ready(self, now: float) -> None:
+        """The connection was accepted, nothing has been sent on it yet."""
+
+    def _on_lost(self) -> None:
+        """The connection has gone."""
+
+    def _on_timer(self, now: float) -> None:
+        """Time passed on a ready connection that is being read."""
+
+    def _flushed(self) -> bool:
+        """Whether nothing is left to send before the last hang-up."""
+        return True
+
+    # Inputs from the connection
+
+    def start(self, now: float, wall: float) -> None:
+        self._wall_offset = wall - now
+        self._to(Trigger.START, now)
+        self._prepare(now)
+
+    def opened(self, handshake: Handshake, now: float, wall: float) -> None:
+        self._wall_offset = wall - now
+        self._to(Trigger.OPENED, now)
+        if self._phase is Phase.AUTHENTICATING:
+            self._timers.disarm("dial")
+            self._timers.arm("auth", now + self._settings.auth_timeout)
+            self._on_opened(handshake, now)
+
+    def receive(self, messages: Sequence[str | bytes], now: float) -> None:
+        if self._phase in _OPEN:
+            self._on_messages(messages, now)
+            if self._exchange.waiting and self._phase is Phase.READY:
+                self._exchange.advance(now)
+            self._check_flushed(now)
+
+    def heard(self, now: float) -> None:
+        """Nothing to do: bytes alone prove nothing, the answer to a ping does."""
+
+    def pong(self, payload: bytes, now: float) -> None:
+        if self._phase in _UP:
+            self._pong()
+
+    def closed(self, close: Close, now: float, wall: float) -> None:
+        self._wall_offset = wall - now
+        stopping = self._phase in _STOPPING
+        if self._phase not in (Phase.HANGING_UP, Phase.ENDING):
+            self._last_error = str(close)
+        self._down(str(close), close, now)
+        trigger, retry_at = self._verdict(close, now)
+        self._reset()
+        self._to(trigger, now)
+        if self._phase is Phase.CLOSED:
+            self._end(None if stopping else self._terminal(close))
+        elif self._phase is Phase.PREPARING:
+            self._prepare(now)
+        else:
+            self._timers.arm("dial again", retry_at)
+
+    def reading(self, on: bool, now: float) -> None:
+        if not on:
+            if self._paused_at is None:
+                self._paused_at = now
+        elif self._paused_at is not None:
+            paused, self._paused_at = now - self._paused_at, None
+            self._heartbeat.resumed(now, paused)
+            self._exchange.resumed(now, paused)
+            auth = self._timers.due("auth")
+            if auth is not None:
+                self._timers.arm("auth", auth + paused)
+
+    # Inputs from the caller
+
+    def submit(self, command: AnyCommand, now: float) -> Ticket:
+        self._check_running()
+        ticket = self._ticket()
+        if command.while_down == "fail" and self._phase is not Phase.READY:
+            error = NotReady(f"{type(command).__name__} was asked for while {self._phase.value}")
+            self._out.settle(ticket, error=error)
+            return ticket
+        self._exchange.submit(ticket, command)
+        if self._phase is Phase.READY:
+            self._exchange.advance(now)
+        return ticket
+
+    def abandon(self, ticket: Ticket, now: float) -> None:
+        self._exchange.abandon(ticket)
+
+    def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:
+        # A credential that comes late belongs to an attempt that has been given up: it never reaches the next one.
+        name = self._wanted.pop(token, None)
+        if name is None or token.generation != self._generation or self._phase is not Phase.PREPARING:
+            return
+        if isinstance(outcome, Done) and isinstance(outcome.value, Secret):
+            self._secrets[name] = outcome.value
+            if not self._wanted:
+                self._prepared(now)
+        else:
+            self._wanted.clear()
+            reason = f"{name}: {outcome.error if not isinstance(outcome, Done) else 'no credential'}"
+            self.closed(Close(reason=reason, by="transport"), now, self._wall(now))
+
+    def stop(self, now: float) -> None:
+        before = self._phase
+        self._to(Trigger.STOP, now)
+        if self._phase is before:
+            return
+        if self._phase is Phase.FLUSHING:
+            self._timers.arm("flush", now + self._settings.close_within)
+            self._check_flushed(now)
+        elif self._phase is Phase.ENDING:
+            self._timers.clear()
+            if before is not Phase.HANGING_UP:
+                self._ask_hangup(1000, "")
+        else:
+            self._timers.clear()
+            self._end(None)
+
+    # Time
+
+    def handle_timer(self, now: float, wall: float) -> None:
+        self._wall_offset = wall - now
+        reading = self._paused_at is None
+        for name in self._timers.pop_due(now):
+            if name == "auth" and not reading:
+                # What would accept us lies unread; the deadline moves with the pause.
+                self._timers.arm("auth", now + self._settings.auth_timeout)
+            else:
+                self._on_named_timer(name, now)
+        if self._phase in _UP:
+            self._check_liveness(now, reading=reading)
+
+    def next_deadline(self) -> float:
+        due = self._timers.next()
+        if self._phase in _UP:
+            reading = self._paused_at is None
+            due = min(due, self._heartbeat.ping_due(), self._exchange.due(reading=reading))
+            if reading:
+                due = min(due, self._heartbeat.answer_due())
+        return due
+
+    # Outputs
+
+    @property
+    def finished(self) -> bool:
+        return self._phase is Phase.CLOSED
+
+    @property
+    def failure(self) -> Exception | None:
+        return self._failure
+
+    def take_effects(self) -> Sequence[Effect]:
+        return self._out.take_effects()
+
+    def take_events(self) -> Sequence[EventT | Control[TopicT]]:
+        return self._out.take_events()
+
+    def take_settled(self) -> Sequence[Settled]:
+        return self._out.take_settled()
+
+    def status(self) -> Status:
+        next_dial = self._timers.due("dial again")
+        return Status(self._phase, self._since, self._backoff.attempt, self._generation, self._last_error, next_dial)
+
+    # For providers
+
+    def _accepted(self, now: float) -> None:
+        """The provider accepted this connection."""
+        self._to(Trigger.AUTHENTICATED, now)
+        self._timers.disarm("auth")
+        self._ready_at = now
+        self._heartbeat.start(now)
+        self._out.events.append(Up(now, self._generation))
+        self._on_ready(now)
+        self._exchange.ready(now)
+
+    def _refused(self, error: AuthenticationRefused, now: float) -> None:
+        """The provider refused this connection in a message: the session ends with `error`."""
+        self._failure = error
+        self._hang_up(1000, str(error), now)
+
+    def _pong(self) -> float | None:
+        """The heartbeat was answered. Returns when its ping was sent; None: no ping was out."""
+        self._answered = True
+        return self._heartbeat.answered()
+
+    def _reply(self, slot: str, now: float, reply: object = None, error: CommandRefused | None = None) -> bool:
+        """The reply to `slot` came. False where nothing waits there."""
+        answered = self._exchange.answer(slot, now, reply, error)
+        self._answered = self._answered or answered
+        return answered
+
+    def _hang_up(self, code: int, reason: str, now: float) -> None:
+        """End this connection, for `reason`, if it has not ended yet."""
+        if self._phase is Phase.DIALLING or self._phase in _OPEN:
+            self._last_error = reason
+            self._down(reason, None, now)
+            self._to(Trigger.HANG_UP, now)
+            self._timers.clear()
+            self._ask_hangup(code, reason)
+
+    def _wall(self, now: float) -> float:
+        """POSIX seconds at `now`."""
+        return now + self._wall_offset
+
+    def _ticket(self) -> Ticket:
+        self._serial += 1
+        return Ticket(self._serial)
+
+    def _token(self, generation: int = 0) -> Token:
+        self._serial += 1
+        return Token(generation, self._serial)
+
+    def _check_running(self) -> None:
+        """Raise what ended the session, or `LocalProtocolError` where the caller stopped it."""
+        if self._phase is Phase.CLOSED or self._phase in _STOPPING:
+            raise self._failure or LocalProtocolError("the stream is stopped")
+
+    def _check_flushed(self, now: float) -> None:
+        """While flushing: hang up as soon as nothing is left to send."""
+        if self._phase is Phase.FLUSHING and self._flushed():
+            self._to(Trigger.FLUSHED, now)
+            self._timers.clear()
+            self._ask_hangup(1000, "")
+
+    # Within
+
+    def _to(self, trigger: Trigger, now: float) -> None:
+        after = SESSION.next(self._phase, trigger)
+        if after is not self._phase:
+            self._phase = after
+            self._since = now
+
+    def _prepare(self, now: float) -> None:
+        self._generation += 1
+        refresh, self._refresh_next = self._refresh_next, False
+        self._wanted.clear()
+        for name in self.credentials:
+            token = self._token(self._generation)
+            self._wanted[token] = name
+            self._out.effects.append(Fetch(token, Credential(name, refresh)))
+        if not self._wanted:
+            self._prepared(now)
+
+    def _prepared(self, now: float) -> None:
+        self._to(Trigger.PREPARED, now)
+        self._timers.arm("dial", now + self._settings.connect_timeout)
+        self._out.effects.append(self._dial(now, self._wall(now)))
+
+    def _ask_hangup(self, code: int, reason: str) -> None:
+        self._out.effects.append(Hangup(code, reason, self._settings.close_within))
+
+    def _down(self, reason: str, close: Close | None, now: float) -> None:
+        if self._ready_at is not None:
+            if self._backoff.ended(now - self._ready_at, answered=self._answered):
+                self._refreshed = False
+            self._ready_at = None
+            self._out.events.append(Down(now, reason, close))
+
+    def _reset(self) -> None:
+        self._timers.clear()
+        self._heartbeat.stop()
+        self._answered = False
+        self._paused_at = None
+        self._exchange.lost()
+        self._on_lost()
+
+    def _end(self, failure: Exception | None) -> None:
+        self._failure = failure
+        self._exchange.end(failure)
+
+    def _verdict(self, close: Close, now: float) -> tuple[Trigger, float]:
+        """What moves the session on after `close`, and when the next dial is due."""
+        action = Action.FATAL if self._failure is not None else self.closes.action(close)
+        if action is Action.REFRESH:
+            # Once: a new credential refused like the old one is not a matter of age.
+            if self._refreshed or not self.credentials:
+                action = Action.FATAL
+            else:
+                self._refreshed = self._refresh_next = True
+                return Trigger.LOST_AT_ONCE, now
+        if action is Action.FATAL:
+            return Trigger.FATAL, math.inf
+        if action is Action.AT_ONCE and self._backoff.grant_immediate():
+            return Trigger.LOST_AT_ONCE, now
+        delay = self._backoff.delay()
+        if action is Action.HONOUR and close.retry_after is not None:
+            delay = max(delay, min(close.retry_after, RETRY_AFTER_CAP))
+        return Trigger.LOST, now + delay
+
+    def _terminal(self, close: Close) -> Exception:
+        """The error a session ends with."""
+        if self._failure is not None:
+            return self._failure
+        row = self.closes.row(close)
+        why = str(close) if row is None else f"{close} ({row.why})"
+        if close.status in _CREDENTIAL_STATUSES or (row is not None and row.credential):
+            return AuthenticationRefused(why, status=close.status, code=close.code)
+        return RemoteProtocolError(why)
+
+    def _on_named_timer(self, name: str, now: float) -> None:
+        match name:
+            case "dial":
+                self._hang_up(1000, f"no connection within {self._settings.connect_timeout:g} s", now)
+            case "auth":
+                self._hang_up(1000, f"not accepted within {self._settings.auth_timeout:g} s", now)
+            case "flush":
+                self._to(Trigger.FLUSHED, now)
+                self._ask_hangup(1000, "")
+            case _:
+                self._to(Trigger.DUE, now)
+                self._prepare(now)
+
+    def _check_liveness(self, now: float, *, reading: bool) -> None:
+        if reading and self._heartbeat.answer_due() <= now:
+            self._hang_up(1011, f"no answer to a ping within {self._settings.pong_timeout:g} s", now)
+            return
+        if self._heartbeat.ping_due() <= now:
+            self._heartbeat.sent(now)
+            self._exchange.urgent(now)
+            self._out.effects.append(self._ping(now))
+        ending = self._exchange.check(now, reading=reading)
+        if ending is not None:
+            self._hang_up(1011, ending, now)
+        elif reading:
+            self._on_timer(now)

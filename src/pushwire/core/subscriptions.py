@@ -1,0 +1,79 @@
+"""Subscriptions: what the user wants against what the provider has confirmed.
+
+The desired set belongs to the user and survives every reconnect; the asked and confirmed sets belong to one connection. Several tasks may
+want the same topic: references are counted, the provider is asked once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+__all__ = ["Subscriptions"]
+
+TopicT = TypeVar("TopicT", bound=Hashable)
+
+
+class Subscriptions(Generic[TopicT]):
+    """The desired topics with their reference counts, and the state of each on the present connection."""
+
+    __slots__ = ("_asked", "_confirmed", "_desired")
+
+    def __init__(self) -> None:
+        self._desired: dict[TopicT, int] = {}
+        self._asked: set[TopicT] = set()
+        self._confirmed: set[TopicT] = set()
+
+    def want(self, topic: TopicT) -> bool:
+        """Count one more reference. True when it is the first."""
+        self._desired[topic] = self._desired.get(topic, 0) + 1
+        return self._desired[topic] == 1
+
+    def unwant(self, topic: TopicT) -> bool:
+        """Count one less. True when it was the last; unknown topics are passed over."""
+        count = self._desired.get(topic, 0)
+        if count > 1:
+            self._desired[topic] = count - 1
+            return False
+        return self._desired.pop(topic, None) is not None
+
+    def forget(self, topic: TopicT) -> None:
+        """Drop the topic whatever its count: the provider has been told so."""
+        self._desired.pop(topic, None)
+        self._asked.discard(topic)
+        self._confirmed.discard(topic)
+
+    def asked(self, topic: TopicT) -> None:
+        """A subscribe for it is on its way on this connection."""
+        self._asked.add(topic)
+
+    def confirmed(self, topic: TopicT) -> None:
+        """The provider confirmed it on this connection."""
+        self._asked.discard(topic)
+        self._confirmed.add(topic)
+
+    def refused(self, topic: TopicT) -> None:
+        """The provider refused it on this connection: not asked again before the next one."""
+        self._confirmed.discard(topic)
+        self._asked.add(topic)
+
+    def lost(self) -> None:
+        """The connection has gone, and with it what was asked and confirmed on it."""
+        self._asked.clear()
+        self._confirmed.clear()
+
+    def missing(self) -> list[TopicT]:
+        """Desired topics not asked for on this connection, in the order they were first wanted."""
+        return [topic for topic in self._desired if topic not in self._asked and topic not in self._confirmed]
+
+    def is_confirmed(self, topic: TopicT) -> bool:
+        return topic in self._confirmed
+
+    def __contains__(self, topic: object) -> bool:
+        return topic in self._desired
+
+    def __iter__(self) -> Iterator[TopicT]:
+        return iter(self._desired)
+
+    def __len__(self) -> int:
+        return len(self._desired)

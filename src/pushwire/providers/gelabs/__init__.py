@@ -1,0 +1,39 @@
+"""gelabs address-transfer monitoring: on-chain transactions, each ACKed and sent again until it is."""
+
+from ...core.effects import Identity
+from ...core.events import AckRefused, Delivery, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from .commands import GetTransaction, Subscribe, Unsubscribe
+from .config import Config
+from .machine import CLOSES, GREETING, GelabsMachine
+from .messages import Event, InternalCall, Subscribed, TokenTransfer, Transaction, Unsubscribed, UtxoInput, UtxoOutput
+from .topics import CHAIN_IDS, Topic
+
+__all__ = [
+    "CHAIN_IDS",
+    "CLOSES",
+    "GREETING",
+    "AckRefused",
+    "Config",
+    "Delivery",
+    "Down",
+    "Event",
+    "Gap",
+    "GelabsMachine",
+    "GetTransaction",
+    "Identity",
+    "InternalCall",
+    "Malformed",
+    "Stale",
+    "Subscribe",
+    "Subscribed",
+    "SubscriptionRefused",
+    "TokenTransfer",
+    "Topic",
+    "Transaction",
+    "Unrecognized",
+    "Unsubscribe",
+    "Unsubscribed",
+    "Up",
+    "UtxoInput",
+    "UtxoOutput",
+]

@@ -1,0 +1,101 @@
+"""What may be asked on a gelabs stream (seeds/002…, "Client commands")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import attrs
+import msgspec
+
+from ...core.commands import Command
+from ...core.exchange import AnyCommand
+from ...errors import LocalProtocolError
+from .messages import Event, Subscribed, Transaction, Unsubscribed
+from .topics import Topic, topic
+
+__all__ = ["GetTransaction", "GelabsDialect", "Subscribe", "Unsubscribe"]
+
+
+def _some(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a non-empty string")
+
+
+_optional = attrs.validators.optional(_some)
+
+
+@attrs.frozen
+class Subscribe(Command[Event, Subscribed]):
+    """Monitor `address` on `chain_type` from now on, through reconnects, until `Unsubscribe`.
+
+    Addresses on the business identity's own list are monitored without it.
+    """
+
+    address: str = attrs.field(validator=_some)
+    chain_type: str = attrs.field(validator=_some)
+
+
+@attrs.frozen
+class Unsubscribe(Command[Event, Unsubscribed]):
+    """Stop monitoring `address` on `chain_type`; on all chains where it is None."""
+
+    address: str = attrs.field(validator=_some)
+    chain_type: str | None = attrs.field(default=None, validator=_optional)
+
+
+@attrs.frozen
+class GetTransaction(Command[Event, Transaction]):
+    """Look one transaction up, by the `message_id` of its push (preferred by the provider) or by its hash.
+
+    `CommandRefused` with code 404 says that there is none.
+    """
+
+    chain_type: str = attrs.field(validator=_some)
+    chain_id: int
+    tx_hash: str | None = attrs.field(default=None, validator=_optional)
+    message_id: str | None = attrs.field(default=None, validator=_optional)
+
+    def __attrs_post_init__(self) -> None:
+        if self.tx_hash is None and self.message_id is None:
+            raise LocalProtocolError("GetTransaction: tx_hash or message_id is needed")
+
+
+def frame(command_id: str, kind: str, data: dict[str, str | int | None]) -> str:
+    """A client message; fields that are None are left out."""
+    present = {name: value for name, value in data.items() if value is not None}
+    return msgspec.json.encode({"id": command_id, "type": kind, "data": present}).decode()
+
+
+class GelabsDialect:
+    """How gelabs commands are written. Replies repeat the command's id, so there are no lanes."""
+
+    def encode(self, command: AnyCommand, new_id: Callable[[], str]) -> tuple[str, str]:
+        command_id = new_id()
+        match command:
+            case Subscribe():
+                data = frame(command_id, "subscribe", {"address": command.address, "chain_type": command.chain_type})
+            case Unsubscribe():
+                data = frame(command_id, "unsubscribe", {"address": command.address, "chain_type": command.chain_type})
+            case GetTransaction():
+                wanted = {"txHash": command.tx_hash, "messageId": command.message_id}
+                data = frame(command_id, "getTxHash", {"chain_type": command.chain_type, "chain_id": command.chain_id, **wanted})
+            case _:
+                raise LocalProtocolError(f"{type(command).__name__} is not a gelabs command")
+        return command_id, data
+
+    def lane(self, command: AnyCommand) -> str | None:
+        return None
+
+    def topic(self, command: AnyCommand) -> Topic | None:
+        return topic(command.chain_type, command.address) if isinstance(command, Subscribe) else None
+
+    def given_up(self, command: AnyCommand, desired: Iterable[Topic]) -> list[Topic]:
+        if not isinstance(command, Unsubscribe):
+            return []
+        if command.chain_type is not None:
+            return [topic(command.chain_type, command.address)]
+        address = topic("", command.address).address
+        return [wanted for wanted in desired if wanted.address == address]
+
+    def restore(self, topic: Topic) -> Subscribe:
+        return Subscribe(topic.address, topic.chain_type)

@@ -1,0 +1,60 @@
+"""The settings of a gelabs connection."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from ...core.acks import AckConfig
+from ...core.config import as_websocket_url, checked, secret, websocket_url
+from ...core.effects import Restored
+from ...core.secrets import Secret
+from .machine import GelabsMachine
+from .messages import Transaction
+from .topics import CHAIN_IDS
+
+__all__ = ["Config"]
+
+
+def _chain_ids(value: object) -> str | None:
+    ok = isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, int) for k, v in value.items())
+    return None if ok else "must map chain names to whole numbers"
+
+
+@attrs.frozen(kw_only=True)
+class Config(AckConfig):
+    """How to reach gelabs and as whom. Raises `ConfigError` naming every wrong field."""
+
+    api_key: Secret = attrs.field(metadata=checked(secret))
+    url: str = attrs.field(default="wss://api.gelabs.org/tx/api/v1/transaction/ws", metadata=checked(websocket_url))
+    chain_ids: Mapping[str, int] = attrs.field(default=CHAIN_IDS, metadata=checked(_chain_ids))
+    """The id of a chain whose message names none."""
+
+    @property
+    def provider(self) -> str:
+        return "gelabs"
+
+    @property
+    def namespace(self) -> str:
+        """What this connection's ledger is stored under: provider, URL, and a digest of the key."""
+        digest = hashlib.sha256(self.api_key.reveal().encode()).hexdigest()[:16]
+        return f"gelabs {as_websocket_url(self.url)} {digest}"
+
+    def machine(self, *, rng: random.Random, ids: Callable[[], str], restored: Restored | None = None) -> GelabsMachine:
+        """The protocol as a machine; `ids` gives a new id for each command."""
+        return GelabsMachine(
+            self,
+            api_key=self.api_key,
+            url=as_websocket_url(self.url),
+            chain_ids=self.chain_ids,
+            rng=rng,
+            ids=ids,
+            restored=restored or Restored(),
+        )
+
+    def acked(self) -> type[Transaction]:
+        """The type of the events that are ACKed."""
+        return Transaction

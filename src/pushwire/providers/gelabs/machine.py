@@ -1,0 +1,256 @@
+"""gelabs as a state machine: its own rules on top of the shared lifecycle (seeds/002…, "WebSocket real-time push").
+
+Accepted by a `connected` message; JSON pings; replies matched by id; pushes ACKed by transaction, sent again after a reconnect within
+the window that the handshake asks for.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from ...core.acks import AckConfig, AckSession
+from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
+from ...core.effects import Dial, Handshake, Identity, Restored, Scalar
+from ...core.events import Malformed, Unrecognized
+from ...core.secrets import Secret
+from ...core.transitions import Table
+from ...errors import AuthenticationRefused, CommandRefused
+from .commands import GelabsDialect, frame
+from .messages import (
+    KNOWN_TYPES,
+    AckReply,
+    Connected,
+    Pong,
+    Push,
+    Reply,
+    Subscribed,
+    SubscribeReply,
+    Transaction,
+    Unsubscribed,
+    UnsubscribeReply,
+    decode,
+    decode_unknown,
+    numbers_problem,
+)
+from .topics import Topic, fold, topic
+
+__all__ = ["CLOSES", "GREETING", "GelabsMachine"]
+
+
+class Stage(enum.Enum):
+    """Where a connection stands between its handshake and its greeting."""
+
+    NONE = "no connection"
+    GREETING = "awaiting the greeting"
+    LISTENING = "listening"
+
+
+class StageTrigger(enum.Enum):
+    """What moves a connection on."""
+
+    OPENED = "opened"
+    CONNECTED = "connected"
+    LOST = "lost"
+
+
+GREETING: Final = Table(
+    "gelabs",
+    Stage.NONE,
+    {
+        (Stage.NONE, StageTrigger.OPENED): Stage.GREETING,
+        (Stage.NONE, StageTrigger.LOST): Stage.NONE,
+        (Stage.GREETING, StageTrigger.CONNECTED): Stage.LISTENING,
+        (Stage.GREETING, StageTrigger.LOST): Stage.NONE,
+        # A second greeting says nothing new.
+        (Stage.LISTENING, StageTrigger.CONNECTED): Stage.LISTENING,
+        (Stage.LISTENING, StageTrigger.LOST): Stage.NONE,
+    },
+    {
+        Stage.NONE: "there is no connection",
+        Stage.GREETING: "the connection is open already",
+        Stage.LISTENING: "the connection is open already",
+    },
+)
+
+CLOSES: Final = CloseTable(
+    (
+        Row(400, 401, Action.FATAL, "the API key is missing or wrong", http=True, credential=True),
+        Row(403, 403, Action.FATAL, "the API key is not allowed here", http=True, credential=True),
+        *COMMON_ROWS,
+    )
+)
+"""The document names handshake failures only, and no close codes: all else backs off."""
+
+_CREDENTIAL_CODES = frozenset({400, 401, 403})
+
+
+class GelabsMachine(AckSession[Transaction, Topic]):
+    """See `core.machine` for the contract."""
+
+    closes = CLOSES
+
+    def __init__(
+        self,
+        config: AckConfig,
+        *,
+        api_key: Secret,
+        url: str,
+        chain_ids: Mapping[str, int],
+        rng: random.Random,
+        ids: Callable[[], str],
+        restored: Restored,
+    ) -> None:
+        super().__init__(config, GelabsDialect(), rng=rng, ids=ids, restored=restored)
+        self._api_key = api_key
+        self._url = url
+        self._chain_ids = chain_ids
+        self._stage = GREETING.initial
+        # Hashes whose spelling on the wire differs from the folded one in the key.
+        self._spelling: dict[tuple[Scalar, ...], str] = {}
+
+    # What the session asks for
+
+    def _dial(self, now: float, wall: float) -> Dial:
+        headers: dict[str, str | Secret] = {
+            "X-API-Key": self._api_key,
+            "X-ResendDuration": str(self._resend_window(wall)),
+        }
+        settings = self._settings
+        return Dial(self._generation, self._url, headers, settings.max_message, settings.compression)
+
+    def _on_opened(self, handshake: Handshake, now: float) -> None:
+        self._stage = GREETING.next(self._stage, StageTrigger.OPENED)
+
+    def _on_lost(self) -> None:
+        super()._on_lost()
+        self._stage = GREETING.next(self._stage, StageTrigger.LOST)
+
+    def _ping(self, now: float) -> str:
+        return frame(self._ids(), "ping", {})
+
+    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...]) -> str:
+        chain_type, chain_id, tx_hash = key
+        spelled = self._spelling.get(key, tx_hash)
+        return msgspec.json.encode(
+            {
+                "id": ack_id,
+                "type": "transactionACK",
+                "data": {"chain_type": chain_type, "chain_id": chain_id, "txHash": spelled},
+            }
+        ).decode()
+
+    # Messages
+
+    def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
+        events = self._out.events
+        for raw in messages:
+            try:
+                message = decode(raw)
+            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                self._on_misfit(raw, error, now)
+                continue
+            if type(message) is Push:
+                tx = message.data
+                problem = "a transaction without data" if tx is None else numbers_problem(tx)
+                if tx is None or problem is not None:
+                    events.append(Malformed(now, raw, problem or ""))
+                    continue
+                identity = self._identify(tx)
+                delivery = self._received(identity, now, reorg=bool(tx.is_reorg_resend))
+                if self._exchange.staleness.enabled:
+                    self._note_topics(tx, now)
+                if delivery is not None:
+                    # The one place where a value that is read-only to everybody else is still ours to complete.
+                    fresh: Any = tx
+                    fresh.received = now
+                    fresh.delivery = delivery
+                    fresh.identity = identity
+                    fresh.message_id = message.id
+                    fresh.sent = message.time
+                    events.append(tx)
+            elif type(message) is AckReply:
+                self._on_ack_reply(message, raw, now)
+            elif type(message) is Pong:
+                self._pong()
+            elif type(message) is Connected:
+                self._on_connected(message, now)
+            elif isinstance(message, Reply):
+                self._on_reply(message, raw, now)
+
+    def _identify(self, tx: Transaction) -> Identity:
+        chain_type = tx.chain_type.lower()
+        chain_id = tx.chain_id
+        if chain_id is None:
+            chain_id = self._chain_ids.get(chain_type)
+        tx_hash = fold(tx.tx_hash)
+        key = (chain_type, chain_id, tx_hash)
+        if tx_hash != tx.tx_hash:
+            self._spelling[key] = tx.tx_hash
+        return Identity(key, (tx.tx_status, tx.height, bool(tx.is_reorg_resend)))
+
+    def _note_topics(self, tx: Transaction, now: float) -> None:
+        for address in tx.listen_addresses or ():
+            self._exchange.staleness.data(topic(tx.chain_type, address), now)
+
+    def _on_connected(self, message: Connected, now: float) -> None:
+        before = self._stage
+        if message.code in _CREDENTIAL_CODES:
+            self._refused(AuthenticationRefused(f"not accepted: {message.msg}", code=message.code), now)
+        elif message.code != 0:
+            self._hang_up(1000, f"not accepted: {message.msg} (code {message.code})", now)
+        else:
+            self._stage = GREETING.next(before, StageTrigger.CONNECTED)
+            if before is Stage.GREETING:
+                self._accepted(now)
+
+    def _on_reply(self, message: Reply, raw: str | bytes, now: float) -> None:
+        command = None if message.id is None else self._exchange.waiting_for(message.id)
+        if command is None or message.id is None:
+            self._out.events.append(Unrecognized(now, raw, "a reply that nobody waits for"))
+            return
+        name = type(command).__name__
+        if message.code != 0:
+            self._reply(message.id, now, error=CommandRefused(name, message.code, message.msg or ""))
+            return
+        reply, problem = _result(message)
+        self._reply(message.id, now, reply, None if problem is None else CommandRefused(name, *problem))
+
+    def _on_ack_reply(self, message: AckReply, raw: str | bytes, now: float) -> None:
+        error = None if message.code == 0 else (message.code, message.msg or "")
+        if message.id is None or not self._ack_answered(message.id, now, error):
+            self._out.events.append(Unrecognized(now, raw, "an ACK reply that nobody waits for"))
+
+    def _on_misfit(self, raw: str | bytes, error: Exception, now: float) -> None:
+        """A message that fits none of the known shapes: find out how much of it is to be trusted."""
+        try:
+            unknown = decode_unknown(raw)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            self._out.events.append(Malformed(now, raw, str(error)))
+            return
+        command = None if unknown.id is None else self._exchange.waiting_for(unknown.id)
+        if command is not None and unknown.id is not None:
+            text = unknown.msg or "" if unknown.code else f"malformed reply: {error}"
+            refused = CommandRefused(type(command).__name__, unknown.code or None, text)
+            self._reply(unknown.id, now, error=refused)
+        if unknown.type is None or unknown.type in KNOWN_TYPES:
+            self._out.events.append(Malformed(now, raw, str(error)))
+        elif command is None:
+            self._out.events.append(Unrecognized(now, raw, unknown.type))
+
+
+def _result(message: Reply) -> tuple[Subscribed | Unsubscribed | Transaction | None, tuple[int | None, str] | None]:
+    """The value of a reply that says success, or the code and text of why it cannot be one."""
+    if isinstance(message, SubscribeReply):
+        return message.data or Subscribed(), None
+    if isinstance(message, UnsubscribeReply):
+        return message.data or Unsubscribed(), None
+    if message.data is None:
+        # The document answers code 404; a null with code 0 is how its HTTP twin says the same.
+        return None, (404, "transaction not found")
+    wrong = numbers_problem(message.data)
+    return message.data, None if wrong is None else (None, f"malformed reply: {wrong}")
