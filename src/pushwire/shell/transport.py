@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
+import trio
 
 from ..core.effects import Close, Dial, Handshake
 
@@ -66,6 +67,9 @@ class Connection(Protocol):
 class Connector(Protocol):
     """Opens connections."""
 
-    async def dial(self, dial: Dial) -> Connection:
-        """Open one, handshake included. Raises `DialFailed`."""
+    async def dial(self, dial: Dial, nursery: trio.Nursery) -> Connection:
+        """Open one, handshake included. Raises `DialFailed`.
+
+        Tasks that the transport needs live in `nursery`; none of them raises, and all have ended, or are cancelled, by `aclose`.
+        """
         ...
