@@ -1,0 +1,296 @@
+"""One WebSocket connection from the client's side, without I/O: bytes in, messages out, and the other way round.
+
+`websockets` speaks the protocol: handshake, control frames, fragments, compression, closing. What most bytes of a push feed are, whole
+text frames, is cut out of the stream here and never reaches it; it gets everything else, one whole frame at a time.
+Whatever bytes arrive, nothing here raises: a broken peer ends in a `Close`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import OPEN
+from websockets.typing import Subprotocol
+
+from ..core.effects import Close, Handshake
+from ..errors import LocalProtocolError
+from .refusal import MAX_HEAD, parse_refusal, printable
+from .target import resolve_target
+
+if TYPE_CHECKING:
+    from ..core.effects import Dial
+
+__all__ = ["ClientWire"]
+
+Bytes: TypeAlias = bytes | bytearray
+
+_FINAL_TEXT: Final = 0x81
+_COMPRESSED: Final = 0x40
+_CONTROL: Final = 0x08
+_MAX_CONTROL: Final = 125
+_HTTP: Final = b"HTTP/1."
+
+# websockets logs headers and frames at DEBUG, and both hold secrets. This logger belongs to no hierarchy, so nobody can switch it on.
+_SILENT: Final = logging.Logger("pushwire.wire")
+_SILENT.disabled = True
+
+
+class ClientWire:
+    """A connection's protocol state, built from the `Dial` that asked for it.
+
+    Send `request()`, hand what arrives to `feed`, then take `take_messages()` and `take_pongs()` and look at `handshake` and `close`;
+    `data_to_send()` is what must go out, our pongs included. Raises `LocalProtocolError` for a `Dial` that cannot be sent.
+    """
+
+    def __init__(self, dial: Dial) -> None:
+        if dial.max_message < 1:
+            raise LocalProtocolError("max_message must be at least 1 byte")
+        self.target: Final = resolve_target(dial)
+        self.handshake: Handshake | None = None
+        """The accepted handshake, once there is one."""
+        self.close: Close | None = None
+        """How the connection ended, or why it never stood. Final once set."""
+        self._limit = dial.max_message
+        # What may come in one frame. Above `max_message` by the worst growth that deflate has, and by a control frame between two
+        # fragments, which websockets counts as part of the message. The bound on the message itself is checked in `_data`.
+        self._frame_limit = dial.max_message + dial.max_message // 1024 + _MAX_CONTROL
+        self._protocol = ClientProtocol(
+            self.target.uri,
+            extensions=[ClientPerMessageDeflateFactory(compress_settings={"memLevel": 5})] if dial.compression else None,
+            subprotocols=[Subprotocol(name) for name in dial.subprotocols] or None,
+            max_size=self._frame_limit,
+            logger=_SILENT,
+        )
+        self._messages: list[str | bytes] = []
+        self._pongs: list[bytes] = []
+        self._pending = bytearray()
+        """The response's head before the handshake, the start of an unfinished frame after it."""
+        self._need = 0
+        """How long `_pending` must be before it is worth another look."""
+        self._parts: list[Bytes] = []
+        self._size = 0
+        self._text = False
+        self._hangup: Close | None = None
+        """What `send_close` asked for."""
+
+    def __repr__(self) -> str:
+        return f"<ClientWire {self._protocol.state.name}>"
+
+    @property
+    def has_output(self) -> bool:
+        """Whether `data_to_send` has something."""
+        return bool(self._protocol.writes)
+
+    @property
+    def has_input(self) -> bool:
+        """Whether a message, a pong or the end waits to be taken."""
+        return bool(self._messages or self._pongs) or self.close is not None
+
+    def request(self) -> bytes:
+        """The opening handshake's request."""
+        request = self._protocol.connect()
+        request.headers["User-Agent"] = "pushwire"
+        for name, value in self.target.headers:
+            if name in request.headers:
+                del request.headers[name]
+            request.headers[name] = value
+        self._protocol.send_request(request)
+        return self.data_to_send()
+
+    def feed(self, data: Bytes) -> None:
+        """Bytes came. Total: never raises. What comes after the end is ignored."""
+        if self.close is not None:
+            return
+        if self.handshake is None:
+            data = self._open(data)
+        elif self._pending:
+            self._pending += data
+            if len(self._pending) < self._need:
+                return
+            data, self._pending = self._pending, bytearray()
+        self._scan(data)
+
+    def feed_eof(self) -> None:
+        """The peer ended the stream."""
+        self.lost("the peer ended the stream" if self.handshake is None else "the peer ended the stream without a close frame")
+
+    def lost(self, reason: str) -> None:
+        """The transport broke, for `reason`. After `send_close` this is the end that was asked for."""
+        if self.close is not None:
+            return
+        step = "handshake: " if self.handshake is None else ""
+        self.close = self._hangup or Close(reason=step + reason, by="transport")
+
+    def take_messages(self) -> list[str | bytes]:
+        """The whole messages since the last call, in order."""
+        messages, self._messages = self._messages, []
+        return messages
+
+    def take_pongs(self) -> list[bytes]:
+        """The pong payloads since the last call."""
+        pongs, self._pongs = self._pongs, []
+        return pongs
+
+    def data_to_send(self) -> bytes:
+        """Everything that must go out, in one piece."""
+        return b"".join(self._protocol.data_to_send())
+
+    def send_text(self, text: str) -> None:
+        """Send a message; nothing happens unless the connection is open."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_text(text.encode())
+
+    def send_ping(self, payload: bytes) -> None:
+        """Send a ping frame (at most 125 bytes); nothing happens unless the connection is open."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_ping(payload)
+
+    def send_close(self, code: int, reason: str) -> None:
+        """Start the closing handshake; nothing happens unless the connection is open. A long `reason` is cut to what a frame holds."""
+        if self._protocol.state is OPEN:
+            self._hangup = Close(code=code, reason=reason.encode()[: _MAX_CONTROL - 2].decode(errors="ignore"), by="us")
+            self._protocol.send_close(code, self._hangup.reason)
+
+    def _open(self, data: Bytes) -> Bytes:
+        """Look at the response so far; returns what came behind an accepted handshake."""
+        searched = max(0, len(self._pending) - 3)
+        head = self._pending
+        head += data
+        end = head.find(b"\r\n\r\n", searched) + 4
+        if not head.startswith(_HTTP[: len(head)]):
+            self.close = Close(reason="handshake: not an HTTP/1.1 response", by="transport")
+        elif end > 3:
+            self._pending = bytearray()
+            self._judge(bytes(head[:end]))
+            return b"" if self.handshake is None else bytes(head[end:])
+        elif len(head) > MAX_HEAD:
+            self.close = Close(reason="handshake: the response's head is too long", by="transport")
+        return b""
+
+    def _judge(self, head: bytes) -> None:
+        refusal = parse_refusal(head)
+        if refusal is not None:
+            self.close = self._redacted(refusal)
+            return
+        error: Exception | None
+        try:
+            self._protocol.receive_data(head)
+            error = self._protocol.handshake_exc
+        except Exception as unforeseen:  # websockets promises none; the promise of this class does not rest on it
+            error = unforeseen
+        if error is not None:
+            self.close = self._redacted(Close(reason=printable(f"handshake: {error}"), by="transport"))
+            return
+        headers: dict[str, str] = {}
+        for event in self._protocol.events_received():
+            if isinstance(event, Response):
+                for name, value in event.headers.raw_items():
+                    name = name.lower()
+                    headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        self.handshake = Handshake(101, headers, self._protocol.subprotocol)
+
+    def _scan(self, data: Bytes) -> None:
+        """Cut `data` into frames. Kept in one loop: this is the hot path, and a call a frame would double its cost."""
+        messages, limit = self._messages, self._limit
+        at, end, need = 0, len(data), 2
+        while end - at >= 2:
+            head, length, start = data[at], data[at + 1], at + 2
+            if length > _MAX_CONTROL:
+                marker = length
+                start += 2 if marker == 126 else 8 if marker == 127 else 0
+                if start > end:
+                    need = start - at
+                    break
+                length = int.from_bytes(data[at + 2 : start])
+            else:
+                marker = 0
+            if (marker or length > limit) and not self._allowed(head, marker, length):
+                return
+            stop = start + length
+            if stop > end:
+                need = stop - at
+                break
+            if head == _FINAL_TEXT and length <= limit and not self._parts:
+                try:
+                    messages.append(data[start:stop].decode())
+                except UnicodeDecodeError:
+                    self._fail(CloseCode.INVALID_DATA, "a text message is not UTF-8")
+                    return
+            else:
+                self._frame(data[at:stop])
+                if self.close is not None:
+                    return
+            at = stop
+        if at < end:
+            self._pending, self._need = bytearray(data[at:]), need
+
+    def _allowed(self, head: int, marker: int, length: int) -> bool:
+        """Whether a long frame may come, judged before its payload is there. `marker` is the 7-bit length where that is an escape."""
+        if marker > 127:
+            self._fail(CloseCode.PROTOCOL_ERROR, "a server must not mask its frames")
+        elif head & _CONTROL:
+            if marker:
+                self._fail(CloseCode.PROTOCOL_ERROR, "control frame too long")
+        elif length > (self._frame_limit if head & _COMPRESSED or self._parts else self._limit):
+            self._too_big()
+        return self.close is None
+
+    def _frame(self, data: Bytes) -> None:
+        """Give websockets one whole frame."""
+        try:
+            self._protocol.receive_data(data)
+            for event in self._protocol.events_received():
+                if isinstance(event, Frame):
+                    self._data(event)
+        except Exception as error:  # websockets promises none; the promise of this class does not rest on it
+            self.close = Close(reason=f"WebSocket protocol failed: {type(error).__name__}", by="transport")
+            return
+        if self._protocol.state is not OPEN and self.close is None:
+            self._ending()
+
+    def _data(self, frame: Frame) -> None:
+        opcode = frame.opcode
+        if opcode is Opcode.PONG:
+            self._pongs.append(bytes(frame.data))
+        elif opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
+            if opcode is not Opcode.CONT:
+                self._text = opcode is Opcode.TEXT
+            self._parts.append(bytes(frame.data))
+            self._size += len(frame.data)
+            if self._size > self._limit:
+                self._too_big()
+            elif frame.fin:
+                self._deliver(b"".join(self._parts))
+                self._parts, self._size = [], 0
+
+    def _deliver(self, payload: bytes) -> None:
+        try:
+            self._messages.append(payload.decode() if self._text else payload)
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_DATA, "a text message is not UTF-8")
+
+    def _too_big(self) -> None:
+        self._fail(CloseCode.MESSAGE_TOO_BIG, f"a message is over {self._limit} bytes")
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        self._protocol.fail(code, reason)
+        self.close = self._hangup or Close(code=int(code), reason=reason, by="us")
+
+    def _ending(self) -> None:
+        """A close frame went one way or the other: is that the end?"""
+        received, sent = self._protocol.close_rcvd, self._protocol.close_sent
+        if received is not None:
+            self.close = self._hangup or self._redacted(Close(code=int(received.code), reason=printable(received.reason)))
+        elif self._protocol.parser_exc is not None and sent is not None:
+            self.close = Close(code=int(sent.code), reason=sent.reason, by="us")
+
+    def _redacted(self, close: Close) -> Close:
+        """A peer may echo our credentials, and reasons are shown."""
+        return Close(
+            code=close.code, reason=self.target.redact(close.reason), status=close.status, retry_after=close.retry_after, by=close.by
+        )

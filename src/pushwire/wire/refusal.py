@@ -1,0 +1,73 @@
+"""A refused opening handshake, read from the head of the HTTP response: status, reason, Retry-After.
+
+The head alone decides: a server that keeps the connection open after its 401 must not keep us waiting for a body.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from ..core.effects import Close
+
+__all__ = ["MAX_HEAD", "parse_refusal", "printable", "retry_after"]
+
+MAX_HEAD: Final = 128 * 8192
+"""Bytes. The most that `websockets` accepts: 128 headers of 8 KiB."""
+
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: ([^\r\n]*))?\r\n")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
+_DATE: Final = re.compile(
+    r"[A-Z][a-z]{2}, ([0-9]{2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
+)
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def parse_refusal(head: bytes) -> Close | None:
+    """The refusal in a response's `head` (status line to blank line); None for 101, which only the handshake can judge."""
+    status = _STATUS.match(head)
+    if status is None:
+        return Close(reason="handshake: not an HTTP/1.1 response", by="transport")
+    if status[1] == b"101":
+        return None
+    headers: dict[str, str] = {}
+    for line in head[status.end() :].split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
+    return Close(
+        status=int(status[1]),
+        reason=printable((status[2] or b"").decode("latin-1")),
+        retry_after=retry_after(headers.get("retry-after", ""), headers.get("date", "")),
+    )
+
+
+def retry_after(value: str, date: str) -> float | None:
+    """The seconds a Retry-After asks for; None when it has none we can use.
+
+    It is a count of seconds or an HTTP date (RFC 9110, 10.2.3). A date is counted from the response's own `date`, so that neither
+    clock matters.
+    """
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until, since = _http_date(value), _http_date(date)
+    if until is None or since is None:
+        return None
+    return max(0.0, (until - since).total_seconds())
+
+
+def printable(text: str) -> str:
+    """A peer's text as it may stand in one line of a log: no control characters, at most 200 characters."""
+    return "".join(character if character.isprintable() else "?" for character in text[:200])
+
+
+def _http_date(text: str) -> datetime | None:
+    # Not strptime: its names of days and months are those of the process's locale.
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    day, month, year, hour, minute, second = match.groups()
+    try:
+        return datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return None
