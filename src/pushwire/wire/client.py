@@ -1,7 +1,7 @@
 """One WebSocket connection from the client's side, without I/O: bytes in, messages out, and the other way round.
 
-`websockets` speaks the protocol: handshake, control frames, fragments, compression, closing. What most bytes of a push feed are, whole
-text frames, is cut out of the stream here and never reaches it; it gets everything else, one whole frame at a time.
+`websockets` speaks the protocol: handshake, control frames, fragments, compression, closing. What most bytes of a push feed are,
+whole text frames, is cut out of the stream here and never reaches it; it gets everything else, one whole frame at a time.
 Whatever bytes arrive, nothing here raises: a broken peer ends in a `Close`.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import attrs
 from websockets.client import ClientProtocol
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
@@ -35,7 +36,8 @@ _CONTROL: Final = 0x08
 _MAX_CONTROL: Final = 125
 _HTTP: Final = b"HTTP/1."
 
-# websockets logs headers and frames at DEBUG, and both hold secrets. This logger belongs to no hierarchy, so nobody can switch it on.
+# websockets logs headers and frames at DEBUG, and both hold secrets. This logger is in no hierarchy, so that no configuration of
+# logging reaches it.
 _SILENT: Final = logging.Logger("pushwire.wire")
 _SILENT.disabled = True
 
@@ -43,8 +45,9 @@ _SILENT.disabled = True
 class ClientWire:
     """A connection's protocol state, built from the `Dial` that asked for it.
 
-    Send `request()`, hand what arrives to `feed`, then take `take_messages()` and `take_pongs()` and look at `handshake` and `close`;
-    `data_to_send()` is what must go out, our pongs included. Raises `LocalProtocolError` for a `Dial` that cannot be sent.
+    Send `request()`, hand what arrives to `feed`, then take `take_messages()` and `take_pongs()` and look at `handshake` and
+    `close`; `data_to_send()` is what must go out, our pongs included. Raises `LocalProtocolError` for a `Dial` that cannot be
+    sent.
     """
 
     def __init__(self, dial: Dial) -> None:
@@ -82,9 +85,9 @@ class ClientWire:
         return f"<ClientWire {self._protocol.state.name}>"
 
     @property
-    def has_output(self) -> bool:
-        """Whether `data_to_send` has something."""
-        return bool(self._protocol.writes)
+    def backlog(self) -> int:
+        """How many frames `data_to_send` has."""
+        return len(self._protocol.writes)
 
     @property
     def has_input(self) -> bool:
@@ -151,7 +154,7 @@ class ClientWire:
             self._protocol.send_ping(payload)
 
     def send_close(self, code: int, reason: str) -> None:
-        """Start the closing handshake; nothing happens unless the connection is open. A long `reason` is cut to what a frame holds."""
+        """Start the closing handshake; nothing happens unless the connection is open. A `reason` is cut to what a frame holds."""
         if self._protocol.state is OPEN:
             self._hangup = Close(code=code, reason=reason.encode()[: _MAX_CONTROL - 2].decode(errors="ignore"), by="us")
             self._protocol.send_close(code, self._hangup.reason)
@@ -181,7 +184,7 @@ class ClientWire:
         try:
             self._protocol.receive_data(head)
             error = self._protocol.handshake_exc
-        except Exception as unforeseen:  # websockets promises none; the promise of this class does not rest on it
+        except Exception as unforeseen:  # noqa: BLE001 - none is expected, but our own promise does not rest on that
             error = unforeseen
         if error is not None:
             self.close = self._redacted(Close(reason=printable(f"handshake: {error}"), by="transport"))
@@ -199,7 +202,7 @@ class ClientWire:
         messages, limit = self._messages, self._limit
         at, end, need = 0, len(data), 2
         while end - at >= 2:
-            head, length, start = data[at], data[at + 1], at + 2
+            head, length, start, marker = data[at], data[at + 1], at + 2, 0
             if length > _MAX_CONTROL:
                 marker = length
                 start += 2 if marker == 126 else 8 if marker == 127 else 0
@@ -207,9 +210,7 @@ class ClientWire:
                     need = start - at
                     break
                 length = int.from_bytes(data[at + 2 : start])
-            else:
-                marker = 0
-            if (marker or length > limit) and not self._allowed(head, marker, length):
+            if (length > limit or marker > 127 or (marker and head & _CONTROL)) and not self._allowed(head, marker, length):
                 return
             stop = start + length
             if stop > end:
@@ -230,7 +231,7 @@ class ClientWire:
             self._pending, self._need = bytearray(data[at:]), need
 
     def _allowed(self, head: int, marker: int, length: int) -> bool:
-        """Whether a long frame may come, judged before its payload is there. `marker` is the 7-bit length where that is an escape."""
+        """Whether a long frame may come, judged before its payload is there. `marker` is its 7-bit length if that is an escape."""
         if marker > 127:
             self._fail(CloseCode.PROTOCOL_ERROR, "a server must not mask its frames")
         elif head & _CONTROL:
@@ -247,7 +248,7 @@ class ClientWire:
             for event in self._protocol.events_received():
                 if isinstance(event, Frame):
                     self._data(event)
-        except Exception as error:  # websockets promises none; the promise of this class does not rest on it
+        except Exception as error:  # noqa: BLE001 - none is expected, but our own promise does not rest on that
             self.close = Close(reason=f"WebSocket protocol failed: {type(error).__name__}", by="transport")
             return
         if self._protocol.state is not OPEN and self.close is None:
@@ -291,6 +292,4 @@ class ClientWire:
 
     def _redacted(self, close: Close) -> Close:
         """A peer may echo our credentials, and reasons are shown."""
-        return Close(
-            code=close.code, reason=self.target.redact(close.reason), status=close.status, retry_after=close.retry_after, by=close.by
-        )
+        return attrs.evolve(close, reason=self.target.redact(close.reason))

@@ -1,0 +1,175 @@
+"""The default transport: `wire.ClientWire` on a trio stream.
+
+What must not live here: protocol decisions (wire's and the machine's) and deadlines (the machine's), save one second of courtesy
+for the last bytes of a connection that has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import Final
+
+import trio
+
+from ..core.effects import Close, Dial, Handshake
+from ..core.secrets import Secret
+from ..errors import LocalProtocolError
+from ..wire.client import ClientWire
+from .dialer import Dialer, explain, tcp_socket
+from .transport import DialFailed, Read
+
+__all__ = ["WebSocketConnection", "WebSocketConnector"]
+
+_READ_SIZE: Final = 65536
+"""Bytes."""
+
+_MAX_BACKLOG: Final = 65536
+"""Frames. With more unsent, reading stops: a peer that sends pings and reads no pongs must not fill our memory."""
+
+_LAST_WORDS: Final = 1.0
+"""Seconds that a close frame, or the answer to one, has to leave a connection that has ended."""
+
+
+class WebSocketConnector:
+    """Opens WebSocket connections over TCP, with TLS for wss:// and through a proxy where one is set.
+
+    `tls` is the context for wss:// (None: the system's certificates). `proxy` is an http://, https://, socks5:// (names are
+    resolved here) or socks5h:// (the proxy resolves them) URL, a `Secret` where it holds a password; it needs the extra `proxy`.
+    `proxy_tls` is the context for an https:// proxy. Raises `ConfigError` for a proxy that cannot be used.
+    """
+
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, proxy: str | Secret | None = None, proxy_tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._dialer = Dialer(tls=tls, proxy=proxy, proxy_tls=proxy_tls)
+
+    async def dial(self, dial: Dial, nursery: trio.Nursery) -> WebSocketConnection:
+        """Open a connection, handshake included.
+
+        Raises `DialFailed`: its reason begins with the step that failed (resolve, connect, proxy, tls, handshake), or its status
+        says that the server refused. When it fails or is cancelled, no socket is left.
+        """
+        try:
+            wire = ClientWire(dial)
+        except LocalProtocolError as error:
+            raise DialFailed(Close(reason=str(error), by="us")) from None
+        stream = await self._dialer.open(wire.target.uri)
+        try:
+            handshake = await _shake_hands(stream, wire)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return WebSocketConnection(stream, wire, handshake, nursery)
+
+
+class WebSocketConnection:
+    """An open connection; see `transport.Connection`. The pongs that a read calls for leave by themselves."""
+
+    def __init__(self, stream: trio.abc.Stream, wire: ClientWire, handshake: Handshake, nursery: trio.Nursery) -> None:
+        self.handshake: Final = handshake
+        self._stream = stream
+        self._wire = wire
+        self._nursery = nursery
+        self._writing = False
+        self._written: trio.Event | None = None
+        self._write_error: str | None = None
+
+    async def read(self) -> Read:
+        """Wait for the next bytes."""
+        wire = self._wire
+        if not wire.has_input:
+            if wire.backlog > _MAX_BACKLOG:
+                await self.flush()
+            await self._receive()
+            if wire.backlog:
+                await self._answer()
+        return Read(wire.take_messages(), wire.take_pongs(), wire.close)
+
+    def send_text(self, text: str) -> None:
+        """Buffer a message."""
+        self._wire.send_text(text)
+
+    def send_ping(self, payload: bytes) -> None:
+        """Buffer a ping."""
+        self._wire.send_ping(payload)
+
+    def send_close(self, code: int, reason: str) -> None:
+        """Buffer the start of the closing handshake."""
+        self._wire.send_close(code, reason)
+
+    async def flush(self) -> None:
+        """Write what is buffered. Where another task is writing, wait for it: it takes what we had along."""
+        if self._writing:
+            if self._written is None:
+                self._written = trio.Event()
+            await self._written.wait()
+            return
+        self._writing = True
+        try:
+            while data := self._wire.data_to_send():
+                if self._write_error is None:
+                    await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._stop_writing(f"write: {explain(error)}")
+        except BaseException:
+            # Nobody knows where in a frame the write stopped.
+            self._stop_writing("write: cut short")
+            raise
+        finally:
+            self._writing = False
+            if self._written is not None:
+                self._written.set()
+                self._written = None
+
+    async def aclose(self) -> None:
+        """Drop the connection at once."""
+        await trio.aclose_forcefully(self._stream)
+
+    async def _answer(self) -> None:
+        """Let out what reading left to send. A peer that does not read must not keep us from reading, hence the task."""
+        if self._wire.close is not None:
+            with trio.move_on_after(_LAST_WORDS):
+                await self.flush()
+        elif not self._writing:
+            self._nursery.start_soon(self.flush)
+
+    async def _receive(self) -> None:
+        try:
+            data = await self._stream.receive_some(_READ_SIZE)
+        except trio.ClosedResourceError:
+            self._wire.lost("closed here")
+        except trio.BrokenResourceError as error:
+            self._wire.lost(self._write_error or f"read: {explain(error)}")
+        else:
+            if data:
+                self._wire.feed(data)
+            elif self._write_error is not None:
+                self._wire.lost(self._write_error)
+            else:
+                self._wire.feed_eof()
+
+    def _stop_writing(self, reason: str) -> None:
+        self._write_error = reason
+        sock = tcp_socket(self._stream)
+        if sock is not None:
+            # The reader must learn of it, but may first read what has arrived: often a close frame that says why.
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RD)
+
+
+async def _shake_hands(stream: trio.abc.Stream, wire: ClientWire) -> Handshake:
+    try:
+        await stream.send_all(wire.request())
+        while wire.handshake is None and wire.close is None:
+            data = await stream.receive_some(_READ_SIZE)
+            if data:
+                wire.feed(data)
+            else:
+                wire.feed_eof()
+    except trio.BrokenResourceError as error:
+        wire.lost(explain(error))
+    if wire.handshake is None:
+        raise DialFailed(wire.close or Close(reason="handshake: failed", by="transport"))
+    return wire.handshake
