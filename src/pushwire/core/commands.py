@@ -31,10 +31,16 @@ class Command(Generic[EventT, ReplyT_co]):
 
 
 class Ledgered(Protocol):
-    """An event that can be ACKed: it carries the identity its ledger knows it by."""
+    """An event that can be ACKed."""
 
     @property
-    def identity(self) -> Identity: ...
+    def identity(self) -> Identity:
+        """What the ledger knows this delivery by."""
+        ...
+
+    def dump(self) -> str:
+        """Its payload as JSON, to be set aside with it."""
+        ...
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ What lives here: the settings all connections share, and the checks. A provider'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -146,6 +146,10 @@ class ConnectionConfig:
 
     def __attrs_post_init__(self) -> None:
         check_all(self)
+
+    def expendable(self, event: object) -> Hashable | None:
+        """The key under which a later event makes `event` superfluous for a reader who falls behind; None: it must never be let go."""
+        return None
 
     @property
     def backoff(self) -> BackoffPolicy:

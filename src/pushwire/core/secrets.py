@@ -32,7 +32,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        if not isinstance(value, str) or not value:  # pyright: ignore[reportUnnecessaryIsInstance] - untyped callers
+        if not value or type(value) is not str:  # the type is for callers who are not checked
             raise ConfigError(["a secret must be a non-empty string"])
         self._value = value
 

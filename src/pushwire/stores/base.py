@@ -6,17 +6,17 @@ A batch goes in; it is durable, or it is a `StoreError`. The caller's booking ru
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from ..core.effects import Committed, Restored, Ticket, Write
 
-__all__ = ["Store"]
+__all__ = ["ImmediateStore", "Store"]
 
-ConnectionT = TypeVar("ConnectionT")
+ConnectionT_co = TypeVar("ConnectionT_co", covariant=True)
 
 
-class Store(Protocol[ConnectionT]):
-    """A ledger's memory. `ConnectionT` is what a booking gets to write through.
+class Store(Protocol[ConnectionT_co]):
+    """A ledger's memory. `ConnectionT_co` is what a booking gets to write through.
 
     One store may serve several streams at a time; each has a namespace of its own (provider, URL and a digest of the key).
     """
@@ -30,7 +30,7 @@ class Store(Protocol[ConnectionT]):
         namespace: str,
         writes: Sequence[Write],
         mark: float,
-        books: Mapping[Ticket, Callable[[ConnectionT], object]],
+        books: Mapping[Ticket, Callable[[ConnectionT_co], object]],
     ) -> Committed:
         """Store all writes and the low-water mark in one transaction.
 
@@ -42,4 +42,19 @@ class Store(Protocol[ConnectionT]):
 
     async def close(self, namespace: str) -> None:
         """Done with `namespace`. The last one closes the store."""
+        ...
+
+
+@runtime_checkable
+class ImmediateStore(Protocol[ConnectionT_co]):
+    """A store that commits without waiting for anything; it is spared the way through another task."""
+
+    def commit_now(
+        self,
+        namespace: str,
+        writes: Sequence[Write],
+        mark: float,
+        books: Mapping[Ticket, Callable[[ConnectionT_co], object]],
+    ) -> Committed:
+        """`Store.commit`, at once."""
         ...

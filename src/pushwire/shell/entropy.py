@@ -1,0 +1,32 @@
+"""What a machine must not have of its own: randomness, ids, and the time of day. The one place they come from."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import secrets
+import time
+from collections.abc import Callable
+
+import attrs
+
+__all__ = ["Entropy", "id_source"]
+
+
+def id_source(prefix: str) -> Callable[[], str]:
+    """Ids that differ within a session by their number, and between sessions by their prefix."""
+    numbers = itertools.count(1)
+    return lambda: f"{prefix}-{next(numbers)}"
+
+
+@attrs.frozen
+class Entropy:
+    """A seed for the machine's `random.Random`, a prefix for its ids, and a wall clock (POSIX seconds)."""
+
+    seed: int = attrs.field(factory=lambda: secrets.randbits(64))
+    prefix: str = attrs.field(factory=lambda: secrets.token_hex(4))
+    wall: Callable[[], float] = time.time
+
+    def rng(self) -> random.Random:
+        """Not for secrets: it spreads reconnects."""
+        return random.Random(self.seed)

@@ -1,0 +1,129 @@
+"""The inbox: events between the machine and the consumers, handed over a read at a time.
+
+Its policies say what a full inbox means: "block" stops the reading; "conflate" keeps the latest event of each key; "drop_oldest" lets the
+oldest go. The last two count what went and touch only events whose key says they may go: never a ledgered or a control event. Where
+nothing may go, they block as well.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+import trio
+
+__all__ = ["Inbox", "Overflow"]
+
+EventT = TypeVar("EventT")
+
+Overflow: TypeAlias = Literal["block", "conflate", "drop_oldest"]
+
+
+def _never(event: object) -> None:
+    return None
+
+
+class Inbox(Generic[EventT]):
+    """A bounded queue of events. One task puts, any number take."""
+
+    def __init__(
+        self,
+        capacity: int,
+        overflow: Overflow = "block",
+        expendable: Callable[[EventT], Hashable | None] = _never,
+    ) -> None:
+        self._capacity = capacity
+        self._overflow = overflow
+        self._expendable = expendable
+        self._events: deque[EventT] = deque()
+        self._takers = trio.lowlevel.ParkingLot()
+        self._readers = trio.lowlevel.ParkingLot()
+        self._end: Exception | None = None
+        self.closed = False
+        self.discarded = 0
+        """Events that went by "conflate" or "drop_oldest"."""
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def full(self) -> bool:
+        return len(self._events) >= self._capacity
+
+    def put(self, events: Sequence[EventT]) -> None:
+        """Take over what one read brought. After `close` it is let go: not delivered, and therefore never ACKed."""
+        if self.closed or not events:
+            return
+        self._events.extend(events)
+        if len(self._events) > self._capacity and self._overflow != "block":
+            self._make_room()
+        self._takers.unpark(count=len(events))
+
+    def put_back(self, event: EventT) -> None:
+        """One event comes back to the front, to be delivered again."""
+        if not self.closed:
+            self._events.appendleft(event)
+            self._takers.unpark()
+
+    def close(self, failure: Exception | None = None, *, discard: bool) -> None:
+        """No more will come. What is left is delivered first, unless `discard`; then takers get `failure`, or the end."""
+        if not self.closed:
+            self.closed = True
+            self._end = failure
+        if discard:
+            self._events.clear()
+        self._readers.unpark_all()
+        self._takers.unpark_all()
+
+    async def wait_room(self) -> None:
+        """Wait until there is room again, or `wake_reader` is called: look at `full` afterwards."""
+        await self._readers.park()
+
+    def wake_reader(self) -> None:
+        """Let a reader that waits for room look again."""
+        self._readers.unpark_all()
+
+    def take_nowait(self) -> EventT | None:
+        """The next event, None when there is none yet. Raises what ended the stream, or `StopAsyncIteration`."""
+        if self._events:
+            event = self._events.popleft()
+            if self._readers and len(self._events) <= self._capacity // 2:
+                # Half empty: one stop and one start of the reading for many events.
+                self._readers.unpark_all()
+            return event
+        if self.closed:
+            raise self._end or StopAsyncIteration
+        return None
+
+    async def wait(self) -> None:
+        """Return when there may be something to take."""
+        if not self._events and not self.closed:
+            await self._takers.park()
+
+    def _make_room(self) -> None:
+        keep: deque[EventT] = deque()
+        excess = len(self._events) - self._capacity
+        if self._overflow == "conflate":
+            keep.extend(self._latest(self._events))
+        else:
+            for event in self._events:
+                if excess > 0 and self._expendable(event) is not None:
+                    excess -= 1
+                else:
+                    keep.append(event)
+        self.discarded += len(self._events) - len(keep)
+        self._events = keep
+
+    def _latest(self, events: Iterable[EventT]) -> list[EventT]:
+        """The events without those that a later one of the same key makes superfluous, in order."""
+        kept: list[EventT] = []
+        seen: set[Hashable] = set()
+        for event in reversed(list(events)):
+            key = self._expendable(event)
+            if key is None or key not in seen:
+                kept.append(event)
+                if key is not None:
+                    seen.add(key)
+        kept.reverse()
+        return kept
