@@ -5,8 +5,9 @@ from ...core.events import AckRefused, Delivery, Down, Gap, Malformed, Stale, Su
 from .commands import GetTransaction, Subscribe, Unsubscribe
 from .config import Config
 from .machine import CLOSES, GREETING, GelabsMachine
-from .messages import Event, InternalCall, Subscribed, TokenTransfer, Transaction, Unsubscribed, UtxoInput, UtxoOutput
+from .messages import Event, Subscribed, Unsubscribed
 from .topics import CHAIN_IDS, Topic
+from .transactions import InternalCall, TokenTransfer, Transaction, UtxoInput, UtxoOutput
 
 __all__ = [
     "CHAIN_IDS",

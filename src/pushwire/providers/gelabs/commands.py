@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 import msgspec
 
 from ...core.commands import Command
+from ...core.effects import Scalar
 from ...core.exchange import AnyCommand
 from ...errors import LocalProtocolError
-from .messages import Event, Subscribed, Transaction, Unsubscribed
+from .messages import Event, Subscribed, Unsubscribed
 from .topics import Topic, topic
+from .transactions import Transaction
 
-__all__ = ["GetTransaction", "GelabsDialect", "Subscribe", "Unsubscribe"]
+__all__ = ["GelabsDialect", "GetTransaction", "Subscribe", "Unsubscribe"]
 
 
 def _some(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or not value:
         raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a non-empty string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        # It would fail only when it is sent, long after the caller could have been told.
+        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} cannot be written as UTF-8") from None
+
+
+def _whole(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a whole number from 0 to 2**63 - 1")
 
 
 _optional = attrs.validators.optional(_some)
@@ -51,7 +63,7 @@ class GetTransaction(Command[Event, Transaction]):
     """
 
     chain_type: str = attrs.field(validator=_some)
-    chain_id: int
+    chain_id: int = attrs.field(validator=_whole)
     tx_hash: str | None = attrs.field(default=None, validator=_optional)
     message_id: str | None = attrs.field(default=None, validator=_optional)
 
@@ -60,7 +72,7 @@ class GetTransaction(Command[Event, Transaction]):
             raise LocalProtocolError("GetTransaction: tx_hash or message_id is needed")
 
 
-def frame(command_id: str, kind: str, data: dict[str, str | int | None]) -> str:
+def frame(command_id: str, kind: str, data: Mapping[str, Scalar]) -> str:
     """A client message; fields that are None are left out."""
     present = {name: value for name, value in data.items() if value is not None}
     return msgspec.json.encode({"id": command_id, "type": kind, "data": present}).decode()
@@ -87,6 +99,9 @@ class GelabsDialect:
         return None
 
     def topic(self, command: AnyCommand) -> Topic | None:
+        if not isinstance(command, Subscribe | Unsubscribe | GetTransaction):
+            # Asked first, so that a foreign command is refused before it is queued.
+            raise LocalProtocolError(f"{type(command).__name__} is not a gelabs command")
         return topic(command.chain_type, command.address) if isinstance(command, Subscribe) else None
 
     def given_up(self, command: AnyCommand, desired: Iterable[Topic]) -> list[Topic]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeGuard, cast
 
 import attrs
 
@@ -13,15 +15,26 @@ from ...core.config import as_websocket_url, checked, secret, websocket_url
 from ...core.effects import Restored
 from ...core.secrets import Secret
 from .machine import GelabsMachine
-from .messages import Transaction
 from .topics import CHAIN_IDS
+from .transactions import Transaction
 
 __all__ = ["Config"]
 
 
+def _is_chain_ids(value: object) -> TypeGuard[Mapping[str, int]]:
+    if not isinstance(value, Mapping):
+        return False
+    items = cast("Mapping[object, object]", value).items()
+    return all(isinstance(k, str) and isinstance(v, int) and not isinstance(v, bool) for k, v in items)
+
+
 def _chain_ids(value: object) -> str | None:
-    ok = isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, int) for k, v in value.items())
-    return None if ok else "must map chain names to whole numbers"
+    return None if _is_chain_ids(value) else "must map chain names to whole numbers"
+
+
+def _as_chain_ids(value: Mapping[str, int]) -> Mapping[str, int]:
+    """The caller's mapping, copied, its names as messages are looked up by; what is none is left to the check."""
+    return MappingProxyType({name.lower(): number for name, number in value.items()}) if _is_chain_ids(value) else value
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +43,7 @@ class Config(AckConfig):
 
     api_key: Secret = attrs.field(metadata=checked(secret))
     url: str = attrs.field(default="wss://api.gelabs.org/tx/api/v1/transaction/ws", metadata=checked(websocket_url))
-    chain_ids: Mapping[str, int] = attrs.field(default=CHAIN_IDS, metadata=checked(_chain_ids))
+    chain_ids: Mapping[str, int] = attrs.field(default=CHAIN_IDS, converter=_as_chain_ids, metadata=checked(_chain_ids))
     """The id of a chain whose message names none."""
 
     @property

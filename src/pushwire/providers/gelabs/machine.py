@@ -1,15 +1,16 @@
 """gelabs as a state machine: its own rules on top of the shared lifecycle (seeds/002…, "WebSocket real-time push").
 
-Accepted by a `connected` message; JSON pings; replies matched by id; pushes ACKed by transaction, sent again after a reconnect within
-the window that the handshake asks for.
+Accepted by a `connected` message; JSON pings; replies matched by id; pushes ACKed by transaction, sent again after a reconnect
+within the window that the handshake asks for.
 """
 
 from __future__ import annotations
 
 import enum
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -17,10 +18,11 @@ from ...core.acks import AckConfig, AckSession
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.effects import Dial, Handshake, Identity, Restored, Scalar
 from ...core.events import Malformed, Unrecognized
+from ...core.exchange import AnyCommand
 from ...core.secrets import Secret
 from ...core.transitions import Table
 from ...errors import AuthenticationRefused, CommandRefused
-from .commands import GelabsDialect, frame
+from .commands import GelabsDialect, GetTransaction, Subscribe, Unsubscribe, frame
 from .messages import (
     KNOWN_TYPES,
     AckReply,
@@ -30,14 +32,14 @@ from .messages import (
     Reply,
     Subscribed,
     SubscribeReply,
-    Transaction,
+    TransactionReply,
     Unsubscribed,
     UnsubscribeReply,
     decode,
     decode_unknown,
-    numbers_problem,
 )
-from .topics import Topic, fold, topic
+from .topics import Topic, topic
+from .transactions import Transaction, complete, identify, numbers_problem
 
 __all__ = ["CLOSES", "GREETING", "GelabsMachine"]
 
@@ -48,6 +50,7 @@ class Stage(enum.Enum):
     NONE = "no connection"
     GREETING = "awaiting the greeting"
     LISTENING = "listening"
+    REFUSED = "refused"
 
 
 class StageTrigger(enum.Enum):
@@ -55,6 +58,7 @@ class StageTrigger(enum.Enum):
 
     OPENED = "opened"
     CONNECTED = "connected"
+    REFUSED = "connected with an error code"
     LOST = "lost"
 
 
@@ -65,15 +69,22 @@ GREETING: Final = Table(
         (Stage.NONE, StageTrigger.OPENED): Stage.GREETING,
         (Stage.NONE, StageTrigger.LOST): Stage.NONE,
         (Stage.GREETING, StageTrigger.CONNECTED): Stage.LISTENING,
+        (Stage.GREETING, StageTrigger.REFUSED): Stage.REFUSED,
         (Stage.GREETING, StageTrigger.LOST): Stage.NONE,
         # A second greeting says nothing new.
         (Stage.LISTENING, StageTrigger.CONNECTED): Stage.LISTENING,
+        (Stage.LISTENING, StageTrigger.REFUSED): Stage.REFUSED,
         (Stage.LISTENING, StageTrigger.LOST): Stage.NONE,
+        # We are hanging up: what else came in the same read changes nothing.
+        (Stage.REFUSED, StageTrigger.CONNECTED): Stage.REFUSED,
+        (Stage.REFUSED, StageTrigger.REFUSED): Stage.REFUSED,
+        (Stage.REFUSED, StageTrigger.LOST): Stage.NONE,
     },
     {
         Stage.NONE: "there is no connection",
         Stage.GREETING: "the connection is open already",
         Stage.LISTENING: "the connection is open already",
+        Stage.REFUSED: "the connection is open already",
     },
 )
 
@@ -85,6 +96,9 @@ CLOSES: Final = CloseTable(
     )
 )
 """The document names handshake failures only, and no close codes: all else backs off."""
+
+_Problem: TypeAlias = tuple[int | None, str]
+"""The code and text of a refusal."""
 
 _CREDENTIAL_CODES = frozenset({400, 401, 403})
 
@@ -110,8 +124,8 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         self._url = url
         self._chain_ids = chain_ids
         self._stage = GREETING.initial
-        # Hashes whose spelling on the wire differs from the folded one in the key.
-        self._spelling: dict[tuple[Scalar, ...], str] = {}
+        # Hashes whose spelling on the wire differs from the folded one in the key; no more than the ledger remembers.
+        self._spelling: OrderedDict[tuple[Scalar, ...], str] = OrderedDict()
 
     # What the session asks for
 
@@ -136,13 +150,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
     def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...]) -> str:
         chain_type, chain_id, tx_hash = key
         spelled = self._spelling.get(key, tx_hash)
-        return msgspec.json.encode(
-            {
-                "id": ack_id,
-                "type": "transactionACK",
-                "data": {"chain_type": chain_type, "chain_id": chain_id, "txHash": spelled},
-            }
-        ).decode()
+        return frame(ack_id, "transactionACK", {"chain_type": chain_type, "chain_id": chain_id, "txHash": spelled})
 
     # Messages
 
@@ -160,18 +168,14 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                 if tx is None or problem is not None:
                     events.append(Malformed(now, raw, problem or ""))
                     continue
-                identity = self._identify(tx)
+                identity = identify(tx, self._chain_ids)
+                if identity.key[-1] != tx.tx_hash:
+                    self._note_spelling(identity.key, tx.tx_hash)
                 delivery = self._received(identity, now, reorg=bool(tx.is_reorg_resend))
                 if self._exchange.staleness.enabled:
                     self._note_topics(tx, now)
                 if delivery is not None:
-                    # The one place where a value that is read-only to everybody else is still ours to complete.
-                    fresh: Any = tx
-                    fresh.received = now
-                    fresh.delivery = delivery
-                    fresh.identity = identity
-                    fresh.message_id = message.id
-                    fresh.sent = message.time
+                    complete(tx, now, delivery, identity, message.id, message.time)
                     events.append(tx)
             elif type(message) is AckReply:
                 self._on_ack_reply(message, raw, now)
@@ -182,16 +186,10 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             elif isinstance(message, Reply):
                 self._on_reply(message, raw, now)
 
-    def _identify(self, tx: Transaction) -> Identity:
-        chain_type = tx.chain_type.lower()
-        chain_id = tx.chain_id
-        if chain_id is None:
-            chain_id = self._chain_ids.get(chain_type)
-        tx_hash = fold(tx.tx_hash)
-        key = (chain_type, chain_id, tx_hash)
-        if tx_hash != tx.tx_hash:
-            self._spelling[key] = tx.tx_hash
-        return Identity(key, (tx.tx_status, tx.height, bool(tx.is_reorg_resend)))
+    def _note_spelling(self, key: tuple[Scalar, ...], tx_hash: str) -> None:
+        self._spelling[key] = tx_hash
+        if len(self._spelling) > self._ack_settings.remember:
+            self._spelling.popitem(last=False)
 
     def _note_topics(self, tx: Transaction, now: float) -> None:
         for address in tx.listen_addresses or ():
@@ -199,14 +197,15 @@ class GelabsMachine(AckSession[Transaction, Topic]):
 
     def _on_connected(self, message: Connected, now: float) -> None:
         before = self._stage
-        if message.code in _CREDENTIAL_CODES:
+        self._stage = GREETING.next(before, StageTrigger.CONNECTED if message.code == 0 else StageTrigger.REFUSED)
+        if self._stage is before:
+            return
+        if message.code == 0:
+            self._accepted(now)
+        elif message.code in _CREDENTIAL_CODES:
             self._refused(AuthenticationRefused(f"not accepted: {message.msg}", code=message.code), now)
-        elif message.code != 0:
-            self._hang_up(1000, f"not accepted: {message.msg} (code {message.code})", now)
         else:
-            self._stage = GREETING.next(before, StageTrigger.CONNECTED)
-            if before is Stage.GREETING:
-                self._accepted(now)
+            self._hang_up(1000, f"not accepted: {message.msg} (code {message.code})", now)
 
     def _on_reply(self, message: Reply, raw: str | bytes, now: float) -> None:
         command = None if message.id is None else self._exchange.waiting_for(message.id)
@@ -217,7 +216,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         if message.code != 0:
             self._reply(message.id, now, error=CommandRefused(name, message.code, message.msg or ""))
             return
-        reply, problem = _result(message)
+        reply, problem = _result(message, command)
         self._reply(message.id, now, reply, None if problem is None else CommandRefused(name, *problem))
 
     def _on_ack_reply(self, message: AckReply, raw: str | bytes, now: float) -> None:
@@ -243,14 +242,19 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             self._out.events.append(Unrecognized(now, raw, unknown.type))
 
 
-def _result(message: Reply) -> tuple[Subscribed | Unsubscribed | Transaction | None, tuple[int | None, str] | None]:
+def _result(message: Reply, command: AnyCommand) -> tuple[Subscribed | Unsubscribed | Transaction | None, _Problem | None]:
     """The value of a reply that says success, or the code and text of why it cannot be one."""
-    if isinstance(message, SubscribeReply):
-        return message.data or Subscribed(), None
-    if isinstance(message, UnsubscribeReply):
-        return message.data or Unsubscribed(), None
-    if message.data is None:
-        # The document answers code 404; a null with code 0 is how its HTTP twin says the same.
-        return None, (404, "transaction not found")
-    wrong = numbers_problem(message.data)
-    return message.data, None if wrong is None else (None, f"malformed reply: {wrong}")
+    match command, message:
+        case Subscribe(), SubscribeReply():
+            return message.data or Subscribed(), None
+        case Unsubscribe(), UnsubscribeReply():
+            return message.data or Unsubscribed(), None
+        case GetTransaction(), TransactionReply(data=None):
+            # The document answers code 404; a null with code 0 is how its HTTP twin says the same.
+            return None, (404, "transaction not found")
+        case GetTransaction(), TransactionReply(data=tx) if tx is not None:
+            wrong = numbers_problem(tx)
+            complete(tx, 0.0, "new", Identity((), ()), None, None)
+            return tx, None if wrong is None else (None, f"malformed reply: {wrong}")
+        case _:
+            return None, (None, "malformed reply: it answers another command")

@@ -1,0 +1,348 @@
+"""A gelabs transaction and its rows (seeds/002…, "transaction (real-time transaction push)").
+
+Names are Python's; the wire's spelling stands in each struct's `rename`. The document's ERC-20 sample leaves out most fields, so
+nearly all are optional. Numbers that come as strings (amounts, fees, gas, nonce) stay text in a `raw_…` field and are `int` by
+property: the machine has checked them before anyone sees them. Empty text and null both mean "none".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from ...core.effects import Identity
+from ...core.events import Delivery
+from .topics import fold
+from .values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
+
+__all__ = ["InternalCall", "TokenTransfer", "Transaction", "UtxoInput", "UtxoOutput", "complete", "identify", "numbers_problem"]
+
+Builtin: TypeAlias = "dict[str, Builtin] | list[Builtin] | tuple[Builtin, ...] | str | float | None"
+"""What msgspec makes of a value when it is dumped."""
+
+
+class TokenTransfer(Value, rename={
+    "from_address": "from",
+    "to_address": "to",
+    "is_from_contract": "isFromContract",
+    "is_to_contract": "isToContract",
+    "token_contract_address": "tokenContractAddress",
+    "raw_amount": "amount",
+    "from_token_address": "fromTokenAddress",
+    "to_token_address": "toTokenAddress",
+    "program_id": "programId",
+}):  # fmt: skip
+    """One token movement inside a transaction: ERC-20, or SPL with its `mint`, `program_id` and token accounts."""
+
+    from_address: str | None = None
+    to_address: str | None = None
+    is_from_contract: bool | None = None
+    is_to_contract: bool | None = None
+    token_contract_address: str | None = None
+    symbol: str | None = None
+    raw_amount: str | None = None
+    decimals: Decimals | None = None
+    from_token_address: str | None = None
+    to_token_address: str | None = None
+    mint: str | None = None
+    program_id: str | None = None
+
+    @property
+    def amount(self) -> int | None:
+        """In the token's smallest unit."""
+        return integer(self.raw_amount)
+
+    @property
+    def value(self) -> Decimal | None:
+        """`amount` scaled by `decimals`, exact."""
+        return scaled(self.amount, self.decimals)
+
+
+class UtxoInput(Value, rename={
+    "raw_amount": "amount",
+    "camel_is_contract": "isContract",
+    "camel_vin_index": "vinIndex",
+    "camel_pre_vout_index": "preVoutIndex",
+    "camel_ref_tx_hash": "refTxHash",
+}):  # fmt: skip
+    """An input of a UTXO transaction.
+
+    The push's spelling of these rows is not documented: both are read, `camel_…` is the other one.
+    """
+
+    address: str | None = None
+    raw_amount: str | None = None
+    is_contract: bool | None = None
+    vin_index: str | None = None
+    pre_vout_index: str | None = None
+    ref_tx_hash: str | None = None
+    camel_is_contract: bool | None = None
+    camel_vin_index: str | None = None
+    camel_pre_vout_index: str | None = None
+    camel_ref_tx_hash: str | None = None
+
+    def __post_init__(self) -> None:
+        fold_camel(self)
+
+    @property
+    def amount(self) -> int | None:
+        """In the smallest unit."""
+        return integer(self.raw_amount)
+
+
+class UtxoOutput(Value, rename={
+    "raw_amount": "amount",
+    "camel_is_contract": "isContract",
+    "camel_vout_index": "voutIndex",
+}):  # fmt: skip
+    """An output of a UTXO transaction. Both spellings are read, as for `UtxoInput`."""
+
+    address: str | None = None
+    raw_amount: str | None = None
+    is_contract: bool | None = None
+    vout_index: str | None = None
+    camel_is_contract: bool | None = None
+    camel_vout_index: str | None = None
+
+    def __post_init__(self) -> None:
+        fold_camel(self)
+
+    @property
+    def amount(self) -> int | None:
+        """In the smallest unit."""
+        return integer(self.raw_amount)
+
+
+class InternalCall(Value, rename={
+    "raw_amount": "amount",
+    "camel_from_address": "from",
+    "camel_to_address": "to",
+    "camel_tx_status": "txStatus",
+    "camel_program_id": "programId",
+    "camel_instr_index": "instrIndex",
+}):  # fmt: skip
+    """An internal call, or a Solana instruction. Both spellings are read, as for `UtxoInput`."""
+
+    from_address: str | None = None
+    to_address: str | None = None
+    raw_amount: str | None = None
+    tx_status: str | None = None
+    program_id: str | None = None
+    instr_index: int | None = None
+    depth: int | None = None
+    instruction: str | None = None
+    description: str | None = None
+    camel_from_address: str | None = None
+    camel_to_address: str | None = None
+    camel_tx_status: str | None = None
+    camel_program_id: str | None = None
+    camel_instr_index: int | None = None
+
+    def __post_init__(self) -> None:
+        fold_camel(self)
+
+    @property
+    def amount(self) -> int | None:
+        """In the smallest unit."""
+        return integer(self.raw_amount)
+
+
+def fold_camel(row: UtxoInput | UtxoOutput | InternalCall) -> None:
+    """Move what came in the camel spelling to the field that users read."""
+    for name in row.__struct_fields__:
+        if name.startswith("camel_") and (value := getattr(row, name)) is not None:
+            field = name.removeprefix("camel_")
+            if getattr(row, field) is None:
+                setattr(row, field, value)
+            setattr(row, name, None)
+
+
+class Transaction(Value, rename={
+    "tx_hash": "txhash",
+    "tx_time": "txTime",
+    "raw_gas_limit": "gasLimit",
+    "raw_gas_used": "gasUsed",
+    "raw_gas_price": "gasPrice",
+    "raw_max_fee_per_gas": "max_fee_per_gas",
+    "raw_max_priority_fee_per_gas": "max_priority_fee_per_gas",
+    "raw_fee": "txFee",
+    "raw_nonce": "nonce",
+    "raw_amount": "amount",
+    "tx_status": "txStatus",
+    "method_id": "methodId",
+    "method_call": "methodCall",
+    "l1_origin_hash": "l1OriginHash",
+    "inputs": "fromDetails",
+    "outputs": "toDetails",
+    "internal_calls": "internalTransactionDetails",
+    "token_transfers": "tokenTransferDetails",
+    "listen_addresses": "listenAddress",
+    # These are no part of a message: `complete` sets them, also where a peer has guessed the names.
+    "received": "(set by pushwire) received",
+    "delivery": "(set by pushwire) delivery",
+    "identity": "(set by pushwire) identity",
+    "message_id": "(set by pushwire) message_id",
+    "sent": "(set by pushwire) sent",
+}):  # fmt: skip
+    """An on-chain transaction that touches a monitored address.
+
+    One transaction comes several times: `pending`, then `success`, or again after a chain reorganisation with another height.
+    Each such version is delivered once, and `delivery` says why.
+    """
+
+    chain_type: str
+    tx_hash: Annotated[str, msgspec.Meta(min_length=1)]
+    chain_id: Int64 | None = None
+    height: Int64 | None = None
+    tx_time: Moment | None = None
+    tx_version: int | None = None
+    sender: str | None = None
+    fee_payer: str | None = None
+    receiver: str | None = None
+    transfer_type: str | None = None
+    raw_gas_limit: str | None = None
+    raw_gas_used: str | None = None
+    raw_gas_price: str | None = None
+    raw_max_fee_per_gas: str | None = None
+    raw_max_priority_fee_per_gas: str | None = None
+    raw_fee: str | None = None
+    raw_nonce: str | None = None
+    symbol: str | None = None
+    decimals: Decimals | None = None
+    raw_amount: str | None = None
+    tx_status: str | None = None
+    """`success`, `failed` or `pending`; values the document does not name pass through."""
+    method_id: str | None = None
+    method_call: str | None = None
+    l1_origin_hash: str | None = None
+    inputs: tuple[UtxoInput, ...] | None = None
+    outputs: tuple[UtxoOutput, ...] | None = None
+    internal_calls: tuple[InternalCall, ...] | None = None
+    token_transfers: tuple[TokenTransfer, ...] | None = None
+    listen_addresses: tuple[str, ...] | None = None
+    """The monitored addresses that matched."""
+    is_reorg_resend: bool | None = None
+
+    received: float = 0.0
+    """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
+    delivery: Delivery = "new"
+    identity: Identity = Identity((), ())
+    """What the ledger knows this delivery by."""
+    message_id: str | None = None
+    """The id of the push; `GetTransaction` takes it."""
+    sent: int | None = None
+    """When the provider sent it, POSIX milliseconds."""
+
+    @property
+    def amount(self) -> int | None:
+        """In the smallest unit of `symbol`."""
+        return integer(self.raw_amount)
+
+    @property
+    def value(self) -> Decimal | None:
+        """`amount` scaled by `decimals`, exact."""
+        return scaled(self.amount, self.decimals)
+
+    @property
+    def fee(self) -> int | None:
+        """In the chain's smallest unit."""
+        return integer(self.raw_fee)
+
+    @property
+    def gas_limit(self) -> int | None:
+        return integer(self.raw_gas_limit)
+
+    @property
+    def gas_used(self) -> int | None:
+        return integer(self.raw_gas_used)
+
+    @property
+    def gas_price(self) -> int | None:
+        """In the chain's smallest unit."""
+        return integer(self.raw_gas_price)
+
+    @property
+    def max_fee_per_gas(self) -> int | None:
+        return integer(self.raw_max_fee_per_gas)
+
+    @property
+    def max_priority_fee_per_gas(self) -> int | None:
+        return integer(self.raw_max_priority_fee_per_gas)
+
+    @property
+    def nonce(self) -> int | None:
+        return integer(self.raw_nonce)
+
+    @property
+    def time(self) -> datetime | None:
+        """`tx_time` as an aware datetime in UTC."""
+        if self.tx_time is None:
+            return None
+        at = self.tx_time if self.tx_time < MILLISECONDS_FROM else self.tx_time / 1000
+        return datetime.fromtimestamp(at, UTC)
+
+    def dump(self) -> str:
+        """The transaction as JSON: what the provider sent, in its own spelling, without what it sent as null."""
+        return msgspec.json.encode(_sent(msgspec.to_builtins(self))).decode()
+
+
+def _sent(value: Builtin) -> Builtin:
+    """The part of a dumped value that came from the provider and says something."""
+    if isinstance(value, dict):
+        return {name: _sent(v) for name, v in value.items() if v is not None and not name.startswith("(set by pushwire)")}
+    return tuple(_sent(row) for row in value) if isinstance(value, tuple | list) else value
+
+
+def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> Identity:
+    """What the ledger knows a transaction by; `chain_ids` gives the id of a chain where the message names none."""
+    chain_type = tx.chain_type.lower()
+    chain_id = tx.chain_id
+    if chain_id is None:
+        chain_id = chain_ids.get(chain_type)
+    return Identity((chain_type, chain_id, fold(tx.tx_hash)), (tx.tx_status, tx.height, bool(tx.is_reorg_resend)))
+
+
+def complete(
+    tx: Transaction, received: float, delivery: Delivery, identity: Identity, message_id: str | None, sent: int | None
+) -> None:
+    """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
+    fresh: Any = tx
+    fresh.received = received
+    fresh.delivery = delivery
+    fresh.identity = identity
+    fresh.message_id = message_id
+    fresh.sent = sent
+
+
+def numbers_problem(tx: Transaction) -> str | None:
+    """What is wrong with the numbers a transaction holds as text, None: nothing."""
+    # The common shape in one pass: all are there, and together no longer than one may be. "None" is no number either.
+    joined = (
+        f"{tx.raw_amount}{tx.raw_fee}{tx.raw_gas_limit}{tx.raw_gas_used}"
+        f"{tx.raw_gas_price}{tx.raw_max_fee_per_gas}{tx.raw_max_priority_fee_per_gas}{tx.raw_nonce}"
+    )
+    if not is_number(joined):
+        for name in _NUMBER_FIELDS:
+            if not is_number(getattr(tx, name)):
+                return f"{name.removeprefix('raw_')} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
+    for rows in (tx.token_transfers, tx.inputs, tx.outputs, tx.internal_calls):
+        for row in rows or ():
+            if not is_number(row.raw_amount):
+                return f"amount in {type(row).__name__} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
+    return None
+
+
+_NUMBER_FIELDS: Final = (
+    "raw_amount",
+    "raw_fee",
+    "raw_gas_limit",
+    "raw_gas_used",
+    "raw_gas_price",
+    "raw_max_fee_per_gas",
+    "raw_max_priority_fee_per_gas",
+    "raw_nonce",
+)
