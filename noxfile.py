@@ -1,0 +1,124 @@
+"""How pushwire is checked: `nox` runs everything quick, `nox -s NAME` one session, `nox -l` lists them.
+
+What lives here: which tool runs over what, in a fresh environment each. What must not: settings of the tools (pyproject.toml).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "venv"
+nox.options.download_python = "never"
+nox.options.reuse_existing_virtualenvs = False
+nox.options.error_on_external_run = True
+nox.options.sessions = ["tests", "types", "lint", "arch"]
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+SUPPORTED = ("3.11", "3.12", "3.13")
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+PORTABLE = ("tests/core", "tests/wire", "tests/providers")
+"""What must behave the same on every interpreter: the parts that decide."""
+PURE = "src/pushwire/core/*,src/pushwire/providers/*"
+"""What must be covered whole."""
+
+
+def _works(python: str, version: str) -> bool:
+    """Whether `python` starts, is `version` and can make environments. A pyenv shim exists without any of that."""
+    program = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return answer.stdout.strip() == version
+
+
+def _find(version: str) -> str | None:
+    """A working interpreter of `version`: on PATH, else among pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    on_path = shutil.which(f"python{version}")
+    candidates = [on_path] if on_path else []
+    candidates += sorted((str(path) for path in pyenv.glob(f"{version}.*/bin/python{version}")), reverse=True)
+    return next((python for python in candidates if _works(python, version)), None)
+
+
+def _interpreters() -> list[object]:
+    """The interpreter that runs nox first, then every other supported one that is present."""
+    others = ((version, _find(version)) for version in SUPPORTED if version != HERE)
+    return [nox.param(sys.executable, id=HERE), *(nox.param(python, id=version) for version, python in others if python)]
+
+
+def _install(session: nox.Session, *groups: str, extras: str = "cli,proxy,testing") -> None:
+    session.install("-e", f".[{extras}]", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session
+@nox.parametrize("python", _interpreters())
+def tests(session: nox.Session) -> None:
+    """All tests, with coverage, on the interpreter running nox; core, wire and providers on the others. Takes pytest arguments."""
+    _install(session, "tests")
+    if session.python != sys.executable:
+        session.run("pytest", *(session.posargs or PORTABLE))
+        return
+    # tests/typing needs the type checkers: it runs with them, in `types`.
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["--ignore=tests/typing"]))
+    session.run("coverage", "report")
+    if not session.posargs:
+        session.run("coverage", "report", f"--include={PURE}", "--fail-under=100")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy and pyright, both strict; every public name typed; the file of misuses rejected by both."""
+    _install(session, "types", "bench")
+    session.env["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"  # or it asks the network whether there is a newer one
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "pushwire", "--ignoreexternal")
+    session.run("pytest", "tests/typing")
+    session.run("python", "tests/typing/check_misuse.py", "tests/typing/misuse.py")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff's rules and its formatting, and that the news fragments make a changelog."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
+
+
+@nox.session
+def arch(session: nox.Session) -> None:
+    """Who may import whom, what a pure module may touch, and what importing a provider may load."""
+    _install(session, "arch")
+    session.run("lint-imports", "--no-cache")
+    session.run("pytest", "tests/test_architecture.py", "tests/test_import_cost.py")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks. `nox -s bench -- --smoke` only shows that they run."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build and check the documentation."""
+    _install(session, "tests")
+    session.run("python", "docs/build.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """The property tests, with many more examples, drawn anew each time. Takes pytest arguments."""
+    _install(session, "tests")
+    session.run("pytest", "-m", "fuzz or hypothesis", "--hypothesis-profile=fuzz", *session.posargs)

@@ -1,0 +1,12 @@
+"""What every test gets. Fixtures of one area live with that area's tests; what users may use too, in `pushwire.testing`."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+# A test passes or fails for the same reasons each time: the same examples, no deadline on a shared machine.
+settings.register_profile("pushwire", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=5_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("pushwire")
