@@ -62,7 +62,7 @@ def _install(session: nox.Session, *groups: str, extras: str = "cli,proxy,testin
 @nox.session
 @nox.parametrize("python", _interpreters())
 def tests(session: nox.Session) -> None:
-    """All tests, with coverage, on the interpreter running nox; core, wire and providers on the others. Takes pytest arguments."""
+    """The whole suite, with coverage; on interpreters other than nox's own: core, wire, providers. Takes pytest arguments."""
     _install(session, "tests")
     if session.python != sys.executable:
         session.run("pytest", *(session.posargs or PORTABLE))
