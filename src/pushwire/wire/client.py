@@ -231,7 +231,7 @@ class ClientWire:
             self._pending, self._need = bytearray(data[at:]), need
 
     def _allowed(self, head: int, marker: int, length: int) -> bool:
-        """Whether a long frame may come, judged before its payload is there. `marker` is its 7-bit length if that is an escape."""
+        """Whether a long frame may come, judged before its payload is there. `marker` is its 7-bit length, an escape or 0."""
         if marker > 127:
             self._fail(CloseCode.PROTOCOL_ERROR, "a server must not mask its frames")
         elif head & _CONTROL:
