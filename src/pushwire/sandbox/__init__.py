@@ -1,0 +1,62 @@
+"""The providers' server side, for tests, demonstrations and simulation.
+
+Pure server machines (`base`, `gelabs`), faults around them (`faults`), and a trio-websocket server around both (`server`). Names
+are loaded when they are first used, so that a simulation loads no trio.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .base import Accept, CloseConn, ConnectRequest, Cut, Refuse, SendTo, ServerEffect, ServerMachine
+    from .faults import FAULTS, Fault, parse_fault, parse_faults, with_faults
+    from .gelabs import GelabsServer
+    from .gelabs_book import Message
+    from .gelabs_feed import Mix
+    from .gelabs_settings import GelabsSettings
+    from .server import SandboxServer, serve
+
+__all__ = [
+    "FAULTS",
+    "Accept",
+    "CloseConn",
+    "ConnectRequest",
+    "Cut",
+    "Fault",
+    "GelabsServer",
+    "GelabsSettings",
+    "Message",
+    "Mix",
+    "Refuse",
+    "SandboxServer",
+    "SendTo",
+    "ServerEffect",
+    "ServerMachine",
+    "parse_fault",
+    "parse_faults",
+    "serve",
+    "with_faults",
+]
+
+_HOMES = {
+    "base": ("Accept", "CloseConn", "ConnectRequest", "Cut", "Refuse", "SendTo", "ServerEffect", "ServerMachine"),
+    "faults": ("FAULTS", "Fault", "parse_fault", "parse_faults", "with_faults"),
+    "gelabs": ("GelabsServer",),
+    "gelabs_book": ("Message",),
+    "gelabs_feed": ("Mix",),
+    "gelabs_settings": ("GelabsSettings",),
+    "server": ("SandboxServer", "serve"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

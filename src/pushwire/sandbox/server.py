@@ -1,0 +1,285 @@
+"""A trio-websocket server around a server machine: sockets in, sockets out. No decision about a protocol is taken here."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import trio
+import trio_websocket
+import wsproto.utilities
+
+from .base import CloseConn, ConnectRequest, Refuse, SendTo
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncGenerator, Callable
+
+    from .base import ServerMachine
+
+__all__ = ["MAX_QUEUE", "SandboxServer", "serve"]
+
+MAX_QUEUE: Final = 32 * 1024 * 1024
+"""Characters that may wait for a slow reader before its connection is cut."""
+
+BATCH: Final = 256
+"""Messages that leave in one write."""
+
+HANDSHAKE_WITHIN: Final = 10.0
+"""Seconds a client has for its opening handshake."""
+
+CLOSE_WITHIN: Final = 5.0
+"""Seconds a client has to answer a close frame."""
+
+INBOUND_QUEUE: Final = 1024
+"""Messages of one client that are read ahead of the machine."""
+
+
+class _Corked(trio.abc.Stream):
+    """A stream that can collect several writes into one: a system call for each message costs more than the message.
+
+    `closed` is called when the stream closes.
+    """
+
+    def __init__(self, raw: trio.abc.Stream, closed: Callable[[], None]) -> None:
+        self.raw = raw
+        self._closed = closed
+        self._lock = trio.Lock()
+        self._collected = bytearray()
+        self._corked = False
+
+    def cork(self) -> None:
+        self._corked = True
+
+    async def uncork(self) -> None:
+        self._corked = False
+        data = bytes(self._collected)
+        self._collected.clear()
+        if data:
+            await self.send_all(data)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self._corked:
+            self._collected += data
+            return
+        async with self._lock:
+            await self.raw.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        async with self._lock:
+            await self.raw.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        return bytes(await self.raw.receive_some(max_bytes))
+
+    async def aclose(self) -> None:
+        try:
+            # The answer to a close frame may still be among what was collected.
+            with trio.move_on_after(1):
+                await self.uncork()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._closed()
+            await self.raw.aclose()
+
+
+class _Connection:
+    """One client's connection: what waits to be sent to it, and how to end it."""
+
+    def __init__(self, number: int, max_queue: int) -> None:
+        self.number = number
+        self.scope = trio.CancelScope()
+        self._max_queue = max_queue
+        self._queue: list[str | bytes] = []
+        self._queued = 0
+        self._closing: CloseConn | None = None
+        self._wake = trio.Event()
+
+    def send(self, text: str | bytes) -> None:
+        if self._closing is not None:
+            return
+        self._queue.append(text)
+        self._queued += len(text)
+        self._wake.set()
+        if self._queued > self._max_queue:
+            self.cut()
+
+    def close(self, effect: CloseConn) -> None:
+        if self._closing is None:
+            self._closing = effect
+            self._wake.set()
+
+    def cut(self) -> None:
+        self.scope.cancel()
+
+    async def write(self, socket: trio_websocket.WebSocketConnection, stream: _Corked) -> None:
+        """Send what is queued, until the connection ends."""
+        try:
+            while True:
+                await self._wake.wait()
+                while self._queue:
+                    batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+                    await self._write_batch(batch, socket, stream)
+                if self._closing is not None:
+                    with trio.move_on_after(CLOSE_WITHIN):
+                        await socket.aclose(self._closing.code, self._closing.reason)
+                    self.cut()
+                    return
+                self._wake = trio.Event()
+        except trio_websocket.ConnectionClosed:
+            self.cut()
+
+    async def _write_batch(self, batch: list[str | bytes], socket: trio_websocket.WebSocketConnection, stream: _Corked) -> None:
+        stream.cork()
+        for text in batch:
+            await socket.send_message(text)
+        try:
+            await stream.uncork()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.cut()
+        self._queued -= sum(map(len, batch))
+
+
+class SandboxServer:
+    """A running server. `url` is what a client dials, `machine` what decides; any path is accepted."""
+
+    def __init__(self, machine: ServerMachine, *, max_queue: int = MAX_QUEUE, wall: Callable[[], float] = time.time) -> None:
+        self.machine = machine
+        self.url = ""
+        self.port = 0
+        self._max_queue = max_queue
+        self._wall = wall
+        self._connections: dict[int, _Connection] = {}
+        self._last = 0
+        self._armed = math.inf
+        self._rearm = trio.Event()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    def pump(self) -> None:
+        """Send what the machine wants sent. To be called after using the machine directly, `machine.push(...)` for one."""
+        for effect in self.machine.take_effects():
+            connection = self._connections.get(effect.conn)
+            if connection is None:
+                continue
+            if isinstance(effect, SendTo):
+                connection.send(effect.text)
+            elif isinstance(effect, CloseConn):
+                connection.close(effect)
+            else:
+                connection.cut()
+        if self.machine.next_deadline() < self._armed:
+            self._rearm.set()
+
+    async def run_timers(self) -> None:
+        """Call the machine when it asks for it, for ever."""
+        deadline = trio.current_time()
+        while True:
+            self.machine.handle_timer(max(trio.current_time(), deadline), self._wall())
+            self.pump()
+            self._rearm = trio.Event()
+            deadline = self._armed = self.machine.next_deadline()
+            with trio.move_on_at(deadline):
+                await self._rearm.wait()
+                deadline = -math.inf
+
+    async def handle(self, raw: trio.abc.Stream) -> None:
+        """Serve one client, to the end of its connection."""
+        self._last += 1
+        connection = _Connection(self._last, self._max_queue)
+        stream = _Corked(raw, connection.cut)
+        try:
+            with connection.scope:
+                async with trio.open_nursery() as nursery:
+                    await self._converse(connection, stream, nursery)
+                    nursery.cancel_scope.cancel()
+        except* (wsproto.utilities.ProtocolError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # what the client sent was no WebSocket, or its connection broke under the library
+        finally:
+            if self._connections.pop(connection.number, None) is not None:
+                self.machine.disconnected(connection.number, trio.current_time())
+                self.pump()
+            await trio.aclose_forcefully(raw)
+
+    async def _converse(self, connection: _Connection, stream: _Corked, nursery: trio.Nursery) -> None:
+        try:
+            with trio.fail_after(HANDSHAKE_WITHIN):
+                request = await trio_websocket.wrap_server_stream(nursery, stream, message_queue_size=INBOUND_QUEUE)
+            number = connection.number
+            self._connections[number] = connection
+            answer = self.machine.connect(number, _describe(request), trio.current_time(), self._wall())
+            if isinstance(answer, Refuse):
+                del self._connections[number]
+                await _refuse(request, answer)
+                return
+            self.pump()
+            socket = await request.accept(subprotocol=answer.subprotocol)
+            nursery.start_soon(connection.write, socket, stream)
+            while True:
+                message = await socket.get_message()
+                self.machine.receive(number, message, trio.current_time())
+                self.pump()
+        except trio.TooSlowError:
+            return
+        except trio_websocket.ConnectionClosed:
+            # The answer to the client's close frame is on its way out: it must not be overtaken by the end of the tasks.
+            await stream.aclose()
+
+
+async def _refuse(request: trio_websocket.WebSocketRequest, answer: Refuse) -> None:
+    headers = [] if answer.retry_after is None else [(b"Retry-After", str(math.ceil(answer.retry_after)).encode())]
+    await request.reject(answer.status, extra_headers=headers, body=answer.reason.encode())
+
+
+def _describe(request: trio_websocket.WebSocketRequest) -> ConnectRequest:
+    parts = urlsplit(request.path)
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
+    return ConnectRequest(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers)
+
+
+@asynccontextmanager
+async def serve(
+    machine: ServerMachine,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls: ssl.SSLContext | None = None,
+    max_queue: int = MAX_QUEUE,
+    wall: Callable[[], float] = time.time,
+) -> AsyncGenerator[SandboxServer, None]:
+    """Serve `machine` on `host` and `port` (0: any free one) while the block runs; at its end all connections are cut.
+
+    `max_queue`: characters that may wait for a slow reader before it is cut. `wall` gives POSIX seconds. An exception of the
+    block leaves it as itself. Raises `OSError` when the address cannot be bound.
+    """
+    server = SandboxServer(machine, max_queue=max_queue, wall=wall)
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    if port == 0:
+        # A name with several addresses gets another free port on each, and there is one URL to tell.
+        for extra in listeners[1:]:
+            await extra.aclose()
+        del listeners[1:]
+    server.port = listeners[0].socket.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    server.url = f"{'ws' if tls is None else 'wss'}://{shown}:{server.port}{machine.path}"
+    failure: Exception | KeyboardInterrupt | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.run_timers)
+        if tls is None:
+            nursery.start_soon(trio.serve_listeners, server.handle, listeners)
+        else:
+            nursery.start_soon(trio.serve_listeners, server.handle, [trio.SSLListener(listener, tls) for listener in listeners])
+        try:
+            yield server
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - raised below: the nursery would wrap it in a group
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
