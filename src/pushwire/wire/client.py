@@ -190,11 +190,10 @@ class ClientWire:
             self.close = self._redacted(Close(reason=printable(f"handshake: {error}"), by="transport"))
             return
         headers: dict[str, str] = {}
-        for event in self._protocol.events_received():
-            if isinstance(event, Response):
-                for name, value in event.headers.raw_items():
-                    name = name.lower()
-                    headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        for response in [event for event in self._protocol.events_received() if isinstance(event, Response)]:
+            for name, value in response.headers.raw_items():
+                name = name.lower()
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.handshake = Handshake(101, headers, self._protocol.subprotocol)
 
     def _scan(self, data: Bytes) -> None:
@@ -245,9 +244,8 @@ class ClientWire:
         """Give websockets one whole frame."""
         try:
             self._protocol.receive_data(data)
-            for event in self._protocol.events_received():
-                if isinstance(event, Frame):
-                    self._data(event)
+            for frame in [event for event in self._protocol.events_received() if isinstance(event, Frame)]:
+                self._data(frame)
         except Exception as error:  # noqa: BLE001 - none is expected, but our own promise does not rest on that
             self.close = Close(reason=f"WebSocket protocol failed: {type(error).__name__}", by="transport")
             return
