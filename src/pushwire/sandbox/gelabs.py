@@ -60,7 +60,7 @@ class GelabsServer:
     def __init__(self, settings: GelabsSettings, rng: Random) -> None:
         self._settings = settings
         self._rng = rng
-        self._accounts = [Account(i, f"app-{i + 1}") for i in range(len(settings.keys))]
+        self._accounts = [Account(i, f"app-{i + 1}") for i in range(1 if settings.keys is None else len(settings.keys))]
         self._feed = Feed(settings.rate, settings.mix, rng)
         self._connections: dict[int, Connection] = {}
         self._watched: list[tuple[int, Watched]] | None = None
@@ -157,6 +157,10 @@ class GelabsServer:
         message = self._record(self._named(app_id), dict(data), now + self._offset, message_id)
         self._broadcast(message, now)
         return message
+
+    def stop(self) -> None:
+        """Generate no more; what was generated is still sent again until it is ACKed."""
+        self._feed.stop()
 
     def cut_all(self, now: float) -> None:
         """Cut every live connection."""
@@ -325,6 +329,8 @@ class GelabsServer:
     # Small things
 
     def _account_of(self, key: str) -> Account | None:
+        if self._settings.keys is None:
+            return self._accounts[0]
         offered = Secret(key)
         return next((a for a, known in zip(self._accounts, self._settings.keys, strict=True) if known == offered), None)
 

@@ -15,16 +15,16 @@ from .gelabs_feed import Mix
 __all__ = ["GelabsSettings"]
 
 
-def _secrets(keys: Iterable[str | Secret]) -> tuple[Secret, ...]:
-    return tuple(key if isinstance(key, Secret) else Secret(key) for key in keys)
+def _secrets(keys: Iterable[str | Secret] | None) -> tuple[Secret, ...] | None:
+    return None if keys is None else tuple(key if isinstance(key, Secret) else Secret(key) for key in keys)
 
 
 @attrs.frozen(kw_only=True)
 class GelabsSettings:
     """How the sandbox's gelabs behaves. Raises `ConfigError` naming every wrong field."""
 
-    keys: tuple[Secret, ...] = attrs.field(converter=_secrets)
-    """Accepted API keys; each stands for an account of its own: `app-1`, `app-2`, ..."""
+    keys: tuple[Secret, ...] | None = attrs.field(converter=_secrets)
+    """Accepted API keys; each stands for an account of its own: `app-1`, `app-2`, ... None: any key, one account for all of them."""
     addresses: Mapping[str, Sequence[str]] | None = None
     """The persistent address list of every account, by chain type. None: made up from the seed, different for each account."""
     rate: float = 0.0
@@ -54,7 +54,7 @@ class GelabsSettings:
         problems += [f"{name} must be above 0" for name, value in above.items() if value is not None and not value > 0]
         never_below = {"rate": self.rate, "default_window": self.default_window, "mix.confirm_after": self.mix.confirm_after}
         problems += [f"{name} must be 0 or more" for name, value in never_below.items() if not 0 <= value < math.inf]
-        if not self.keys:
+        if self.keys is not None and not self.keys:
             problems.append("keys must name at least one API key")
         if self.history < 1:
             problems.append("history must be above 0")
