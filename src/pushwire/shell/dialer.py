@@ -6,6 +6,7 @@ What must not live here: WebSocket, and time limits, which are the machine's. No
 from __future__ import annotations
 
 import math
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, Final, cast
@@ -100,9 +101,11 @@ def explain(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return error.reason or "TLS error"
-    if isinstance(error, OSError) and error.strerror:
+        return str(getattr(error, "reason", None) or "TLS error")  # absent where Python itself raised it
+    if isinstance(error, socket.gaierror) and error.strerror:
         return error.strerror
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
     return type(error).__name__
 
 
