@@ -117,8 +117,6 @@ def transaction(**overrides: Unpack[TransactionFields]) -> Transaction:
         decimals=18,
         raw_amount="1000000000000000000",
         tx_status="success",
-        method_id="",
-        method_call="",
         inputs=(),
         outputs=(),
         listen_addresses=(ADDRESS,),
