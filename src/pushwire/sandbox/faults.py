@@ -32,7 +32,7 @@ class Option:
     whole: bool = False
 
     def problem(self, value: float) -> str | None:
-        if not self.low < value <= self.high or (self.whole and value != int(value)):
+        if not (self.low < value <= self.high and value < math.inf) or (self.whole and value != int(value)):
             kind = "a whole number" if self.whole else "a number"
             limit = f" and at most {self.high:g}" if self.high < math.inf else ""
             return f"must be {kind} above {self.low:g}{limit}"

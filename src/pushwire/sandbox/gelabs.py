@@ -55,8 +55,6 @@ class GelabsServer:
     `messages` is every message by its id, oldest first; `generated` counts those the feed made, `acks` the ACK commands accepted.
     """
 
-    path: Final = "/tx/api/v1/transaction/ws"
-
     def __init__(self, settings: GelabsSettings, rng: Random) -> None:
         self._settings = settings
         self._rng = rng
@@ -85,6 +83,10 @@ class GelabsServer:
                 account.watch(chain, addresses)
 
     # The driver's side
+
+    @property
+    def path(self) -> str:
+        return "/tx/api/v1/transaction/ws"
 
     def connect(self, conn: int, request: ConnectRequest, now: float, wall: float) -> Accept | Refuse:
         self._offset = wall - now

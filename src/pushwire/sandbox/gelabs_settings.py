@@ -24,7 +24,7 @@ class GelabsSettings:
     """How the sandbox's gelabs behaves. Raises `ConfigError` naming every wrong field."""
 
     keys: tuple[Secret, ...] | None = attrs.field(converter=_secrets)
-    """Accepted API keys; each stands for an account of its own: `app-1`, `app-2`, ... None: any key, one account for all of them."""
+    """Accepted API keys; each stands for an account of its own: `app-1`, `app-2`, ... None: any key, and one account for all."""
     addresses: Mapping[str, Sequence[str]] | None = None
     """The persistent address list of every account, by chain type. None: made up from the seed, different for each account."""
     rate: float = 0.0
