@@ -110,11 +110,15 @@ class Stream(Generic[EventT]):
         while True:
             await trio.lowlevel.checkpoint()
             batch: list[EventT] = []
-            try:
-                while len(batch) < max and (event := inbox.take_nowait()) is not None:
-                    batch.append(event)
-            except StopAsyncIteration:
-                return
+            while len(batch) < max and (len(inbox) or not batch):
+                # Only the first one can find the end: what came before it is delivered first.
+                try:
+                    event = inbox.take_nowait()
+                except StopAsyncIteration:
+                    return
+                if event is None:
+                    break
+                batch.append(event)
             if batch:
                 yield batch
                 for event in batch:
