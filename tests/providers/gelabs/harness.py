@@ -105,6 +105,16 @@ class Client:
             self.drain()
         self.now = until
 
+    def live(self, seconds: float) -> None:
+        """Let time pass while the server answers every ping."""
+        until = self.now + seconds
+        while (due := self.machine.next_deadline()) <= until:
+            self.advance(max(0.0, due - self.now))
+            pings = [json.loads(frame) for frame in self.frames if '"type":"ping"' in frame]
+            self.frames = [frame for frame in self.frames if '"type":"ping"' not in frame]
+            self.receive(*(build.pong(ping["id"]) for ping in pings))
+        self.advance(until - self.now)
+
     def submit(self, command: Command[Any, Any]) -> Ticket:  # whichever command
         ticket = self.machine.submit(command, self.now)
         self.drain()
@@ -136,16 +146,26 @@ class Client:
         self.dials.clear()
         return self
 
-    def reconnect(self) -> Dial:
-        """Lose the connection, dial again when it is time, and be ready. Returns the dial."""
-        self.closed()
+    def redial(self, close: Close | None = None) -> Dial:
+        """Lose the connection and wait for the next dial."""
+        self.dials.clear()
+        self.closed(close)
         while not self.dials:
             self.advance(1.0)
-        dial = self.dials[0]
+        return self.dials.pop()
+
+    def reconnect(self) -> Dial:
+        """Lose the connection, dial again when it is time, and be ready. Returns the dial."""
+        dial = self.redial()
         self.open()
         self.receive(build.connected())
-        self.dials.clear()
         return dial
+
+    def answer(self, data: Any = None, *, code: int = 0, msg: str = "success") -> dict[str, Any]:  # JSON
+        """Answer the oldest frame not yet taken, which is returned, with a reply of its type."""
+        frame: dict[str, Any] = json.loads(self.frames.pop(0))
+        self.receive(build.message(frame["type"], data, id=frame["id"], code=code, msg=msg))
+        return frame
 
     def settle(self, *transactions: gelabs.Transaction) -> None:
         """Finish these durably."""

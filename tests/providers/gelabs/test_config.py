@@ -1,0 +1,88 @@
+"""The settings: every wrong one is named at once, and the key never shows."""
+
+from __future__ import annotations
+
+import math
+import random
+from types import MappingProxyType
+
+import pytest
+
+from pushwire.core.secrets import Secret
+from pushwire.errors import ConfigError
+from pushwire.providers import gelabs
+from pushwire.providers.gelabs.topics import CHAIN_IDS
+from tests.providers.gelabs.harness import KEY, Client, config, counted
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        gelabs.Config(
+            api_key=KEY,  # type: ignore[arg-type]  # what an untyped caller does
+            url="ftp://example.org",
+            chain_ids={"ethereum": "1"},  # type: ignore[dict-item]  # as above
+            ping_interval=math.nan,
+            resend_min=-1,
+            max_message=0,
+        )
+    named = {problem.split(":")[0] for problem in caught.value.problems}
+    assert named == {"api_key", "url", "chain_ids", "ping_interval", "resend_min", "max_message"}
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("chain_ids", [None, [], {1: 1}, {"ethereum": "1"}, {"ethereum": True}, {"ethereum": 1.0}])
+def test_chain_ids_map_names_to_whole_numbers(chain_ids: object) -> None:
+    with pytest.raises(ConfigError, match="chain_ids"):
+        config(chain_ids=chain_ids)
+
+
+def test_chain_ids_are_copied_and_found_whatever_their_case() -> None:
+    mine = {"NewChain": 7}
+    settings = config(chain_ids=mine)
+    mine.clear()
+    assert settings.chain_ids == {"newchain": 7}
+    assert isinstance(settings.chain_ids, MappingProxyType)
+    assert config().chain_ids == CHAIN_IDS
+
+
+def test_the_key_shows_in_no_repr() -> None:
+    settings = config()
+    assert KEY not in repr(settings)
+    client = Client(settings)
+    client.start()
+    assert KEY not in repr(client.dials)
+    assert KEY not in repr(client.machine.status())
+
+
+@pytest.mark.parametrize(
+    "url, dialled",
+    [
+        ("https://api.example.org/ws", "wss://api.example.org/ws"),
+        ("http://127.0.0.1:8000/ws", "ws://127.0.0.1:8000/ws"),
+        ("wss://api.example.org/ws", "wss://api.example.org/ws"),
+    ],
+)
+def test_an_https_url_is_taken_for_its_websocket_twin(url: str, dialled: str) -> None:
+    client = Client(config(url=url))
+    client.start()
+    assert client.dials[0].url == dialled
+    assert config(url=url).namespace == config(url=dialled).namespace
+
+
+def test_the_namespace_is_stable_and_tells_keys_and_urls_apart_without_the_key() -> None:
+    namespace = config().namespace
+    assert namespace == config(ping_interval=5.0).namespace
+    assert namespace == f"gelabs wss://api.gelabs.org/tx/api/v1/transaction/ws {namespace[-16:]}"
+    assert KEY not in namespace
+    assert gelabs.Config(api_key=Secret("other")).namespace != namespace
+    assert config(url="wss://other.example/ws").namespace != namespace
+
+
+def test_a_config_says_whose_it_is_and_what_is_acked() -> None:
+    assert config().provider == "gelabs"
+    assert config().acked() is gelabs.Transaction
+
+
+def test_a_machine_needs_nothing_restored() -> None:
+    machine = config().machine(rng=random.Random(1), ids=counted())
+    assert not machine.finished
