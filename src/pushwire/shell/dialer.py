@@ -135,11 +135,9 @@ async def _start_tls(transport: trio.abc.Stream, context: ssl.SSLContext, host: 
     try:
         stream = trio.SSLStream(transport, context, server_hostname=host, https_compatible=True)
         await stream.do_handshake()
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - raised again below, as it is or as what it means
         await trio.aclose_forcefully(transport)
-        if isinstance(error, (trio.BrokenResourceError, OSError, ValueError)):
-            raise _failed("tls", error) from None
-        raise
+        raise (_failed("tls", error) if isinstance(error, (trio.BrokenResourceError, OSError, ValueError)) else error) from None
     return stream
 
 

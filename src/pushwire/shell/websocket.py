@@ -75,6 +75,9 @@ class WebSocketConnection:
         self._writing = False
         self._written: trio.Event | None = None
         self._write_error: str | None = None
+        if wire.backlog:
+            # A ping came in one piece with the handshake's response.
+            nursery.start_soon(self.flush)
 
     async def read(self) -> Read:
         """Wait for the next bytes."""
@@ -83,8 +86,8 @@ class WebSocketConnection:
             if wire.backlog > _MAX_BACKLOG:
                 await self.flush()
             await self._receive()
-            if wire.backlog:
-                await self._answer()
+        if wire.backlog:
+            await self._answer()
         return Read(wire.take_messages(), wire.take_pongs(), wire.close)
 
     def send_text(self, text: str) -> None:
