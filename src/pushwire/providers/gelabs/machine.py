@@ -162,7 +162,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
                 self._on_misfit(raw, error, now)
                 continue
-            if type(message) is Push:
+            if isinstance(message, Push):
                 tx = message.data
                 problem = "a transaction without data" if tx is None else numbers_problem(tx)
                 if tx is None or problem is not None:
@@ -177,13 +177,13 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                 if delivery is not None:
                     complete(tx, now, delivery, identity, message.id, message.time)
                     events.append(tx)
-            elif type(message) is AckReply:
+            elif isinstance(message, AckReply):
                 self._on_ack_reply(message, raw, now)
-            elif type(message) is Pong:
+            elif isinstance(message, Pong):
                 self._pong()
-            elif type(message) is Connected:
+            elif isinstance(message, Connected):
                 self._on_connected(message, now)
-            elif isinstance(message, Reply):
+            else:
                 self._on_reply(message, raw, now)
 
     def _note_spelling(self, key: tuple[Scalar, ...], tx_hash: str) -> None:
