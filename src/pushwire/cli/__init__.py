@@ -1,0 +1,85 @@
+"""The command line: `pushwire demo | tail | sandbox | replay`.
+
+Here is what holds for every command: how it ends. Whatever goes wrong is one line on stderr and a status, never a traceback.
+The status is 1 for what failed, 2 for what was asked for wrongly (usage, settings, credentials), 128 plus a signal's number.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final, cast
+
+from ..errors import AuthenticationRefused, ConfigError, PushwireError
+
+__all__ = ["main"]
+
+FAILED: Final = 1
+MISUSED: Final = 2
+BROKEN_PIPE: Final = 128 + 13
+"""As of a program that SIGPIPE ended: whoever read us has enough, which is no error."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; `argv` is what follows the program's name. Returns the process's exit status."""
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else FAILED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line
+        status = _report(_bare(error))
+    if status == BROKEN_PIPE:
+        _discard_stdout()
+    return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        from .app import run_command
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"cyclopts", "rich"}:
+            raise
+        return _complain("the command line needs more packages: pip install 'pushwire[cli]'", FAILED)
+    return run_command(sys.argv[1:] if argv is None else argv)
+
+
+def _report(error: BaseException) -> int:
+    if isinstance(error, BrokenPipeError):
+        return BROKEN_PIPE
+    if isinstance(error, ConfigError | AuthenticationRefused):
+        return _complain(str(error), MISUSED)
+    if isinstance(error, PushwireError):
+        return _complain(str(error), FAILED)
+    if isinstance(error, OSError):
+        named = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{named}{error.strerror or type(error).__name__}", FAILED)
+    where = traceback.extract_tb(error.__traceback__)
+    at = f" at {os.path.basename(where[-1].filename)}:{where[-1].lineno}" if where else ""
+    return _complain(f"unexpected {type(error).__name__}{at}: {error}", FAILED)
+
+
+def _complain(text: str, status: int) -> int:
+    """One line on stderr, whatever characters the text holds."""
+    line = "".join(character if character.isprintable() else " " for character in text)
+    print(f"pushwire: {' '.join(line.split())}", file=sys.stderr)
+    return status
+
+
+def _bare(error: Exception) -> Exception:
+    """The error itself, out of the groups that a nursery may have wrapped it in; of several the first."""
+    if isinstance(error, ExceptionGroup):
+        return _bare(cast("ExceptionGroup[Exception]", error).exceptions[0])
+    return error
+
+
+def _discard_stdout() -> None:
+    """What is still buffered has no reader; the interpreter would complain about it on its way out."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

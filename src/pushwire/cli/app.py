@@ -1,0 +1,128 @@
+"""The commands and their options. What they do is in the module of the same name, loaded when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Final, TypeAlias
+
+from cyclopts import App, CycloptsError, Parameter, validators
+
+from ..errors import ConfigError
+
+__all__ = ["run_command"]
+
+EPILOGUE: Final = """
+Secrets come from environment variables, or with the suffix _FILE from files, never from arguments: gelabs' key from
+PUSHWIRE_GELABS_API_KEY or PUSHWIRE_GELABS_API_KEY_FILE.
+"""
+
+Provider: TypeAlias = Annotated[str, Parameter(help="The provider's name: gelabs.")]
+Settings: TypeAlias = Annotated[
+    list[str] | None, Parameter(name="--set", negative=(), help="A setting, as KEY=VALUE. May be repeated.")
+]
+Json: TypeAlias = Annotated[bool, Parameter(negative=(), help="One JSON object a line: provider, event, at, data.")]
+Positive: Final = validators.Number(gt=0)
+Seconds: TypeAlias = Annotated[float | None, Parameter(validator=Positive, help="End after so many seconds.")]
+
+
+def _version() -> str:
+    try:
+        return version("pushwire")
+    except PackageNotFoundError:
+        return "unknown: not installed as a package"
+
+
+app: Final = App(name="pushwire", help="Push APIs over WebSocket." + EPILOGUE, version=_version)
+
+
+def run_command(argv: Sequence[str]) -> int:
+    """Run the command that `argv` names; returns its status. Raises what it raises, `ConfigError` for a wrong usage."""
+    try:
+        command, bound, _ = app.parse_args(list(argv), print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        raise ConfigError([str(error)]) from None
+    status: object = command(*bound.args, **bound.kwargs)
+    return status if isinstance(status, int) else 0
+
+
+@app.command
+def demo(
+    *,
+    provider: Annotated[
+        list[str] | None, Parameter(negative=(), help="Which provider; may be repeated. All, if none is named.")
+    ] = None,
+    seconds: Annotated[float, Parameter(validator=Positive, help="How long messages are generated.")] = 20.0,
+    json: Json = False,
+) -> int:
+    """Run sandbox and client in one process, with faults, and count what arrived.
+
+    Connections are cut, messages sent twice and out of order. The summary at the end counts against what the sandbox knows it
+    sent; the status is 1 where a message was lost without announcement, or delivered twice.
+    """
+    from .demo import Demo
+    from .running import run
+
+    return run(Demo(provider, seconds, json))
+
+
+@app.command
+def tail(
+    provider: Provider,
+    /,
+    *,
+    url: Annotated[str | None, Parameter(help="In place of the provider's own.")] = None,
+    settings: Settings = None,
+    subscribe: Annotated[
+        list[str] | None, Parameter(negative=(), help="What to subscribe to; of gelabs chain_type:address. May be repeated.")
+    ] = None,
+    count: Annotated[int | None, Parameter(validator=Positive, help="End after so many messages.")] = None,
+    seconds: Seconds = None,
+    journal: Annotated[str | None, Parameter(help="Write a journal for `pushwire replay`, secrets left out.")] = None,
+    json: Json = False,
+) -> int:
+    """Print a provider's events. Each is ACKed once its line has been written."""
+    from .running import run
+    from .tail import Tail
+    from .target import target
+
+    goal = target(provider, url=url, settings=settings or (), specs=subscribe or ())
+    return run(Tail(goal, count, seconds, journal, json))
+
+
+@app.command
+def sandbox(
+    provider: Provider,
+    /,
+    *,
+    host: Annotated[str, Parameter(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535), help="0: any free one.")] = 0,
+    rate: Annotated[float, Parameter(validator=validators.Number(gte=0), help="Messages generated a second.")] = 10.0,
+    seed: Annotated[int | None, Parameter(help="The same seed generates the same messages.")] = None,
+    fault: Annotated[list[str] | None, Parameter(negative=(), help="A fault, as NAME[:ARG]; see below. May be repeated.")] = None,
+    settings: Settings = None,
+) -> int:
+    """Serve a provider's simulation; the first line on stdout is its URL.
+
+    It accepts any key, or only that of the provider's environment variable where it is set.
+    """
+    from .running import run
+    from .sandbox import Sandbox
+    from .simulated import Wanted, accepted_key, simulate
+
+    wanted = Wanted(rate, accepted_key(provider), seed, fault or (), settings or ())
+    return run(Sandbox(simulate(provider, wanted), host, port))
+
+
+@app.command
+def replay(
+    journal: Annotated[str, Parameter(help="A file that `pushwire tail --journal` wrote.")],
+    /,
+    *,
+    json: Json = False,
+) -> int:
+    """Print the events of a journal, at the times of the journal."""
+    from .replay import Replay
+    from .running import run
+
+    return run(Replay(journal, json))

@@ -1,0 +1,143 @@
+"""`pushwire demo`: sandbox and client in one process over a real socket, with faults, and a summary of what came through."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import trio
+
+from ..core.secrets import Secret
+from ..sandbox.server import serve
+from ..shell.connect import connect
+from ..shell.stream import Stream
+from .feed import consume, wall_clock
+from .output import Line, Output, as_json, as_text, describe, encode
+from .running import Ending
+from .simulated import BUILDERS, Simulated, Wanted, simulate
+from .tally import Summary, Tally
+from .target import target
+
+if TYPE_CHECKING:
+    from .live import LiveTable
+
+__all__ = ["Demo", "Show"]
+
+RATE: Final = 40.0
+"""Messages a second."""
+
+FAULTS: Final = ("drop:2", "duplicate", "reorder")
+
+IMPATIENT: Final = (
+    "backoff_first=0.1",
+    "backoff_cap=1",
+    "stable_after=5",
+    "ping_interval=2",
+    "pong_timeout=2",
+    "connect_timeout=5",
+)
+"""A client that reconnects faster than is polite to a real provider: there is no time to wait."""
+
+KEYS: Final[Mapping[str, Mapping[str, Secret]]] = {"gelabs": {"api_key": Secret("the demo's own")}}
+
+DRAIN: Final = 10.0
+"""Seconds that what was sent may take to arrive, after the generator has stopped."""
+
+LOOK_AGAIN: Final = 0.05
+"""Seconds."""
+
+RECENT: Final = 10
+
+
+@attrs.define(eq=False)
+class Show:
+    """One provider in the demo."""
+
+    provider: str
+    simulated: Simulated
+    tally: Tally = attrs.Factory(Tally)
+    stream: Stream[object] | None = None
+    recent: deque[Line] = attrs.field(factory=lambda: deque[Line](maxlen=RECENT))
+
+    async def play(self, over: trio.Event, output: Output | None, json: bool) -> None:
+        """Run sandbox and client until `over`, then until all has arrived. Without `output` events are kept for the table."""
+        async with serve(self.simulated.machine) as server:
+            goal = target(self.provider, url=server.url, settings=IMPATIENT, secrets=KEYS[self.provider])
+
+            async def show(batch: Sequence[object]) -> Sequence[object]:
+                self.tally.add(batch)
+                wall = wall_clock()
+                lines = [describe(self.provider, event, wall) for event in batch]
+                self.recent.extend(lines)
+                if output is not None:
+                    await output.write(map(as_json if json else as_text, lines))
+                return batch
+
+            async with connect(goal.config) as stream, trio.open_nursery() as nursery:
+                self.stream = stream
+                nursery.start_soon(consume, stream, goal.config, show)
+                await over.wait()
+                self.simulated.stop()
+                await self._drain()
+                stream.stop()
+
+    async def _drain(self) -> None:
+        with trio.move_on_after(DRAIN):
+            # Looked at again and again, since the sandbox's book says nothing when it changes.
+            while self.simulated.unacked() or not self.tally.has_all(self.simulated.sent()):  # noqa: ASYNC110 - see above
+                await trio.sleep(LOOK_AGAIN)
+
+    def summary(self) -> Summary:
+        """Of a show that was played."""
+        assert self.stream is not None
+        return self.tally.summary(self.simulated.sent(), self.stream.status.session)
+
+
+@attrs.define
+class Demo:
+    """One run of the command. `providers`: all, if none is named."""
+
+    providers: Sequence[str] | None
+    seconds: float
+    json: bool
+
+    async def __call__(self, ending: Ending) -> int:
+        """Returns 1 where a message was lost or came twice. Raises `ConfigError` for an unknown provider."""
+        names = list(dict.fromkeys(self.providers or BUILDERS))
+        shows = [Show(name, simulate(name, Wanted(RATE, faults=FAULTS))) for name in names]
+        output = Output()
+        over = trio.Event()
+        ending.gently = over.set
+        ending.after(self.seconds, over.set)
+        with self._table(shows) as table:
+            async with trio.open_nursery() as watch:
+                if table is not None:
+                    watch.start_soon(table.keep_fresh)
+                async with trio.open_nursery() as nursery:
+                    for show in shows:
+                        nursery.start_soon(show.play, over, output if table is None else None, self.json)
+                watch.cancel_scope.cancel()
+        return await self._sum_up({show.provider: show.summary() for show in shows}, output)
+
+    def _table(self, shows: Sequence[Show]) -> contextlib.AbstractContextManager[LiveTable | None]:
+        if self.json or not sys.stdout.isatty():
+            return contextlib.nullcontext()
+        from .live import LiveTable
+
+        return LiveTable(shows)
+
+    async def _sum_up(self, summaries: Mapping[str, Summary], output: Output) -> int:
+        total = Summary.total(summaries.values())
+        if self.json:
+            await output.write([encode(attrs.asdict(total))])
+        else:
+            await output.write(f"{name}: {_spelled(summary)}" for name, summary in summaries.items())
+        return 0 if total.clean else 1
+
+
+def _spelled(summary: Summary) -> str:
+    return ", ".join(f"{name.replace('_', ' ').replace('acks', 'ACKs')} {count}" for name, count in attrs.asdict(summary).items())

@@ -1,0 +1,37 @@
+"""`pushwire sandbox`: a provider's server side on a port. The first line on stdout is its URL, and there is no other."""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from ..errors import PushwireError
+from ..sandbox.server import serve
+from .output import Output
+from .running import Ending
+from .simulated import Simulated
+
+__all__ = ["Sandbox"]
+
+
+@attrs.define
+class Sandbox:
+    """One run of the command, until a signal ends it."""
+
+    simulated: Simulated
+    host: str
+    port: int
+
+    async def __call__(self, ending: Ending) -> int:
+        """Serve. Raises `PushwireError` where it cannot listen there."""
+        output = Output()
+        listening = False
+        try:
+            async with serve(self.simulated.machine, self.host, self.port) as server:
+                listening = True
+                await output.write([server.url])
+                await trio.sleep_forever()
+        except OSError as error:
+            if listening:
+                raise
+            raise PushwireError(f"cannot listen on {self.host}:{self.port}: {error.strerror or error}") from None

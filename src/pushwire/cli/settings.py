@@ -1,0 +1,112 @@
+"""What a caller asks for, as text, turned into settings: `--set KEY=VALUE` into the fields of a config.
+
+Nothing secret comes this way; secrets are read from the environment. All that is wrong is collected and said at once.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import attrs
+import msgspec
+
+from ..errors import ConfigError
+
+__all__ = ["collect", "read_fields", "read_pairs"]
+
+T = TypeVar("T")
+
+MISTAKES: Final[Mapping[object, str]] = {
+    bool: "must be true or false",
+    float: "must be a number",
+    int: "must be a whole number",
+}
+
+
+def collect(problems: list[str], make: Callable[..., T], *args: object, **fields: object) -> T | None:
+    """What `make` gives; None where it raises a `ConfigError`, whose problems are added to the others."""
+    try:
+        return make(*args, **fields)
+    except ConfigError as error:
+        problems += error.problems
+        return None
+
+
+def read_pairs(pairs: Sequence[str], problems: list[str]) -> dict[str, str]:
+    """`KEY=VALUE` each. What is wrong is added to `problems`, but no value: it may be a secret in the wrong place."""
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            problems.append("--set needs KEY=VALUE")
+        elif key in values:
+            problems.append(f"{key}: is set twice")
+        else:
+            values[key] = value
+    return values
+
+
+def read_fields(
+    kind: type[attrs.AttrsInstance],
+    values: Mapping[str, str],
+    problems: list[str],
+    *,
+    elsewhere: Mapping[str, str] | None = None,
+    prefix: str = "",
+) -> dict[str, object]:
+    """The keyword arguments for `kind` that `values` name; what is wrong is added to `problems`.
+
+    A field of a nested attrs class is named `field.part`. `elsewhere` says of fields that cannot be set so where they come from.
+    """
+    types = typing.get_type_hints(kind)
+    known = {field.alias or field.name: field for field in attrs.fields(kind)}
+    read: dict[str, object] = {}
+    nested: dict[str, dict[str, str]] = {}
+    for key, value in values.items():
+        head, dot, rest = key.partition(".")
+        hint: object = types[known[head].name] if head in known else None
+        if elsewhere is not None and head in elsewhere:
+            problems.append(f"{prefix}{head}: {elsewhere[head]}")
+        elif hint is None or bool(dot) is not _is_attrs(hint):
+            problems.append(f"{prefix}{key}: there is no such setting")
+        elif dot:
+            nested.setdefault(head, {})[rest] = value
+        else:
+            _read_field(prefix + key, key, hint, value, read, problems)
+    for head, parts in nested.items():
+        part = types[head]
+        read[head] = part(**read_fields(part, parts, problems, prefix=f"{prefix}{head}."))
+    return read
+
+
+def _is_attrs(hint: object) -> bool:
+    return isinstance(hint, type) and attrs.has(hint)
+
+
+def _read_field(shown: str, key: str, hint: object, value: str, read: dict[str, object], problems: list[str]) -> None:
+    try:
+        if value.lower() == "none" and type(None) in typing.get_args(hint):
+            read[key] = None
+        elif _is_collection(hint):
+            read[key] = msgspec.json.decode(value, type=hint)
+        else:
+            read[key] = msgspec.convert(value, hint, strict=False)
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        problems.append(f"{shown}: {MISTAKES.get(hint) or f'must be {_spelled(hint)}'}")
+
+
+def _is_collection(hint: object) -> bool:
+    origins = {typing.get_origin(part) for part in (hint, *typing.get_args(hint))}
+    return any(isinstance(origin, type) and issubclass(origin, Mapping | Sequence) for origin in origins)
+
+
+def _spelled(hint: object) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(map(str, typing.get_args(hint)))
+    if _is_collection(hint):
+        return "JSON of the right shape"
+    named = [MISTAKES.get(part, "none" if part is type(None) else "text") for part in typing.get_args(hint)]
+    return " or ".join(name.removeprefix("must be ") for name in named)

@@ -1,0 +1,84 @@
+"""What a demonstration counts: what arrived, against what the sandbox knows it sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from ..core.effects import Identity
+from ..core.events import Gap, Up
+from ..core.machine import Status
+
+__all__ = ["Summary", "Tally"]
+
+
+@attrs.frozen
+class Summary:
+    """What came of what was sent. The names are those of the demo's last line.
+
+    `missed_in_gaps` did not come, which was announced; `lost` neither came nor was announced; `twice` came again unchanged.
+    """
+
+    messages: int = 0
+    reconnects: int = 0
+    duplicates_withheld: int = 0
+    acks_confirmed: int = 0
+    missed_in_gaps: int = 0
+    lost: int = 0
+    twice: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was lost or delivered twice."""
+        return not (self.lost or self.twice)
+
+    @classmethod
+    def total(cls, summaries: Iterable[Summary]) -> Summary:
+        rows = [attrs.astuple(summary) for summary in summaries]
+        return cls(*map(sum, zip(*rows, strict=True)))
+
+
+@attrs.define
+class Tally:
+    """The events of one stream, counted."""
+
+    arrived: Counter[Identity] = attrs.Factory(Counter[Identity])
+    ups: int = 0
+    gaps: list[tuple[float, float]] = attrs.Factory(list[tuple[float, float]])
+
+    @property
+    def messages(self) -> int:
+        return self.arrived.total()
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.ups - 1)
+
+    def add(self, events: Sequence[object]) -> None:
+        for event in events:
+            identity = getattr(event, "identity", None)
+            if isinstance(identity, Identity):
+                self.arrived[identity] += 1
+            elif isinstance(event, Up):
+                self.ups += 1
+            elif isinstance(event, Gap):
+                self.gaps.append((event.since, event.until))
+
+    def has_all(self, sent: Iterable[Identity]) -> bool:
+        return all(identity in self.arrived for identity in sent)
+
+    def summary(self, sent: Mapping[Identity, float], status: Status) -> Summary:
+        """`sent` gives what was sent, with the POSIX seconds of that."""
+        missing = [at for identity, at in sent.items() if identity not in self.arrived]
+        announced = sum(any(since <= at <= until for since, until in self.gaps) for at in missing)
+        return Summary(
+            messages=self.messages,
+            reconnects=self.reconnects,
+            duplicates_withheld=status.withheld,
+            acks_confirmed=status.acks_confirmed,
+            missed_in_gaps=announced,
+            lost=len(missing) - announced,
+            twice=sum(times - 1 for times in self.arrived.values()),
+        )
