@@ -109,7 +109,6 @@ class LedgerFile:
         self._connection: _Connection | None = None
         self._ids: dict[str, int] = {}
         self._commits = 0
-        self._rows = 0
         self._newest = 0.0
 
     @property
@@ -137,7 +136,6 @@ class LedgerFile:
             if row[0] > SCHEMA_VERSION:
                 raise StoreError(f"{self._path} was written by a newer pushwire (schema {row[0]}, known: {SCHEMA_VERSION})")
             self._commits = row[1]
-            self._rows = db.execute("SELECT count(*) FROM pushwire_ledger").fetchone()[0]
             db.set_authorizer(self._authorize)
         except sqlite3.Error as error:
             self._drop()
@@ -267,9 +265,7 @@ class LedgerFile:
         for record in records:
             key, version = _texts(record.identity)
             row = (number, key, version, record.at)
-            before = db.total_changes
             db.execute(_DELIVERED if record.kind == "delivered" else _FINISHED, row)
-            self._rows += db.total_changes - before
             self._newest = max(self._newest, record.at)
             if record.kind == "parked":
                 db.execute(_PARKED, (*row, record.note, record.raw))
@@ -278,11 +274,14 @@ class LedgerFile:
         """Let go of what is too old or too much, a bounded number of rows at a time, oldest first."""
         db = self._db
         oldest = db.execute("SELECT seq, at FROM pushwire_ledger ORDER BY seq LIMIT ?", (2 * written,)).fetchall()
-        excess = self._rows - self._retain_rows
+        if not oldest:
+            return
+        # Rows go from the low end alone, so the numbers in use tell how many there are.
+        newest = db.execute("SELECT max(seq) FROM pushwire_ledger").fetchone()[0]
+        excess = newest - oldest[0][0] + 1 - self._retain_rows
         doomed = [(seq,) for place, (seq, at) in enumerate(oldest) if place < excess or at < self._newest - self._retain_for]
         if doomed:
             db.executemany("DELETE FROM pushwire_ledger WHERE seq = ?", doomed)
-            self._rows -= len(doomed)
 
     # The leash
 

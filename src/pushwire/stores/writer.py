@@ -78,9 +78,12 @@ class WriterThread:
 
     async def end(self) -> None:
         """Do what is queued, then end the thread. Not cancellable, and short."""
+        last = Job(lambda: None)
+        self._jobs.put(last)
         self._jobs.put(None)
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._thread.join)
+        await last.wait()
+        # Nothing is left to run: this takes microseconds, and a helper thread to wait in would outlive the wait.
+        self._thread.join()
 
     def _run(self) -> None:
         ended = False
