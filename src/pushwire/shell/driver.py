@@ -199,6 +199,15 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def pump(self) -> None:
         """Carry out what the machine asks for. Called after every input."""
+        try:
+            self._carry_out()
+        except Exception as error:
+            # A fault of ours, in whichever task it came to light: no caller may go on as if the session lived.
+            self._crash = self._crash or _bare(error)
+            self._scope.cancel()
+            raise
+
+    def _carry_out(self) -> None:
         machine = self.machine
         wrote = False
         while effects := machine.take_effects():

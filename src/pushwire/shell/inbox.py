@@ -88,18 +88,34 @@ class Inbox(Generic[EventT]):
         """The next event, None when there is none yet. Raises what ended the stream, or `StopAsyncIteration`."""
         if self._events:
             event = self._events.popleft()
-            if self._readers and len(self._events) <= self._capacity // 2:
-                # Half empty: one stop and one start of the reading for many events.
-                self._readers.unpark_all()
+            if self._readers:
+                self._make_known()
             return event
         if self.closed:
             raise self._end or StopAsyncIteration
         return None
 
+    def take_many_nowait(self, most: int) -> list[EventT]:
+        """Up to `most` events, as many as there are. Raises as `take_nowait` does."""
+        events = self._events
+        if events:
+            batch = [events.popleft() for _ in range(min(most, len(events)))]
+            if self._readers:
+                self._make_known()
+            return batch
+        if self.closed:
+            raise self._end or StopAsyncIteration
+        return []
+
     async def wait(self) -> None:
         """Return when there may be something to take."""
         if not self._events and not self.closed:
             await self._takers.park()
+
+    def _make_known(self) -> None:
+        """Half empty: the reading may go on. One stop and one start for many events."""
+        if len(self._events) <= self._capacity // 2:
+            self._readers.unpark_all()
 
     def _make_room(self) -> None:
         keep: deque[EventT] = deque()

@@ -109,20 +109,14 @@ class Stream(Generic[EventT]):
         inbox = self._driver.inbox
         while True:
             await trio.lowlevel.checkpoint()
-            batch: list[EventT] = []
-            while len(batch) < max and (len(inbox) or not batch):
-                # Only the first one can find the end: what came before it is delivered first.
-                try:
-                    event = inbox.take_nowait()
-                except StopAsyncIteration:
-                    return
-                if event is None:
-                    break
-                batch.append(event)
+            try:
+                batch = inbox.take_many_nowait(max)
+            except StopAsyncIteration:
+                return
             if batch:
                 yield batch
-                for event in batch:
-                    await self._after(event)
+                if self._acks_after:
+                    await self._after(*batch)
             else:
                 await inbox.wait()
 
@@ -145,8 +139,8 @@ class Stream(Generic[EventT]):
         """End the delivery: iterations end, `ack` still works. Leaving the `async with` block then flushes the ACKs."""
         self._driver.inbox.close(discard=True)
 
-    async def _after(self, event: EventT) -> None:
-        """The consumer is done with an event."""
+    async def _after(self, *events: EventT) -> None:
+        """The consumer is done with these events."""
 
 
 class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
@@ -182,6 +176,7 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         else:
             self._driver.inbox.put_back(back)
 
-    async def _after(self, event: EventT) -> None:
-        if self._acks_after and isinstance(event, self._acked):
-            await self.ack(event)
+    async def _after(self, *events: EventT) -> None:
+        ledgered = [event for event in events if isinstance(event, self._acked)]
+        if ledgered:
+            await self.ack(*ledgered)

@@ -31,9 +31,13 @@ class Topic(NamedTuple):
     address: str
 
 
+FOLDED: Final = ("0x", "0X")
+"""How an address or hash begins whose case means nothing."""
+
+
 def fold(text: str) -> str:
     """An address or hash as it is compared: EVM ones are hexadecimal, where case means nothing; elsewhere it does."""
-    return text.lower() if text.startswith(("0x", "0X")) else text
+    return text.lower() if text.startswith(FOLDED) else text
 
 
 def topic(chain_type: str, address: str) -> Topic:

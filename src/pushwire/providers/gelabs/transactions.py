@@ -16,7 +16,7 @@ import msgspec
 
 from ...core.effects import Identity
 from ...core.events import Delivery
-from .topics import fold
+from .topics import FOLDED
 from .values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
 
 __all__ = ["InternalCall", "TokenTransfer", "Transaction", "UtxoInput", "UtxoOutput", "complete", "identify", "numbers_problem"]
@@ -204,16 +204,16 @@ class Transaction(Value, rename={
     fee_payer: str | None = None
     receiver: str | None = None
     transfer_type: str | None = None
-    raw_gas_limit: str | None = None
-    raw_gas_used: str | None = None
-    raw_gas_price: str | None = None
-    raw_max_fee_per_gas: str | None = None
-    raw_max_priority_fee_per_gas: str | None = None
-    raw_fee: str | None = None
-    raw_nonce: str | None = None
+    raw_gas_limit: str | None = ""
+    raw_gas_used: str | None = ""
+    raw_gas_price: str | None = ""
+    raw_max_fee_per_gas: str | None = ""
+    raw_max_priority_fee_per_gas: str | None = ""
+    raw_fee: str | None = ""
+    raw_nonce: str | None = ""
     symbol: str | None = None
     decimals: Decimals | None = None
-    raw_amount: str | None = None
+    raw_amount: str | None = ""
     tx_status: str | None = None
     """`success`, `failed` or `pending`; values the document does not name pass through."""
     method_id: str | None = None
@@ -293,8 +293,12 @@ class Transaction(Value, rename={
 def _sent(value: Builtin) -> Builtin:
     """The part of a dumped value that came from the provider and says something."""
     if isinstance(value, dict):
-        return {name: _sent(v) for name, v in value.items() if v is not None and not name.startswith("(set by pushwire)")}
+        return {name: _sent(v) for name, v in value.items() if v not in (None, "") and not name.startswith("(set by pushwire)")}
     return tuple(_sent(row) for row in value) if isinstance(value, tuple | list) else value
+
+
+# The constructor a NamedTuple is given in Python code costs as much as all the rest of `identify`.
+new_identity: Final = tuple.__new__
 
 
 def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> Identity:
@@ -303,7 +307,10 @@ def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> Identity:
     chain_id = tx.chain_id
     if chain_id is None:
         chain_id = chain_ids.get(chain_type)
-    return Identity((chain_type, chain_id, fold(tx.tx_hash)), (tx.tx_status, tx.height, bool(tx.is_reorg_resend)))
+    tx_hash = tx.tx_hash
+    if tx_hash.startswith(FOLDED):
+        tx_hash = tx_hash.lower()
+    return new_identity(Identity, ((chain_type, chain_id, tx_hash), (tx.tx_status, tx.height, bool(tx.is_reorg_resend))))
 
 
 def complete(
@@ -320,19 +327,20 @@ def complete(
 
 def numbers_problem(tx: Transaction) -> str | None:
     """What is wrong with the numbers a transaction holds as text, None: nothing."""
-    # The common shape in one pass: all are there, and together no longer than one may be. "None" is no number either.
+    # All in one pass, since this is paid for every message. A null reads "None" here, which is no number either.
     joined = (
         f"{tx.raw_amount}{tx.raw_fee}{tx.raw_gas_limit}{tx.raw_gas_used}"
         f"{tx.raw_gas_price}{tx.raw_max_fee_per_gas}{tx.raw_max_priority_fee_per_gas}{tx.raw_nonce}"
     )
-    if not is_number(joined):
+    if len(joined) > UINT256_DIGITS or not (joined.isdecimal() and joined.isascii()):
         for name in _NUMBER_FIELDS:
             if not is_number(getattr(tx, name)):
                 return f"{name.removeprefix('raw_')} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
-    for rows in (tx.token_transfers, tx.inputs, tx.outputs, tx.internal_calls):
-        for row in rows or ():
-            if not is_number(row.raw_amount):
-                return f"amount in {type(row).__name__} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
+    if tx.token_transfers or tx.inputs or tx.outputs or tx.internal_calls:
+        for rows in (tx.token_transfers, tx.inputs, tx.outputs, tx.internal_calls):
+            for row in rows or ():
+                if not is_number(row.raw_amount):
+                    return f"amount in {type(row).__name__} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
     return None
 
 

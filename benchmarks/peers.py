@@ -1,0 +1,130 @@
+"""The client side: one library takes `count` messages and says how long that took. Runs in a process of its own.
+
+Each peer is used as its documentation shows, with `json.loads`, since that is what its users write; none of them reconnects, checks
+or remembers anything. pushwire runs with all it has: typed validation, ledger, liveness, bounded inbox.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable
+
+import trio
+import trio_websocket
+from websockets.asyncio.client import connect as asyncio_connect
+
+import pushwire
+from pushwire import gelabs
+
+
+class Watch:
+    """Measures from the first message to the last."""
+
+    def __init__(self) -> None:
+        self.started: tuple[float, float] | None = None
+        self.taken: tuple[float, float] = (0.0, 0.0)
+
+    def start(self) -> None:
+        if self.started is None:
+            self.started = (time.perf_counter(), time.process_time())
+
+    def stop(self) -> None:
+        assert self.started is not None
+        self.taken = (time.perf_counter() - self.started[0], time.process_time() - self.started[1])
+
+
+def ack(number: int, push: dict[str, dict[str, object]]) -> str:
+    data = {"chain_type": push["data"]["chain_type"], "chain_id": push["data"].get("chain_id"), "txHash": push["data"]["txhash"]}
+    return json.dumps({"id": str(number), "type": "transactionACK", "data": data})
+
+
+async def pushwire_client(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+    config = gelabs.Config(api_key=pushwire.Secret("key"), url=url)
+    left = count
+    async with pushwire.connect(config, store=pushwire.MemoryStore()) as stream:
+        async for batch in stream.batches(256):
+            watch.start()
+            transactions = [event for event in batch if isinstance(event, gelabs.Transaction)]
+            left -= len(transactions)
+            if acks:
+                await stream.ack(*transactions)
+            if left == 0:
+                break
+        while acks and stream.status.session.acks_confirmed < count:
+            await trio.sleep(0)
+        watch.stop()
+
+
+async def trio_websocket_client(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+    # The feeder never answers the closing handshake.
+    with contextlib.suppress(trio_websocket.DisconnectionTimeout):
+        await trio_websocket_messages(url, count, watch, acks=acks)
+
+
+async def trio_websocket_messages(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+    async with trio_websocket.open_websocket_url(url, disconnect_timeout=0.1) as connection:
+        json.loads(await connection.get_message())
+        for number in range(count):
+            push = json.loads(await connection.get_message())
+            watch.start()
+            if acks:
+                await connection.send_message(ack(number, push))
+        watch.stop()
+
+
+async def websockets_client(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+    async with asyncio_connect(url, compression=None, max_queue=1024, close_timeout=0.1) as connection:
+        json.loads(await connection.recv())
+        left, replies = count, count if acks else 0
+        number = 0
+        async for text in connection:
+            watch.start()
+            message = json.loads(text)
+            if message["type"] == "transaction":
+                left -= 1
+                if acks:
+                    number += 1
+                    await connection.send(ack(number, message))
+            else:
+                replies -= 1
+            if left == 0 and replies == 0:
+                break
+        watch.stop()
+
+
+def run_trio(client: Callable[..., object]) -> Callable[[str, int, Watch, bool], None]:
+    async def main(url: str, count: int, watch: Watch, acks: bool) -> None:
+        await client(url, count, watch, acks=acks)  # type: ignore[misc]  # the clients above, all of one shape
+
+    return lambda url, count, watch, acks: trio.run(main, url, count, watch, acks)
+
+
+def run_asyncio(url: str, count: int, watch: Watch, acks: bool) -> None:
+    asyncio.run(websockets_client(url, count, watch, acks=acks))
+
+
+CLIENTS: dict[str, Callable[[str, int, Watch, bool], None]] = {
+    "pushwire": run_trio(pushwire_client),
+    "trio-websocket + json.loads": run_trio(trio_websocket_client),
+    "websockets.asyncio + json.loads": run_asyncio,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("client", choices=list(CLIENTS))
+    parser.add_argument("port", type=int)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--acks", action="store_true")
+    arguments = parser.parse_args()
+    watch = Watch()
+    CLIENTS[arguments.client](f"ws://127.0.0.1:{arguments.port}/", arguments.count, watch, arguments.acks)
+    print(json.dumps({"wall": watch.taken[0], "cpu": watch.taken[1]}))
+
+
+if __name__ == "__main__":
+    main()
