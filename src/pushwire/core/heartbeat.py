@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 __all__ = ["Heartbeat"]
 
@@ -13,32 +14,35 @@ class Heartbeat:
     Traffic does not stand in for the answer: a peer that pushes but no longer answers is not well.
     """
 
-    __slots__ = ("_interval", "_next", "_sent", "_timeout")
+    __slots__ = ("_interval", "_next", "_out", "_since", "_timeout")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self._interval = interval
         self._timeout = timeout
-        self._next = math.inf
-        self._sent = math.inf
+        self._next = self._since = math.inf
+        # When each ping left whose answer is still to come. They are answered in order, so the first answer is the first ping's.
+        self._out: deque[float] = deque()
 
     def start(self, now: float) -> None:
         """A connection became ready: the first ping is due an interval later."""
+        self.stop()
         self._next = now + self._interval
-        self._sent = math.inf
 
     def stop(self) -> None:
         """The connection has gone."""
-        self._next = self._sent = math.inf
+        self._next = self._since = math.inf
+        self._out.clear()
 
     def sent(self, now: float) -> None:
         """A ping left. The deadline of an earlier one still unanswered stands."""
         self._next = now + self._interval
-        self._sent = min(self._sent, now)
+        self._since = min(self._since, now)
+        self._out.append(now)
 
     def answered(self) -> float | None:
-        """The answer came. Returns when its ping was sent: whatever the peer sent before then has arrived. None: no ping was out."""
-        sent, self._sent = self._sent, math.inf
-        return None if sent == math.inf else sent
+        """The answer came. Returns when its ping was sent: what the peer sent before then has arrived. None: no ping was out."""
+        self._since = math.inf
+        return self._out.popleft() if self._out else None
 
     def ping_due(self) -> float:
         """When the next ping must leave."""
@@ -46,9 +50,9 @@ class Heartbeat:
 
     def answer_due(self) -> float:
         """When the answer is overdue, `math.inf` when none is owed."""
-        return self._sent + self._timeout
+        return self._since + self._timeout
 
     def resumed(self, now: float, paused: float) -> None:
         """Reading went on after `paused` seconds, in which no answer could have been read."""
-        if self._sent != math.inf:
-            self._sent = min(self._sent + paused, now)
+        if self._since != math.inf:
+            self._since = min(self._since + paused, now)
