@@ -1,7 +1,7 @@
 """Commands and their replies, and the subscriptions that commands make: queued, paced, answered, restored.
 
-One `Exchange` serves one session through all its connections. It knows no phase: the session tells it when a connection is ready, when it
-has gone, and what was answered. How a command is written is the provider's `Dialect`.
+One `Exchange` serves one session through all its connections. It knows no phase: the session tells it when a connection is ready,
+when it has gone, and what was answered. How a command is written is the provider's `Dialect`.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ class Dialect(Protocol[TopicT]):
         """The slot the reply will name (an id from `new_id`, or a lane), and the frame."""
         ...
 
-    def lane(self, command: AnyCommand) -> str | None:
-        """The lane of a command whose reply names no id, None where it does."""
+    def topic(self, command: AnyCommand) -> TopicT | None:
+        """What a command subscribes to, None for any other command. Asked first: raises `LocalProtocolError` for a command that
+        is not this provider's."""
         ...
 
-    def topic(self, command: AnyCommand) -> TopicT | None:
-        """What a command subscribes to, None for any other command."""
+    def lane(self, command: AnyCommand) -> str | None:
+        """The lane of a command whose reply names no id, None where it does."""
         ...
 
     def given_up(self, command: AnyCommand, desired: Iterable[TopicT]) -> list[TopicT]:
@@ -76,23 +77,24 @@ class Exchange(Generic[EventT, TopicT]):
     # The caller
 
     def submit(self, ticket: Ticket, command: AnyCommand) -> None:
-        """Queue a command; `advance` sends it."""
+        """Queue a command; `advance` sends it. Raises `LocalProtocolError`, before any change, for another provider's."""
         topic = self._dialect.topic(command)
         if topic is not None:
-            if topic not in self.subscriptions:
-                self.subscriptions.want(topic)
+            self.subscriptions.want(topic)
             self.subscriptions.asked(topic)
-        for given_up in self._dialect.given_up(command, self.subscriptions):
-            self.subscriptions.forget(given_up)
-            self.staleness.unwatch(given_up)
-        self._queue.append(Call(ticket, command, lane=self._dialect.lane(command)))
+        given_up = self._dialect.given_up(command, self.subscriptions)
+        if given_up:
+            self._give_up(set(given_up))
+        self._queue.append(Call(ticket, command, lane=self._dialect.lane(command), counted=topic is not None))
 
     def abandon(self, ticket: Ticket) -> None:
         """The caller no longer waits. What has not left is withdrawn; the reply to what has keeps its slot."""
-        for call in self._queue:
+        for place, call in enumerate(self._queue):
             if call.ticket == ticket:
-                self._queue.remove(call)
-                self._forget_topic(call)
+                del self._queue[place]
+                topic = self._release(call)
+                if topic is not None:
+                    self._queue.insert(place, self._own(topic))
                 return
         self._pending.abandon(ticket)
 
@@ -104,10 +106,10 @@ class Exchange(Generic[EventT, TopicT]):
             topic = self._dialect.topic(call.command)
             if topic is not None:
                 self.subscriptions.asked(topic)
-        for topic in self.subscriptions.missing():
+        missing = self.subscriptions.missing()
+        for topic in missing:
             self.subscriptions.asked(topic)
-            command = self._dialect.restore(topic)
-            self._queue.append(Call(None, command, own=True, lane=self._dialect.lane(command)))
+        self._queue.extendleft(self._own(topic) for topic in reversed(missing))
         self.advance(now)
 
     def advance(self, now: float) -> None:
@@ -145,7 +147,7 @@ class Exchange(Generic[EventT, TopicT]):
         if call is None:
             return False
         topic = self._dialect.topic(call.command)
-        if topic is not None and topic in self.subscriptions:
+        if topic is not None:
             self._subscription_answered(call, topic, error, now)
         if call.ticket is not None:
             self._out.settle(call.ticket, reply, error)
@@ -153,36 +155,34 @@ class Exchange(Generic[EventT, TopicT]):
 
     def lost(self) -> None:
         """The connection has gone. Calls in flight wait for the next one, or end, as each command says."""
-        unsent = self._out.void_frames()
+        unsent = {id(frame) for frame in self._out.void_frames()}
         self.subscriptions.lost()
         self.staleness.clear()
         self._paced_until = math.inf
         waiting = [call for call in self._queue if not call.own]
         again: list[Call] = []
         for call in self._pending.lost():
-            if call.own or call.ticket is None:
+            call.left = call.left or id(call.frame) not in unsent
+            if call.ticket is None:
                 continue
             if call.command.on_drop == "resend":
                 again.append(call)
-            elif any(call.frame is frame for frame in unsent):
-                self._out.settle(call.ticket, error=ConnectionLost("the connection ended before the command left", sent="no"))
+            elif call.left:
+                text = f"the connection ended before the reply to {type(call.command).__name__} came"
+                self._fail(call, OutcomeUnknown(text, command=call.command))
             else:
-                name = type(call.command).__name__
-                error = OutcomeUnknown(f"the connection ended before the reply to {name} came", command=call.command)
-                self._out.settle(call.ticket, error=error)
+                self._fail(call, _never_left(call))
         for call in waiting:
-            if call.command.while_down == "fail" and call.ticket is not None:
-                self._out.settle(call.ticket, error=ConnectionLost("the connection ended before the command left", sent="no"))
-            else:
+            if call.command.while_down == "queue" or call.left:
                 again.append(call)
+            else:
+                self._fail(call, _never_left(call))
         self._queue = deque(again)
 
     def end(self, error: Exception | None) -> None:
         """The session has ended (after `lost`): what waits is answered with `error`, or that it never left."""
         for call in self._queue:
-            if call.ticket is not None:
-                lost = ConnectionLost("the stream was stopped", sent="no" if call.frame is None else "maybe")
-                self._out.settle(call.ticket, error=error or lost)
+            self._fail(call, error or ConnectionLost("the stream was stopped", sent="maybe" if call.left else "no"))
         self._queue.clear()
 
     # Time
@@ -204,20 +204,16 @@ class Exchange(Generic[EventT, TopicT]):
         ending = None
         if self._pending.due() <= now:
             for _, call in self._pending.overdue(now):
-                name = type(call.command).__name__
-                # A late reply of a lane would be taken for the next one's, and a subscription that cannot be restored here
+                silence = f"no reply to {type(call.command).__name__} within {self._timeout:g} s"
+                # A late reply of a lane would be taken for the next one's, and a subscription that is wanted but not made here
                 # would be lost in silence: both need a new connection.
-                if call.lane is not None or call.own:
-                    ending = f"no reply to {name} within {self._timeout:g} s"
-                if not call.own:
-                    self._forget_topic(call)
-                if call.ticket is not None:
-                    self._out.settle(call.ticket, error=ReplyTimeout(f"no reply to {name} within {self._timeout:g} s"))
+                if self._fail(call, ReplyTimeout(silence)) is not None or call.lane is not None:
+                    ending = silence
         return ending
 
     def resumed(self, now: float, paused: float) -> None:
         """Reading went on after `paused` seconds."""
-        self._pending.resumed(paused)
+        self._pending.resumed(paused, now + self._timeout)
         self.staleness.resumed(now, paused)
 
     @property
@@ -225,17 +221,50 @@ class Exchange(Generic[EventT, TopicT]):
         """Whether commands wait to be sent."""
         return bool(self._queue)
 
-    def _forget_topic(self, call: Call) -> None:
-        topic = self._dialect.topic(call.command)
-        if topic is not None:
+    def _own(self, topic: TopicT) -> Call:
+        """The machine's own call that subscribes to a topic again."""
+        command = self._dialect.restore(topic)
+        return Call(None, command, own=True, lane=self._dialect.lane(command))
+
+    def _give_up(self, topics: set[TopicT]) -> None:
+        for topic in topics:
             self.subscriptions.forget(topic)
+            self.staleness.unwatch(topic)
+        for call in (*self._queue, *self._pending):
+            if self._dialect.topic(call.command) in topics:
+                call.counted = False
+        # Lanes may let the unsubscribe overtake a restoration that is still to be sent.
+        self._queue = deque(call for call in self._queue if not (call.own and self._dialect.topic(call.command) in topics))
+
+    def _fail(self, call: Call, error: Exception) -> TopicT | None:
+        """End a call with an error of ours. Returns what `_release` does."""
+        if call.ticket is not None:
+            self._out.settle(call.ticket, error=error)
+        return self._release(call)
+
+    def _release(self, call: Call) -> TopicT | None:
+        """A call ended without a reply, or with a refusal. Returns its topic where it is wanted all the same, and nothing under
+        way on this connection will bring it."""
+        topic = self._dialect.topic(call.command)
+        if topic is None:
+            return None
+        if call.counted:
+            call.counted = False
+            self.subscriptions.unwant(topic)
+        if topic not in self.subscriptions or self.subscriptions.is_confirmed(topic):
+            return None
+        asking = any(self._dialect.topic(other.command) == topic for other in (*self._queue, *self._pending))
+        return None if asking else topic
 
     def _subscription_answered(self, call: Call, topic: TopicT, error: CommandRefused | None, now: float) -> None:
-        if error is None:
+        if error is not None:
+            if self._release(call) is not None:
+                self.subscriptions.refused(topic)
+                self._out.events.append(SubscriptionRefused(now, topic, error.code, error.text))
+        elif topic in self.subscriptions:
             self.subscriptions.confirmed(topic)
             self.staleness.watch(topic, now)
-        elif call.own:
-            self.subscriptions.refused(topic)
-            self._out.events.append(SubscriptionRefused(now, topic, error.code, error.text))
-        else:
-            self.subscriptions.forget(topic)
+
+
+def _never_left(call: Call) -> ConnectionLost:
+    return ConnectionLost(f"the connection ended before {type(call.command).__name__} left", sent="no")

@@ -7,6 +7,7 @@ connection, never by a caller who stops waiting: a reply that comes late must no
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -28,7 +29,11 @@ class Call:
     """The machine asks for itself (a re-subscription)."""
     lane: str | None = None
     """Where its reply names nothing: what it shares with the calls a late reply could be taken for."""
+    counted: bool = False
+    """It holds a reference to the topic it subscribes to, and gives it back when it fails."""
     frame: str | SecretFrame | None = None
+    left: bool = False
+    """It left this machine on an earlier connection."""
     deadline: float = math.inf
 
 
@@ -86,11 +91,12 @@ class Pending:
         self._next = math.inf
         return calls
 
-    def resumed(self, paused: float) -> None:
-        """Reading went on after `paused` seconds, in which no reply could have been read."""
+    def resumed(self, paused: float, latest: float) -> None:
+        """Reading went on after `paused` seconds, in which no reply could have been read. No deadline moves beyond `latest`: a
+        call that left in between has not waited all of them."""
         for call in self._calls.values():
-            call.deadline += paused
-        self._next += paused
+            call.deadline = min(call.deadline + paused, latest)
+        self._next = min((call.deadline for call in self._calls.values()), default=math.inf)
 
-    def __len__(self) -> int:
-        return len(self._calls)
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls.values())

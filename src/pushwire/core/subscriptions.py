@@ -1,7 +1,7 @@
 """Subscriptions: what the user wants against what the provider has confirmed.
 
-The desired set belongs to the user and survives every reconnect; the asked and confirmed sets belong to one connection. Several tasks may
-want the same topic: references are counted, the provider is asked once.
+The desired set belongs to the user and survives every reconnect; the asked and confirmed sets belong to one connection. Several
+tasks may want the same topic: references are counted, so that the failure of one to get it does not take it from the others.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ class Subscriptions(Generic[TopicT]):
         self._asked: set[TopicT] = set()
         self._confirmed: set[TopicT] = set()
 
-    def want(self, topic: TopicT) -> bool:
-        """Count one more reference. True when it is the first."""
+    def want(self, topic: TopicT) -> None:
+        """Count one more reference."""
         self._desired[topic] = self._desired.get(topic, 0) + 1
-        return self._desired[topic] == 1
 
-    def unwant(self, topic: TopicT) -> bool:
-        """Count one less. True when it was the last; unknown topics are passed over."""
+    def unwant(self, topic: TopicT) -> None:
+        """Count one less; with the last, the topic is forgotten."""
         count = self._desired.get(topic, 0)
         if count > 1:
             self._desired[topic] = count - 1
-            return False
-        return self._desired.pop(topic, None) is not None
+        else:
+            self.forget(topic)
 
     def forget(self, topic: TopicT) -> None:
         """Drop the topic whatever its count: the provider has been told so."""
@@ -74,6 +73,3 @@ class Subscriptions(Generic[TopicT]):
 
     def __iter__(self) -> Iterator[TopicT]:
         return iter(self._desired)
-
-    def __len__(self) -> int:
-        return len(self._desired)
