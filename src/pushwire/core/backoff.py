@@ -1,8 +1,8 @@
 """When to dial again: exponential back-off with equal jitter, reset only by a connection that proved itself.
 
-A back-off that is reset by a successful handshake lets a server that accepts and then closes be hammered thousands of times a minute.
-Here a connection must have been ready for `stable_after` seconds, with an answer from the peer, before its end counts as the
-first failure again.
+A back-off that is reset by a successful handshake lets a server that accepts and then closes be hammered thousands of times a
+minute. Here a connection must have been ready for `stable_after` seconds, with an answer from the peer, before its end counts
+as the first failure again.
 """
 
 from __future__ import annotations
@@ -52,6 +52,6 @@ class Backoff:
         return ceiling / 2 + self._rng.random() * ceiling / 2
 
     def grant_immediate(self) -> bool:
-        """Whether a close table's "at once" may be honoured: once per stable connection."""
+        """Whether the next dial may do without a delay: once per stable connection."""
         granted, self._immediate = self._immediate, False
         return granted

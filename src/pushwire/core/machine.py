@@ -12,8 +12,8 @@ How to drive one
    connection, after which nothing of it may be handed in.
 3. `Hangup`: end the connection, or the attempt, and answer with `closed`.
 4. `Persist` and `Fetch`: answer each token once with `fulfil`, in any order, also after the connection it was asked on has gone.
-5. Tell `reading(False)` when you stop reading for back-pressure, and `reading(True)` before you read again: the deadlines of what the
-   peer owes us stand still in between.
+5. Tell `reading(False)` when you stop reading for back-pressure, and `reading(True)` before you read again: the deadlines of what
+   the peer owes us stand still in between. Each connection begins as one that is read.
 6. `finished` is true when nothing more will come: stop driving.
 """
 

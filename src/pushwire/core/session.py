@@ -3,8 +3,8 @@
 A provider's machine derives from `Session` and adds nothing but its own rules: how to dial, when it is accepted, what a message
 means. All timing and reconnecting is here, once; commands and subscriptions are `exchange`'s.
 
-What belongs to one connection (phase, calls in flight, confirmed subscriptions, heartbeat) is reset by its end; what belongs to the user
-(desired subscriptions, queued commands, ledger) survives.
+What belongs to one connection (phase, calls in flight, confirmed subscriptions, heartbeat) is reset by its end; what belongs to
+the user (desired subscriptions, queued commands, ledger) survives.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CREDENTIAL_STATUSES = frozenset({400, 401, 403})
 
 
 class Session(abc.ABC, Generic[EventT, TopicT]):
-    """A machine without its provider. See `core.machine` for the contract it keeps; the abstract methods are what a provider adds."""
+    """A machine without its provider, by the contract of `core.machine`; the abstract methods are what a provider adds."""
 
     closes: ClassVar[CloseTable]
     """What each way a connection can end means for the next dial."""
@@ -92,6 +92,9 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def _ping(self, now: float) -> str | Ping:
         """A heartbeat; `_pong` says that it was answered."""
 
+    def _on_start(self, now: float) -> None:
+        """The session begins, nothing has been asked for yet."""
+
     def _on_ready(self, now: float) -> None:
         """The connection was accepted, nothing has been sent on it yet."""
 
@@ -110,6 +113,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def start(self, now: float, wall: float) -> None:
         self._wall_offset = wall - now
         self._to(Trigger.START, now)
+        self._on_start(now)
         self._prepare(now)
 
     def opened(self, handshake: Handshake, now: float, wall: float) -> None:
@@ -135,6 +139,8 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
             self._pong()
 
     def closed(self, close: Close, now: float, wall: float) -> None:
+        # Refused before any change where there is no connection to lose.
+        SESSION.next(self._phase, Trigger.LOST)
         self._wall_offset = wall - now
         stopping = self._phase in _STOPPING
         if self._phase not in (Phase.HANGING_UP, Phase.ENDING):
@@ -151,6 +157,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
             self._timers.arm("dial again", retry_at)
 
     def reading(self, on: bool, now: float) -> None:
+        """See `core.machine`; a new connection is being read until the driver says otherwise."""
         if not on:
             if self._paused_at is None:
                 self._paused_at = now
@@ -160,7 +167,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
             self._exchange.resumed(now, paused)
             auth = self._timers.due("auth")
             if auth is not None:
-                self._timers.arm("auth", auth + paused)
+                self._timers.arm("auth", min(auth + paused, now + self._settings.auth_timeout))
 
     # Inputs from the caller
 
@@ -198,6 +205,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._to(Trigger.STOP, now)
         if self._phase is before:
             return
+        self._exchange.end(None)
         if self._phase is Phase.FLUSHING:
             self._timers.arm("flush", now + self._settings.close_within)
             self._check_flushed(now)
@@ -207,7 +215,6 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
                 self._ask_hangup(1000, "")
         else:
             self._timers.clear()
-            self._end(None)
 
     # Time
 
@@ -222,6 +229,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
                 self._on_named_timer(name, now)
         if self._phase in _UP:
             self._check_liveness(now, reading=reading)
+            self._check_flushed(now)
 
     def next_deadline(self) -> float:
         due = self._timers.next()
@@ -258,7 +266,9 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     # For providers
 
     def _accepted(self, now: float) -> None:
-        """The provider accepted this connection."""
+        """The provider accepted this connection; too late where the same read made us hang up."""
+        if self._phase is not Phase.AUTHENTICATING:
+            return
         self._to(Trigger.AUTHENTICATED, now)
         self._timers.disarm("auth")
         self._ready_at = now
@@ -304,6 +314,10 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._serial += 1
         return Token(generation, self._serial)
 
+    def _up(self) -> bool:
+        """Whether the connection is accepted and we are not ending it."""
+        return self._phase in _UP
+
     def _check_running(self) -> None:
         """Raise what ended the session, or `LocalProtocolError` where the caller stopped it."""
         if self._phase is Phase.CLOSED or self._phase in _STOPPING:
@@ -326,17 +340,17 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
 
     def _prepare(self, now: float) -> None:
         self._generation += 1
-        refresh, self._refresh_next = self._refresh_next, False
         self._wanted.clear()
         for name in self.credentials:
             token = self._token(self._generation)
             self._wanted[token] = name
-            self._out.effects.append(Fetch(token, Credential(name, refresh)))
+            self._out.effects.append(Fetch(token, Credential(name, self._refresh_next)))
         if not self._wanted:
             self._prepared(now)
 
     def _prepared(self, now: float) -> None:
         self._to(Trigger.PREPARED, now)
+        self._refresh_next = False
         self._timers.arm("dial", now + self._settings.connect_timeout)
         self._out.effects.append(self._dial(now, self._wall(now)))
 
@@ -371,10 +385,9 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
                 action = Action.FATAL
             else:
                 self._refreshed = self._refresh_next = True
-                return Trigger.LOST_AT_ONCE, now
         if action is Action.FATAL:
             return Trigger.FATAL, math.inf
-        if action is Action.AT_ONCE and self._backoff.grant_immediate():
+        if action in (Action.REFRESH, Action.AT_ONCE) and self._backoff.grant_immediate():
             return Trigger.LOST_AT_ONCE, now
         delay = self._backoff.delay()
         if action is Action.HONOUR and close.retry_after is not None:
