@@ -1,14 +1,15 @@
 """A session whose provider wants every message ACKed, and sends again what was not.
 
-It joins three things that are separate below: the ledger (what is owed), the store (what is durable) and the wire (what the provider
-was told). An ACK leaves only after the `Persist` of every version of its key was fulfilled; it is owed until the provider has
-confirmed it, through any number of reconnects.
+It joins three things that are separate below: the ledger (what is owed), the store (what is durable) and the wire (what the
+provider was told). An ACK leaves only after the `Persist` of every version of its key was fulfilled; it is owed until the
+provider has confirmed it, through any number of reconnects.
 
 The low-water mark
 ------------------
-After a reconnect the provider is asked for everything since the mark: the oldest delivery still unfinished, else the last moment up to
-which nothing can be missing. That moment moves on when a heartbeat is answered, to when its ping was sent, but only once the
-connection has been up for `settle_after` seconds: before that, the resend of an earlier silence may still be under way.
+After a reconnect the provider is asked for everything since the mark: the oldest delivery still unfinished, else the last
+moment up to which nothing can be missing. That moment moves on when a heartbeat is answered, to when its ping was sent, but only
+once the connection has been up, and read, for `settle_after` seconds: before that, the resend of an earlier silence may still be
+under way.
 """
 
 from __future__ import annotations
@@ -82,8 +83,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         super().__init__(config, dialect, rng=rng, ids=ids)
         self._ack_settings = config
         self._ledger = Ledger(restored, horizon=config.resend_cap + config.resend_margin, capacity=config.remember)
-        self._base = restored.mark
-        self._saved_mark = -math.inf if restored.mark is None else restored.mark
+        self._base = self._saved_mark = -math.inf if restored.mark is None else restored.mark
         self._persists: dict[Token, tuple[Write, ...]] = {}
         # Keys the provider has yet to confirm, each with the id of its last ACK on this connection; and those to send next.
         self._owed: dict[tuple[Scalar, ...], str | None] = {}
@@ -100,33 +100,28 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     # Inputs
 
-    def start(self, now: float, wall: float) -> None:
-        if self._base is None:
-            # A store never used before: nothing was promised for the time before now, and from now on everything is, also to
-            # the run that follows a crash before the first commit.
-            self._base = wall
-            self._persist(())
-        super().start(now, wall)
-
     def submit(self, command: AnyCommand, now: float) -> Ticket:
-        if isinstance(command, Finish):
-            return self._finish(command, now)
-        if isinstance(command, Park):
-            return self._park(command, now)
-        return super().submit(command, now)
+        if not isinstance(command, Finish | Park):
+            return super().submit(command, now)
+        if self._failure is not None:
+            raise self._failure
+        return self._finish(command, now) if isinstance(command, Finish) else self._park(command, now)
 
     def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:
         writes = self._persists.pop(token, None)
         if writes is None:
             super().fulfil(token, outcome, now)
             return
-        committed = outcome.value if isinstance(outcome, Done) else None
-        failed = committed.failed if isinstance(committed, Committed) else {}
+        failure = _store_failure(outcome)
+        failed = outcome.value.failed if isinstance(outcome, Done) and isinstance(outcome.value, Committed) else {}
+        if failure is not None:
+            # What was to be stored beside the tickets rides in the next commit, which the next answered heartbeat asks for.
+            self._saved_mark = -math.inf
         for write in writes:
-            error: BaseException | None = failed.get(write.ticket) if write.ticket is not None else None
-            if not isinstance(committed, Committed):
-                error = StoreError("the store gave no answer") if isinstance(outcome, Done) else outcome.error
-            self._settle_write(write, error, now)
+            if write.ticket is not None:
+                self._settle_write(write.ticket, write, failed.get(write.ticket) if failure is None else failure)
+            elif failure is not None:
+                self._ledger.not_saved(write.records)
         self._send_owed(now)
         self._check_flushed(now)
 
@@ -136,7 +131,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     def next_deadline(self) -> float:
         due = super().next_deadline()
-        if self._ack_deadlines and self._paused_at is None:
+        if self._ack_deadlines and self._paused_at is None and self._up():
             due = min(due, self._ack_deadlines[0][0])
         return due
 
@@ -145,7 +140,11 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         super().reading(on, now)
         if on and paused_at is not None:
             paused = now - paused_at
-            self._ack_deadlines = deque((due + paused, ack_id) for due, ack_id in self._ack_deadlines)
+            # What left, or began, in between has not waited all of the pause.
+            latest = now + self._settings.reply_timeout
+            self._ack_deadlines = deque((min(due + paused, latest), ack_id) for due, ack_id in self._ack_deadlines)
+            if self._settles_at > paused_at:
+                self._settles_at = min(self._settles_at + paused, now + self._ack_settings.settle_after)
 
     def status(self) -> Status:
         return attrs.evolve(
@@ -192,10 +191,20 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     # The lifecycle
 
+    def _on_start(self, now: float) -> None:
+        wall = self._wall(now)
+        if self._base == -math.inf:
+            # A store never used before: nothing was promised for the time before now, and from now on everything is, also to
+            # the run that follows a crash before the first commit.
+            self._base = wall
+            self._persist(())
+        # A mark from a clock that ran ahead would hide all that happens until the true time catches up with it.
+        self._base = self._saved_mark = min(self._base, wall)
+
     def _pong(self) -> float | None:
         sent = super()._pong()
         if sent is not None and sent >= self._settles_at:
-            self._base = max(self._base_mark(), self._wall(sent))
+            self._base = max(self._base, self._wall(sent))
             if self._mark() - self._saved_mark > self._ack_settings.mark_every:
                 self._persist(())
         return sent
@@ -203,9 +212,8 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
     def _on_ready(self, now: float) -> None:
         wall = self._wall(now)
         reach = wall - self._ack_settings.resend_cap
-        base = self._base_mark()
-        if base < reach:
-            self._out.events.append(Gap(now, base, reach))
+        if self._base < reach:
+            self._out.events.append(Gap(now, self._base, reach))
             self._base = reach
         self._settles_at = now + self._ack_settings.settle_after
         self._send_owed(now)
@@ -222,7 +230,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         while late and late[0][0] <= now:
             _, ack_id = late.popleft()
             owed = self._acks.pop(ack_id, None)
-            if owed is None:
+            if owed is None or self._owed.get(owed.key) != ack_id:
                 continue
             if owed.tries < ACK_TRIES:
                 self._send_ack(owed.key, owed.tries + 1, now)
@@ -234,17 +242,11 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     # Within
 
-    def _base_mark(self) -> float:
-        return -math.inf if self._base is None else self._base
-
     def _mark(self) -> float:
         oldest = self._ledger.oldest_unfinished()
-        base = self._base_mark()
-        return base if oldest is None else min(base, oldest)
+        return self._base if oldest is None else min(self._base, oldest)
 
     def _finish(self, command: Finish, now: float) -> Ticket:
-        if self._failure is not None:
-            raise self._failure
         identities = list(dict.fromkeys(command.identities))
         open_ones = [identity for identity in identities if self._ledger.state(identity) is not Entry.FINISHED]
         for identity in open_ones:
@@ -282,28 +284,30 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._saved_mark = self._mark()
         self._out.effects.append(Persist(token, writes, self._saved_mark))
 
-    def _settle_write(self, write: Write, error: BaseException | None, now: float) -> None:
-        if write.ticket is None:
-            return
+    def _settle_write(self, ticket: Ticket, write: Write, error: BaseException | None) -> None:
         for record in write.records:
             if error is not None:
                 self._ledger.failed(record.identity)
             elif self._ledger.committed(record.identity, record.at):
                 self._owe(record.identity.key)
-        self._out.settle(write.ticket, error=error)
+        self._out.settle(ticket, error=error)
 
     def _owe(self, key: tuple[Scalar, ...]) -> None:
         self._owed[key] = None
         self._to_send.append(key)
 
     def _send_owed(self, now: float) -> None:
-        if self._ready_at is not None and self._to_send:
+        if self._up() and self._to_send:
             keys, self._to_send = self._to_send, []
             for key in keys:
-                if key in self._owed:
+                if self._owed.get(key, "confirmed") is None:
                     self._send_ack(key, 1, now)
 
     def _send_ack(self, key: tuple[Scalar, ...], tries: int, now: float) -> None:
+        if not self._ledger.settled(key):
+            # Another version came meanwhile, and this ACK would speak for it too. It is owed again when that one is finished.
+            del self._owed[key]
+            return
         ack_id = self._ids()
         self._acks[ack_id] = _Owed(key, tries)
         self._owed[key] = ack_id
@@ -311,3 +315,10 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._exchange.urgent(now)
         self._acks_sent += 1
         self._out.effects.append(self._ack_frame(ack_id, key))
+
+
+def _store_failure(outcome: Outcome) -> Exception | None:
+    """Why nothing was stored, None where it was."""
+    if not isinstance(outcome, Done):
+        return outcome.error
+    return None if isinstance(outcome.value, Committed) else StoreError("the store gave no answer")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import Final, Literal
+from collections.abc import Iterable
+from typing import Final, Literal, TypeAlias
 
-from .effects import Identity, Restored, Scalar
+from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
 from .transitions import Table
 
@@ -61,7 +62,17 @@ ENTRY: Final = Table(
 )
 """The life of one version of a message."""
 
-Key = tuple[Scalar, ...]
+Key: TypeAlias = tuple[Scalar, ...]
+Received: TypeAlias = tuple[Key, Key, float]
+"""Key, version and time, as a plain tuple of plain values: the garbage collector soon leaves such a one alone, and there is one
+for each message."""
+
+# What a version's state is kept as, for the same reason.
+_STATES: Final = (Entry.UNSEEN, Entry.HELD, Entry.COMMITTING, Entry.FINISHED)
+_CODES: Final = {state: code for code, state in enumerate(_STATES)}
+_HELD: Final = _CODES[Entry.HELD]
+_COMMITTING: Final = _CODES[Entry.COMMITTING]
+_FINISHED: Final = _CODES[Entry.FINISHED]
 
 
 class Ledger:
@@ -87,44 +98,44 @@ class Ledger:
     def __init__(self, restored: Restored, *, horizon: float, capacity: int) -> None:
         self._horizon = horizon
         self._capacity = capacity
-        self._keys: dict[Key, dict[tuple[Scalar, ...], Entry]] = {}
-        # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once the left end is full of holes.
-        self._order: deque[tuple[Identity, float]] = deque()
-        self._done: deque[tuple[Identity, float]] = deque()
+        self._keys: dict[Key, dict[Key, int]] = {}
+        # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once its left end is holes.
+        self._order: deque[Received] = deque()
+        self._done: deque[Received] = deque()
         self._delivered_before = set(restored.delivered)
-        self._unsaved: list[tuple[Identity, float]] = []
+        self._unsaved: list[Received] = []
         self.unfinished = 0
         self.withheld = 0
         self.forgotten = 0
-        for identity, at in restored.finished.items():
-            self._keys.setdefault(identity.key, {})[identity.version] = Entry.FINISHED
-            self._done.append((identity, at))
+        for (key, version), at in restored.finished.items():
+            self._keys.setdefault(key, {})[version] = _FINISHED
+            self._done.append((key, version, at))
 
     def receive(self, identity: Identity, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
-        """A message arrived: how to deliver it, or "withheld" (a resend of what is in hand), or "ack again" (of what is finished)."""
+        """A message arrived: how to deliver it; "withheld": a resend of what is in hand; "ack again": of what is finished."""
         key, version = identity
         versions = self._keys.get(key)
         if versions is None:
-            self._keys[key] = {version: Entry.HELD}
+            self._keys[key] = {version: _HELD}
             delivery: Delivery = "new"
         else:
-            state = versions.get(version)
-            if state is not None:
+            if version in versions:
                 self.withheld += 1
                 return "ack again" if self._settled(versions) else "withheld"
-            versions[version] = Entry.HELD
+            versions[version] = _HELD
             delivery = "reorg" if reorg else "update"
         self.unfinished += 1
-        self._order.append((identity, at))
+        received = (key, version, at)
+        self._order.append(received)
         if self._delivered_before and identity in self._delivered_before:
             self._delivered_before.discard(identity)
             return "redelivery"
-        self._unsaved.append((identity, at))
+        self._unsaved.append(received)
         return delivery
 
     def state(self, identity: Identity) -> Entry:
         versions = self._keys.get(identity.key)
-        return Entry.UNSEEN if versions is None else versions.get(identity.version, Entry.UNSEEN)
+        return Entry.UNSEEN if versions is None else _STATES[versions.get(identity.version, 0)]
 
     def finish(self, identity: Identity) -> None:
         """Its commit is asked for. Raises `LocalProtocolError` where it is not held."""
@@ -138,44 +149,51 @@ class Ledger:
         """Its commit is durable. True when the key may be ACKed now: no received version of it is unfinished."""
         self._move(identity, EntryTrigger.COMMITTED)
         self.unfinished -= 1
-        self._done.append((identity, at))
+        self._done.append((*identity, at))
         self._forget(at)
-        return self._settled(self._keys.get(identity.key, {}))
+        return self.settled(identity.key)
 
     def oldest_unfinished(self) -> float | None:
         """When the oldest delivery not yet finished was received, None when there is none."""
         order = self._order
         if len(order) > 1024 and len(order) > 2 * self.unfinished:
             # One delivery held for long would keep all finished ones after it here.
-            self._order = order = deque(item for item in order if self.state(item[0]) in (Entry.HELD, Entry.COMMITTING))
-        while order and self.state(order[0][0]) in (Entry.FINISHED, Entry.UNSEEN):
+            self._order = order = deque(received for received in order if self._unfinished(received))
+        while order and not self._unfinished(order[0]):
             order.popleft()
-        return order[0][1] if order else None
+        return order[0][2] if order else None
 
     def take_unsaved(self) -> list[tuple[Identity, float]]:
         """Deliveries still held that no store knows of yet, each with the time it was received."""
         unsaved, self._unsaved = self._unsaved, []
-        return [(identity, at) for identity, at in unsaved if self.state(identity) is Entry.HELD]
+        return [(identity, at) for key, version, at in unsaved if self.state(identity := Identity(key, version)) is Entry.HELD]
+
+    def not_saved(self, records: Iterable[Record]) -> None:
+        """These were taken by `take_unsaved`, and the store refused them."""
+        self._unsaved = [*((*record.identity, record.at) for record in records), *self._unsaved]
+
+    def settled(self, key: Key) -> bool:
+        """Whether no received version of the key is unfinished."""
+        return self._settled(self._keys.get(key, {}))
+
+    def _unfinished(self, received: Received) -> bool:
+        key, version, _ = received
+        return self._keys.get(key, {}).get(version) in (_HELD, _COMMITTING)
 
     def _move(self, identity: Identity, trigger: EntryTrigger) -> None:
         after = ENTRY.next(self.state(identity), trigger)
-        self._keys[identity.key][identity.version] = after
+        self._keys[identity.key][identity.version] = _CODES[after]
 
     @staticmethod
-    def _settled(versions: dict[tuple[Scalar, ...], Entry]) -> bool:
-        finished = Entry.FINISHED
-        return all(state is finished for state in versions.values())
+    def _settled(versions: dict[Key, int]) -> bool:
+        return all(code == _FINISHED for code in versions.values())
 
     def _forget(self, now: float) -> None:
         done = self._done
-        while done and (len(done) > self._capacity or done[0][1] < now - self._horizon):
-            (key, version), at = done.popleft()
+        while done and (len(done) > self._capacity or done[0][2] < now - self._horizon):
+            key, version, at = done.popleft()
             self.forgotten += at >= now - self._horizon
-            versions = self._keys.get(key)
-            if versions is not None and versions.get(version) is Entry.FINISHED:
-                del versions[version]
-                if not versions:
-                    del self._keys[key]
-
-    def __len__(self) -> int:
-        return len(self._keys)
+            versions = self._keys[key]
+            del versions[version]
+            if not versions:
+                del self._keys[key]
