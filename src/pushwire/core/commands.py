@@ -1,7 +1,7 @@
 """What a caller may ask of a stream. A provider's commands derive from `Command` and say what they answer with.
 
-`Command[E, R]` ties a command to the streams that deliver events `E` and to its reply type `R`, so that `stream.call` is typed and a
-command of another provider is a type error.
+`Command[E, R]` ties a command to the streams that deliver events `E` and to its reply type `R`, so that `stream.call` is typed
+and a command of another provider is a type error.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ ReplyT_co = TypeVar("ReplyT_co", covariant=True)
 class Command(Generic[EventT, ReplyT_co]):
     """The base of all commands. Subclasses are frozen attrs classes.
 
-    `while_down` says what happens when it is submitted before the stream is ready: "queue" until it is, or "fail" with `NotReady`.
-    `on_drop` says what happens when the connection ends before the reply: "resend" on the next one (safe to repeat), or
-    "unknown", which ends the call with `OutcomeUnknown`.
+    `while_down` says what happens when it is submitted before the stream is ready: "queue" until it is, or "fail" with
+    `NotReady`. `on_drop` says what happens when the connection ends before the reply: "resend" on the next one (safe to
+    repeat), or "unknown", which ends the call with `OutcomeUnknown`.
     """
 
     while_down: ClassVar[Literal["queue", "fail"]] = "queue"

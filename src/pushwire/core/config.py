@@ -24,8 +24,8 @@ __all__ = [
     "one_of",
     "optional",
     "positive",
-    "secret",
     "seconds",
+    "secret",
     "text",
     "websocket_url",
 ]
@@ -33,6 +33,8 @@ __all__ = [
 Check: TypeAlias = Callable[[object], str | None]
 """Says what is wrong with a value, None: nothing."""
 
+_LARGEST: Final = 10**300
+"""Whole numbers far beyond it do not fit a float."""
 _CHECK: Final = "pushwire check"
 
 
@@ -54,7 +56,11 @@ def check_all(config: attrs.AttrsInstance) -> None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value == value else None  # noqa: PLR0124 - NaN
+    """A number that fits a float, other than NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    fits = -_LARGEST < value < _LARGEST or value in {math.inf, -math.inf}
+    return float(value) if fits else None
 
 
 def seconds(value: object) -> str | None:
@@ -148,7 +154,7 @@ class ConnectionConfig:
         check_all(self)
 
     def expendable(self, event: object) -> Hashable | None:
-        """The key under which a later event makes `event` superfluous for a reader who falls behind; None: it must never be let go."""
+        """The key under which a later event makes `event` superfluous for a reader who falls behind; None: it is never let go."""
         return None
 
     @property

@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 __all__ = ["Pacer"]
+
+_ROUNDING: Final = 1e-9
+"""Tokens; swallows the rounding of the deadline that `available` computes."""
 
 
 class Pacer:
@@ -33,8 +37,7 @@ class Pacer:
         if self._rate == math.inf:
             return True
         self._refill(now)
-        # The tolerance swallows the rounding of the deadline `available` computed.
-        if not urgent and self._tokens < 1 + self._reserve - 1e-9:
+        if not urgent and self._tokens < 1 + self._reserve - _ROUNDING:
             return False
         self._tokens = max(self._tokens - 1, -float(self._burst))
         return True
@@ -45,4 +48,5 @@ class Pacer:
             return now
         self._refill(now)
         missing = 1 + self._reserve - self._tokens
-        return now + max(0.0, missing / self._rate)
+        # Where the wait is finer than the clock, the next moment there is: a deadline of `now` would be asked for for ever.
+        return now if missing <= _ROUNDING else max(now + missing / self._rate, math.nextafter(now, math.inf))

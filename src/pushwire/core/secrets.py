@@ -68,7 +68,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        # Bytes of the environment that are no UTF-8 come as surrogates.
+        ours, theirs = (value.encode(errors="surrogatepass") for value in (self._value, other._value))
+        return hmac.compare_digest(ours, theirs)
 
     __hash__ = None  # type: ignore[assignment]  # a hash would let a secret be found in a set by guessing
 
