@@ -22,6 +22,9 @@ MISUSED: Final = 2
 BROKEN_PIPE: Final = 128 + 13
 """As of a program that SIGPIPE ended: whoever read us has enough, which is no error."""
 
+EXTRA: Final = frozenset({"cyclopts", "rich"})
+"""What the extra `cli` brings."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; `argv` is what follows the program's name. Returns the process's exit status."""
@@ -40,18 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    try:
-        from .app import run_command
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"cyclopts", "rich"}:
-            raise
-        return _complain("the command line needs more packages: pip install 'pushwire[cli]'", FAILED)
+    from .app import run_command
+
     return run_command(sys.argv[1:] if argv is None else argv)
 
 
 def _report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
+        return _complain("the command line needs more packages: pip install 'pushwire[cli]'", FAILED)
     if isinstance(error, ConfigError | AuthenticationRefused):
         return _complain(str(error), MISUSED)
     if isinstance(error, PushwireError):

@@ -99,12 +99,37 @@ def sandbox(
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535), help="0: any free one.")] = 0,
     rate: Annotated[float, Parameter(validator=validators.Number(gte=0), help="Messages generated a second.")] = 10.0,
     seed: Annotated[int | None, Parameter(help="The same seed generates the same messages.")] = None,
-    fault: Annotated[list[str] | None, Parameter(negative=(), help="A fault, as NAME[:ARG]; see below. May be repeated.")] = None,
+    fault: Annotated[list[str] | None, Parameter(negative=(), help="A fault, as NAME[:ARG]; see above. May be repeated.")] = None,
     settings: Settings = None,
 ) -> int:
     """Serve a provider's simulation; the first line on stdout is its URL.
 
     It accepts any key, or only that of the provider's environment variable where it is set.
+
+    Faults:
+
+    - drop[:SECONDS|every=N]: cut each TCP connection after about SECONDS (4), or after N new pushes
+    - mute[:SECONDS,every=SECONDS]: hang for SECONDS (5) about every 30: commands stay unanswered, pushes come late
+    - accept-then-close[:CODE,share=S]: complete a share S (0.3) of the handshakes and close at once with CODE (1011)
+    - duplicate[:SHARE]: send a SHARE (0.1) of the pushes twice
+    - reorder[:SHARE]: swap a SHARE (0.1) of the pushes with the next one
+    - garbage[:SHARE]: send nonsense after a SHARE (0.1) of the messages
+    - slow[:SECONDS]: send everything SECONDS (0.2) late
+    - refuse:STATUS[,share=S|first=N][,after=SECONDS]: refuse handshakes with an HTTP STATUS
+
+    Settings of gelabs:
+
+    - max_messages: generate no more than this many
+    - drop_every: cut all connections each time this many messages were generated
+    - wait_for_client: whether generation begins with the first connection (true)
+    - addresses: the persistent address list, as JSON: {"ethereum": ["0x..."]}; made up, if not given
+    - broadcast: all, or matching: only to connections whose subscriptions, or the list, match
+    - ack_scope: message, or key: what an ACK with a message id clears
+    - resend_every: seconds after which an un-ACKed message is sent again on a live connection
+    - default_window: seconds of resend window when the handshake asks for none (180)
+    - history: messages remembered (1000000)
+    - mix.pending, mix.failed, mix.reorg, mix.sparse: shares of new transactions, from 0 to 1
+    - mix.confirm_after: seconds from pending to confirmed (2)
     """
     from .running import run
     from .sandbox import Sandbox

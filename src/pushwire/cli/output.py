@@ -91,7 +91,8 @@ def _shown(value: object) -> str:
     text = str(value)
     if text and text.isprintable() and not any(character in ' "=' for character in text):
         return text
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text) + '"'
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped) + '"'
 
 
 # Events as data

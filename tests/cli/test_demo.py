@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import attrs
+import pytest
+import trio
+
+from pushwire.cli.tally import Summary
+from tests.cli.program import PATIENCE, environment, outcome, pushwire
+
+KEYS = ["messages", "reconnects", "duplicates_withheld", "acks_confirmed", "missed_in_gaps", "lost", "twice"]
+
+
+async def test_the_last_line_of_json_counts_what_came_through() -> None:
+    status, printed, complaint = await outcome("demo", "--provider", "gelabs", "--seconds", "4", "--json")
+    assert (status, complaint) == (0, "")
+    *events, summary = map(json.loads, printed.splitlines())
+    assert list(summary) == KEYS
+    messages = [event for event in events if event["event"] == "transaction"]
+    assert summary["messages"] == len(messages) > 50
+    assert len({event["data"]["message_id"] for event in messages}) == len(messages)
+    assert summary["reconnects"] == sum(event["event"] == "up" for event in events) - 1 >= 1
+    assert summary["duplicates_withheld"] > 0
+    assert summary["acks_confirmed"] > 0
+    assert (summary["missed_in_gaps"], summary["lost"], summary["twice"]) == (0, 0, 0)
+
+
+async def test_a_signal_ends_the_demo_early_with_its_summary() -> None:
+    async with pushwire("demo", "--seconds", "600", "--json") as demo:
+        await demo.event("transaction")
+        demo.signal(signal.SIGINT)
+        assert await demo.ended() == 130
+        summary = json.loads(demo.printed[-1])
+        assert list(summary) == KEYS
+        assert (summary["lost"], summary["twice"]) == (0, 0)
+        assert await demo.complaint() == ""
+
+
+async def test_plain_output_ends_with_a_sentence_a_provider() -> None:
+    status, printed, _ = await outcome("demo", "--seconds", "0.3")
+    assert status == 0
+    assert printed.splitlines()[0].endswith(" gelabs up generation=1")
+    assert printed.splitlines()[-1].startswith("gelabs: messages ")
+    assert printed.splitlines()[-1].endswith(", lost 0, twice 0")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+async def test_a_terminal_gets_a_table() -> None:
+    ours, theirs = pty.openpty()
+    with trio.fail_after(PATIENCE):
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "pushwire", "demo", "--seconds", "0.5"],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            env=environment(COLUMNS="120", LINES="30", TERM="xterm"),
+        )
+        os.close(theirs)
+        shown = b""
+        try:
+            while data := await trio.to_thread.run_sync(os.read, ours, 65536):
+                shown += data
+        except OSError:  # how Linux says that the other side of a pseudo-terminal is closed
+            pass
+        assert await process.wait() == 0
+    os.close(ours)
+    for part in ("state", "rate", "un-ACKed", "reconnects", "last error", "ready", "gelabs transaction", "gelabs: messages "):
+        assert part in shown.decode()
+
+
+async def test_an_unknown_provider_is_one_line() -> None:
+    status, printed, complaint = await outcome("demo", "--provider", "nobody")
+    assert (status, printed) == (2, "")
+    assert complaint == "pushwire: there is no sandbox for 'nobody'; there are: gelabs\n"
+
+
+def test_summaries_add_up() -> None:
+    one = Summary(10, 1, 2, 3, 4, 0, 0)
+    assert Summary.total([one, one]) == Summary(20, 2, 4, 6, 8, 0, 0)
+    assert Summary.total([]) == Summary()
+    assert one.clean
+    assert not attrs.evolve(one, lost=1).clean
+    assert not attrs.evolve(one, twice=1).clean

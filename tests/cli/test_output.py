@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from pushwire.cli.output import Output, as_json, as_text, describe, encode
+from pushwire.core.effects import Close
+from pushwire.core.events import Down, Gap, Malformed, Stale, Up
+from pushwire.core.secrets import Secret
+from pushwire.providers.gelabs import Topic
+
+MIDNIGHT = 1_767_225_600.0
+"""2026-01-01, POSIX seconds."""
+
+
+def wall(at: float) -> float:
+    return MIDNIGHT + at
+
+
+@attrs.frozen
+class Price:
+    received: float
+    price: Decimal
+    key: Secret
+    raw: bytes
+
+
+def test_a_line_says_who_what_and_when() -> None:
+    assert json.loads(as_json(describe("gelabs", Up(1.5, 3), wall))) == {
+        "provider": "gelabs",
+        "event": "up",
+        "at": "2026-01-01T00:00:01.500Z",
+        "data": {"generation": 3},
+    }
+
+
+def test_values_inside_an_event_become_objects() -> None:
+    shown = describe("gelabs", Down(0.0, "cut", Close(code=1000)), wall).data
+    assert shown["close"] == {"code": 1000, "reason": "", "status": None, "retry_after": None, "by": "peer"}
+
+
+def test_decimals_are_exact_strings_and_secrets_are_hidden() -> None:
+    event = Price(0.0, Decimal("1.10"), Secret("hidden"), b"\xff{")
+    assert describe("x", event, wall).data == {"price": "1.10", "key": "***", "raw": "\\xff{"}
+
+
+def test_times_inside_an_event_are_times_of_day() -> None:
+    stale = describe("gelabs", Stale(9.0, Topic("base", "0xaa"), since=2.0), wall)
+    assert stale.data == {"topic": {"chain_type": "base", "address": "0xaa"}, "since": "2026-01-01T00:00:02.000Z"}
+    gap = describe("gelabs", Gap(9.0, since=MIDNIGHT, until=MIDNIGHT + 1), wall)
+    assert gap.data == {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:00:01.000Z"}
+
+
+def test_a_time_that_no_calendar_has_is_a_number() -> None:
+    assert describe("x", Up(0.0, 1), lambda _: 1e300).at == "1e+300"
+    assert describe("x", Up(0.0, 1), lambda _: float("nan")).at == "nan"
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x07", "\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\u2066", "\n", "\r"])
+def test_nothing_that_a_terminal_obeys_comes_through(character: str) -> None:
+    line = describe("x", Malformed(0.0, f"a{character}[31m", "bad"), wall)
+    assert character not in as_text(line)
+    assert character not in as_json(line)
+    assert json.loads(as_json(line))["data"]["raw"] == f"a{character}[31m"
+
+
+def test_plain_lines_quote_what_is_not_one_word() -> None:
+    line = describe("x", Malformed(0.0, 'a "b" c=d', "bad"), wall)
+    assert as_text(line) == '2026-01-01T00:00:00.000Z x malformed raw="a \\"b\\" c=d" reason=bad'
+
+
+def test_other_alphabets_stay_readable() -> None:
+    line = describe("x", Malformed(0.0, "Žluťoučký 円", "bad"), wall)
+    assert "Žluťoučký 円" in as_text(line)
+    assert "Žluťoučký 円" in as_json(line)
+
+
+def test_encode_leaves_json_as_it_is() -> None:
+    assert encode({"lost": 0, "name": "ø"}) == '{"lost":0,"name":"ø"}'
+
+
+async def test_a_pipe_that_takes_little_at_a_time_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+
+    def write(descriptor: int, data: memoryview) -> int:
+        written.append(bytes(data[:3]))
+        return len(data[:3])
+
+    shown = Output()
+    monkeypatch.setattr(os, "write", write)
+    await shown.write(["first", "second"])
+    assert b"".join(written) == b"first\nsecond\n"
+    await shown.write([])
+    assert b"".join(written) == b"first\nsecond\n"
+
+
+def test_without_a_standard_output_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(OSError, match="there is no standard output"):
+        Output()
