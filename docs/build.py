@@ -1,0 +1,94 @@
+"""Builds and checks the documentation: `python docs/build.py [--write]`.
+
+- draws the state diagrams from the transition tables into `state-machines.md` (with `--write`; else a stale file is an error);
+- checks that every link to a file leads somewhere, and that every test named in the crash table exists;
+- runs the code of the pages that are meant to be run, block after block.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from pushwire.core.closes import CloseTable
+from pushwire.core.ledger import ENTRY
+from pushwire.core.transitions import SESSION
+from pushwire.providers.gelabs import CLOSES, GREETING
+
+DOCS: Final = Path(__file__).parent
+ROOT: Final = DOCS.parent
+RUN: Final = ("driving-a-machine.md",)
+"""Pages whose Python blocks make one program."""
+
+
+def diagrams() -> str:
+    """`state-machines.md`."""
+    parts = [
+        "# State machines",
+        "Drawn from the tables the code runs on, by `python docs/build.py --write`. What a state does not list is refused by name; a test "
+        "enumerates every pair.",
+        "## The session, shared by all providers",
+        f"```mermaid\n{SESSION.mermaid()}\n```",
+        "## One version of a message in the ACK ledger",
+        f"```mermaid\n{ENTRY.mermaid()}\n```",
+        "## gelabs: from the open connection to its greeting",
+        f"```mermaid\n{GREETING.mermaid()}\n```",
+        "## Close tables",
+        "### gelabs",
+        closes(CLOSES),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def closes(table: CloseTable) -> str:
+    """A close table as Markdown."""
+    lines = ["| the end | what follows | why |", "|---|---|---|"]
+    for row in table.rows:
+        numbers = str(row.first) if row.first == row.last else f"{row.first}-{row.last}"
+        lines.append(f"| {'HTTP' if row.http else 'close'} {numbers} | {row.action.value} | {row.why} |")
+    lines.append(f"| anything else | {table.default.value} | |")
+    return "\n".join(lines)
+
+
+def broken_links(page: Path) -> list[str]:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    return [f"{page.name}: {link} leads nowhere" for link in links if not (page.parent / link).exists()]
+
+
+def missing_tests() -> list[str]:
+    table = (DOCS / "crash-table.md").read_text(encoding="utf-8")
+    tests = (ROOT / "tests" / "shell" / "test_crash_table.py").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\d+\w+)`", table)
+    return [f"crash-table.md: {name} does not exist" for name in named if f"def {name}(" not in tests]
+
+
+def run(page: Path) -> None:
+    """Run the page's Python blocks as one program; line numbers in a traceback are the page's."""
+    text = page.read_text(encoding="utf-8")
+    program = ""
+    for block in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        line = text.count("\n", 0, block.start(1))
+        program += "\n" * (line - program.count("\n")) + block[1]
+    exec(compile(program, str(page), "exec"), {"__name__": page.stem})
+
+
+def main() -> int:
+    page = DOCS / "state-machines.md"
+    problems: list[str] = []
+    if "--write" in sys.argv[1:]:
+        page.write_text(diagrams(), encoding="utf-8")
+    elif not page.exists() or page.read_text(encoding="utf-8") != diagrams():
+        problems.append("state-machines.md is stale: run `python docs/build.py --write`")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))):
+        problems += broken_links(path)
+    problems += missing_tests()
+    for name in RUN:
+        run(DOCS / name)
+    print("\n".join(problems) or "the documentation is current, its links lead somewhere and its code runs")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Uses of the public face that must be type errors, in both checkers; every other line must be fine."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import pushwire
+from pushwire import gelabs
+from pushwire.core.commands import Command
+
+
+class PriceEvent:
+    """The event of another provider."""
+
+
+class SubscribePrices(Command[PriceEvent, str]):
+    """A command of another provider."""
+
+
+
+async def right(config: gelabs.Config, prices: pushwire.Stream[PriceEvent]) -> None:
+    async with pushwire.connect(config) as stream:
+        assert_type(stream, pushwire.AckStream[gelabs.Event, gelabs.Transaction, None])
+        assert_type(await stream.call(gelabs.Subscribe("0x1", "ethereum")), gelabs.Subscribed)
+        assert_type(await stream.call(gelabs.GetTransaction("ethereum", 1, message_id="m")), gelabs.Transaction)
+        async for event in stream:
+            match event:
+                case gelabs.Transaction():
+                    await stream.ack(event)
+                    assert_type(event.amount, int | None)
+                case _:
+                    pass
+    assert_type(await prices.call(SubscribePrices()), str)
+
+
+async def wrong(config: gelabs.Config, prices: pushwire.Stream[PriceEvent], up: gelabs.Up, tx: gelabs.Transaction) -> None:
+    gelabs.Config(api_key="sk-plain")  # expect-error
+    async with pushwire.connect(config) as stream:
+        await stream.call(SubscribePrices())  # expect-error
+        await stream.ack(up)  # expect-error
+        await stream.call(gelabs.Transaction)  # expect-error
+    await prices.ack(tx)  # expect-error
+    await prices.call(gelabs.Subscribe("0x1", "ethereum"))  # expect-error
+    tx.delivery = "new"  # expect-error
+    pushwire.connect(config, overflow="drop")  # expect-error
+    pushwire.connect(config, store="ledger.db")  # expect-error
