@@ -10,14 +10,12 @@ the user (desired subscriptions, queued commands, ledger) survives.
 from __future__ import annotations
 
 import abc
-import math
 import random
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
-from ..errors import AuthenticationRefused, CommandRefused, LocalProtocolError, NotReady, RemoteProtocolError
-from .backoff import Backoff
-from .closes import Action, CloseTable
+from ..errors import AuthenticationRefused, CommandRefused, LocalProtocolError, NotReady
+from .closes import CloseTable
 from .config import ConnectionConfig
 from .effects import Close, Credential, Dial, Done, Effect, Fetch, Handshake, Hangup, Outcome, Ping, Settled, Ticket, Token
 from .events import Control, Down, Up
@@ -25,22 +23,19 @@ from .exchange import AnyCommand, Dialect, Exchange
 from .heartbeat import Heartbeat
 from .machine import Phase, Status
 from .outbox import Outbox
+from .redial import Redial
 from .secrets import Secret
 from .timers import Timers
 from .transitions import SESSION, Trigger
 
-__all__ = ["RETRY_AFTER_CAP", "Session"]
+__all__ = ["Session"]
 
 EventT = TypeVar("EventT")
 TopicT = TypeVar("TopicT", bound=Hashable)
 
-RETRY_AFTER_CAP: Final = 3600.0
-"""Seconds; a longer Retry-After is cut to this, since a stall of days by one bad header is not what it is for."""
-
 _OPEN = frozenset({Phase.AUTHENTICATING, Phase.READY, Phase.FLUSHING})
 _UP = frozenset({Phase.READY, Phase.FLUSHING})
 _STOPPING = frozenset({Phase.FLUSHING, Phase.ENDING})
-_CREDENTIAL_STATUSES = frozenset({400, 401, 403})
 
 
 class Session(abc.ABC, Generic[EventT, TopicT]):
@@ -62,14 +57,12 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._ready_at: float | None = None
         self._answered = False
         self._paused_at: float | None = None
-        self._refreshed = False
-        self._refresh_next = False
         self._last_error: str | None = None
         self._failure: Exception | None = None
         self._wanted: dict[Token, str] = {}
         self._secrets: dict[str, Secret] = {}
         self._timers = Timers()
-        self._backoff = Backoff(config.backoff, rng)
+        self._redial = Redial(self.closes, config.backoff, rng, refreshable=bool(self.credentials))
         self._heartbeat = Heartbeat(config.ping_interval, config.pong_timeout)
         self._out: Outbox[EventT, TopicT] = Outbox()
         self._exchange: Exchange[EventT, TopicT] = Exchange(dialect, config, ids, self._out)
@@ -146,11 +139,11 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         if self._phase not in (Phase.HANGING_UP, Phase.ENDING):
             self._last_error = str(close)
         self._down(str(close), close, now)
-        trigger, retry_at = self._verdict(close, now)
+        trigger, retry_at = self._redial.verdict(close, now, hopeless=self._failure is not None)
         self._reset()
         self._to(trigger, now)
         if self._phase is Phase.CLOSED:
-            self._end(None if stopping else self._terminal(close))
+            self._end(None if stopping else self._failure or self._redial.terminal(close))
         elif self._phase is Phase.PREPARING:
             self._prepare(now)
         else:
@@ -261,7 +254,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
 
     def status(self) -> Status:
         next_dial = self._timers.due("dial again")
-        return Status(self._phase, self._since, self._backoff.attempt, self._generation, self._last_error, next_dial)
+        return Status(self._phase, self._since, self._redial.attempt, self._generation, self._last_error, next_dial)
 
     # For providers
 
@@ -344,13 +337,13 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         for name in self.credentials:
             token = self._token(self._generation)
             self._wanted[token] = name
-            self._out.effects.append(Fetch(token, Credential(name, self._refresh_next)))
+            self._out.effects.append(Fetch(token, Credential(name, self._redial.refresh)))
         if not self._wanted:
             self._prepared(now)
 
     def _prepared(self, now: float) -> None:
         self._to(Trigger.PREPARED, now)
-        self._refresh_next = False
+        self._redial.refresh = False
         self._timers.arm("dial", now + self._settings.connect_timeout)
         self._out.effects.append(self._dial(now, self._wall(now)))
 
@@ -359,8 +352,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
 
     def _down(self, reason: str, close: Close | None, now: float) -> None:
         if self._ready_at is not None:
-            if self._backoff.ended(now - self._ready_at, answered=self._answered):
-                self._refreshed = False
+            self._redial.ended(now - self._ready_at, answered=self._answered)
             self._ready_at = None
             self._out.events.append(Down(now, reason, close))
 
@@ -375,34 +367,6 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def _end(self, failure: Exception | None) -> None:
         self._failure = failure
         self._exchange.end(failure)
-
-    def _verdict(self, close: Close, now: float) -> tuple[Trigger, float]:
-        """What moves the session on after `close`, and when the next dial is due."""
-        action = Action.FATAL if self._failure is not None else self.closes.action(close)
-        if action is Action.REFRESH:
-            # Once: a new credential refused like the old one is not a matter of age.
-            if self._refreshed or not self.credentials:
-                action = Action.FATAL
-            else:
-                self._refreshed = self._refresh_next = True
-        if action is Action.FATAL:
-            return Trigger.FATAL, math.inf
-        if action in (Action.REFRESH, Action.AT_ONCE) and self._backoff.grant_immediate():
-            return Trigger.LOST_AT_ONCE, now
-        delay = self._backoff.delay()
-        if action is Action.HONOUR and close.retry_after is not None:
-            delay = max(delay, min(close.retry_after, RETRY_AFTER_CAP))
-        return Trigger.LOST, now + delay
-
-    def _terminal(self, close: Close) -> Exception:
-        """The error a session ends with."""
-        if self._failure is not None:
-            return self._failure
-        row = self.closes.row(close)
-        why = str(close) if row is None else f"{close} ({row.why})"
-        if close.status in _CREDENTIAL_STATUSES or (row is not None and row.credential):
-            return AuthenticationRefused(why, status=close.status, code=close.code)
-        return RemoteProtocolError(why)
 
     def _on_named_timer(self, name: str, now: float) -> None:
         match name:
