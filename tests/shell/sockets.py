@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeAlias
@@ -176,6 +178,13 @@ class Proxy:
 
             nursery.start_soon(copy, stream, onward)
             nursery.start_soon(copy, onward, stream)
+
+
+def cut(stream: trio.abc.Stream) -> None:
+    """Drop a connection so that the other side sees a reset."""
+    assert isinstance(stream, trio.SocketStream)
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.socket.close()
 
 
 async def exactly(stream: trio.abc.Stream, count: int) -> bytes:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -16,11 +14,10 @@ from websockets.server import ServerProtocol
 from pushwire.core.effects import Close, Dial
 from pushwire.core.secrets import Secret
 from pushwire.shell import websocket
-from pushwire.shell.dialer import tcp_socket
 from pushwire.shell.transport import Connection, Connector, DialFailed, Read
 from pushwire.shell.websocket import WebSocketConnection, WebSocketConnector
 
-from .sockets import Proxy, Witness, client_tls, dial, echo, serve, serve_websocket, server_tls
+from .sockets import Proxy, Witness, client_tls, cut, dial, echo, serve, serve_websocket, server_tls
 
 
 class Server:
@@ -39,13 +36,6 @@ class Server:
         if data:
             self.protocol.receive_data(data)
         return list(self.protocol.events_received())
-
-    def reset(self) -> None:
-        """Cut the connection so that the client sees an RST."""
-        sock = tcp_socket(self.stream)
-        assert sock is not None
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        sock.close()
 
 
 def raw(
@@ -168,7 +158,7 @@ class TestDialling:
     async def test_a_server_that_resets_instead_of_answering_is_named(self, nursery: trio.Nursery) -> None:
         async def reset(stream: trio.abc.Stream) -> None:
             await stream.receive_some()
-            Server(stream, ServerProtocol()).reset()
+            cut(stream)
 
         assert await failed(nursery, await serve(nursery, reset)) == Close(
             reason="handshake: Connection reset by peer", by="transport"
@@ -371,14 +361,14 @@ class TestWriting:
         await connection.aclose()
 
     async def test_a_write_to_a_lost_connection_is_reported_by_the_read(self, nursery: trio.Nursery) -> None:
-        cut = trio.Event()
+        gone = trio.Event()
 
         async def script(server: Server) -> None:
-            server.reset()
-            cut.set()
+            cut(server.stream)
+            gone.set()
 
         connection = await connect(nursery, await serve(nursery, raw(script)))
-        await cut.wait()
+        await gone.wait()
         connection.send_text("a")
         await connection.flush()
         connection.send_text("b")
@@ -448,7 +438,7 @@ class TestEnding:
     async def test_a_reset_is_a_lost_connection(self, nursery: trio.Nursery) -> None:
         async def script(server: Server) -> None:
             await server.receive()
-            server.reset()
+            cut(server.stream)
 
         connection = await connect(nursery, await serve(nursery, raw(script)))
         connection.send_text("a")

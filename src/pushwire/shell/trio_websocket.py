@@ -2,7 +2,7 @@
 
 Where it differs from the default one, by the library's nature: no compression; `max_message` counts the characters of a text
 message, not its bytes; a peer's pings go unanswered while more than twice `QUEUE` messages wait unread; a pong nobody asked for
-is not reported; a peer that breaks the protocol is reported as a lost connection, without the close code it was sent.
+is not reported; a peer that breaks the protocol is reported as if it had closed with 1002 or 1007 itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from websockets.headers import build_authorization_basic, build_host
 from ..core.effects import Close, Dial, Handshake
 from ..core.secrets import Redactor, Secret
 from ..errors import LocalProtocolError
-from ..wire.refusal import MAX_HEAD, parse_refusal, printable
+from ..wire.refusal import ResponseHead, printable
 from ..wire.target import Target, resolve_target
 from .dialer import Dialer, explain
 from .transport import DialFailed, Read
@@ -68,7 +68,7 @@ class TrioWebSocketConnector:
         """Hold the library's tasks, and the socket, from the dial to `aclose`."""
         stream = _Watched(await self._dialer.open(target.uri), target.redact)
         connection: TrioWebSocketConnection | None = None
-        crash = Close(reason="closed here", by="transport")
+        end = Close(reason="closed here", by="transport")
         try:
             async with trio.open_nursery() as own:
                 stream.give_up = own.cancel_scope.cancel
@@ -78,12 +78,12 @@ class TrioWebSocketConnector:
                 task_status.started(connection)
                 await trio.sleep_forever()
         except* Exception as errors:  # noqa: BLE001 - whatever the library's reader raises, it must not end the session
-            crash = Close(reason=f"WebSocket protocol failed: {explain(errors)}", by="transport")
+            end = Close(reason=f"WebSocket protocol failed: {explain(errors)}", by="transport")
         finally:
             await stream.drop()
         if connection is None:
-            raise DialFailed(stream.failure or crash)
-        connection.end(crash)
+            raise DialFailed(stream.failure or Close(reason="handshake: not a valid WebSocket response", by="transport"))
+        connection.end(end)
 
 
 class HandedOver:
@@ -109,9 +109,8 @@ class HandedOver:
         self, websocket: trio_websocket.WebSocketConnection, task_status: trio.TaskStatus[TrioWebSocketConnection]
     ) -> None:
         async def drop() -> None:
-            with trio.CancelScope() as scope:
-                scope.cancel()  # makes the library skip its closing handshake, and close the socket
-                await websocket.aclose()
+            # The library's own `aclose` waits for the peer, and leaves the socket open where the peer closed first.
+            await trio.aclose_forcefully(websocket._stream)  # pyright: ignore[reportPrivateUsage] - hence this
 
         try:
             async with trio.open_nursery() as own:
@@ -235,7 +234,7 @@ class TrioWebSocketConnection:
         if self._hangup is not None:
             return self._hangup
         if closed is None or closed.code == _ABNORMAL:
-            return Close(reason="the peer ended the stream, or broke the protocol", by="transport")
+            return Close(reason="the peer ended the stream without a close frame", by="transport")
         reason = printable(closed.reason or "")
         # The library notes its own refusal of a big message in the same place as the peer's close frame.
         ours = closed.code == _TOO_BIG and reason.startswith("Exceeded maximum message size")
@@ -269,14 +268,18 @@ class _Watched(trio.abc.Stream):
     def __init__(self, stream: trio.abc.Stream, redact: Redactor) -> None:
         self._stream = stream
         self._redact = redact
-        self._head = bytearray()
+        self._head = ResponseHead()
         self.give_up: Callable[[], None] = _nothing
         """Called when the handshake has failed, for the reason in `failure`."""
         self.opened = False
         self.failure: Close | None = None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError as error:
+            self._fail(explain(error))
+            raise
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -287,8 +290,12 @@ class _Watched(trio.abc.Stream):
         except trio.BrokenResourceError as error:
             self._fail(explain(error))
             raise
-        if not self.opened:
-            self._look(data)
+        if not data:
+            self._fail("the peer ended the stream")
+        elif not self._head.whole:
+            refusal = self._head.feed(data)
+            if refusal is not None:
+                self._fail("refused", attrs.evolve(refusal, reason=self._redact(refusal.reason)))
         return data
 
     async def aclose(self) -> None:
@@ -304,18 +311,6 @@ class _Watched(trio.abc.Stream):
         if not self.opened and self.failure is None:
             self.failure = refusal or Close(reason=f"handshake: {reason}", by="transport")
             self.give_up()
-
-    def _look(self, data: bytes | bytearray) -> None:
-        self._head += data
-        end = self._head.find(b"\r\n\r\n")
-        if end >= 0:
-            refusal = parse_refusal(bytes(self._head[: end + 4]))
-            if refusal is not None:
-                self._fail("refused", attrs.evolve(refusal, reason=self._redact(refusal.reason)))
-        elif not data:
-            self._fail("the peer ended the stream")
-        elif len(self._head) > MAX_HEAD:
-            self._fail("the response's head is too long")
 
 
 def _nothing() -> None:

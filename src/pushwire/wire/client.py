@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 
 from ..core.effects import Close, Handshake
 from ..errors import LocalProtocolError
-from .refusal import MAX_HEAD, parse_refusal, printable
+from .refusal import ResponseHead, printable
 from .target import resolve_target
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _FINAL_TEXT: Final = 0x81
 _COMPRESSED: Final = 0x40
 _CONTROL: Final = 0x08
 _MAX_CONTROL: Final = 125
-_HTTP: Final = b"HTTP/1."
 
 # websockets logs headers and frames at DEBUG, and both hold secrets. This logger is in no hierarchy, so that no configuration of
 # logging reaches it.
@@ -71,8 +70,9 @@ class ClientWire:
         )
         self._messages: list[str | bytes] = []
         self._pongs: list[bytes] = []
+        self._head = ResponseHead()
         self._pending = bytearray()
-        """The response's head before the handshake, the start of an unfinished frame after it."""
+        """The start of an unfinished frame."""
         self._need = 0
         """How long `_pending` must be before it is worth another look."""
         self._parts: list[Bytes] = []
@@ -161,25 +161,15 @@ class ClientWire:
 
     def _open(self, data: Bytes) -> Bytes:
         """Look at the response so far; returns what came behind an accepted handshake."""
-        searched = max(0, len(self._pending) - 3)
-        head = self._pending
-        head += data
-        end = head.find(b"\r\n\r\n", searched) + 4
-        if not head.startswith(_HTTP[: len(head)]):
-            self.close = Close(reason="handshake: not an HTTP/1.1 response", by="transport")
-        elif end > 3:
-            self._pending = bytearray()
-            self._judge(bytes(head[:end]))
-            return b"" if self.handshake is None else bytes(head[end:])
-        elif len(head) > MAX_HEAD:
-            self.close = Close(reason="handshake: the response's head is too long", by="transport")
-        return b""
-
-    def _judge(self, head: bytes) -> None:
-        refusal = parse_refusal(head)
+        refusal = self._head.feed(data)
         if refusal is not None:
             self.close = self._redacted(refusal)
-            return
+        elif self._head.whole:
+            self._judge(self._head.whole)
+        return b"" if self.handshake is None else self._head.rest
+
+    def _judge(self, head: bytes) -> None:
+        """A 101 came: is it the answer to our request?"""
         error: Exception | None
         try:
             self._protocol.receive_data(head)

@@ -1,6 +1,7 @@
-"""A refused opening handshake, read from the head of the HTTP response: status, reason, Retry-After.
+"""The answer to the opening handshake, as far as its head tells: is it HTTP, and does it refuse (status, reason, Retry-After)?
 
-The head alone decides: a server that keeps the connection open after its 401 must not keep us waiting for a body.
+What must not live here: the judgement on a 101, which is the WebSocket library's. Of a refusal the head alone counts: a server
+that keeps the connection open after its 401 must not keep us waiting for a body.
 """
 
 from __future__ import annotations
@@ -11,17 +12,47 @@ from typing import Final
 
 from ..core.effects import Close
 
-__all__ = ["MAX_HEAD", "parse_refusal", "printable", "retry_after"]
+__all__ = ["ResponseHead", "parse_refusal", "printable", "retry_after"]
 
-MAX_HEAD: Final = 128 * 8192
+_MAX_HEAD: Final = 128 * 8192
 """Bytes. The most that `websockets` accepts: 128 headers of 8 KiB."""
 
+_HTTP: Final = b"HTTP/1."
+_END: Final = b"\r\n\r\n"
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: ([^\r\n]*))?\r\n")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _DATE: Final = re.compile(
     r"[A-Z][a-z]{2}, ([0-9]{2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 )
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class ResponseHead:
+    """Collects a response's head as it comes, in whatever pieces."""
+
+    __slots__ = ("_data", "rest", "whole")
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self.whole = b""
+        """The head, blank line included, once that has come."""
+        self.rest = b""
+        """What came behind it."""
+
+    def feed(self, data: bytes | bytearray) -> Close | None:
+        """Add bytes. Returns why this is no accepted handshake, as soon as that is sure."""
+        searched = max(0, len(self._data) - len(_END))
+        self._data += data
+        if not self._data.startswith(_HTTP[: len(self._data)]):
+            return Close(reason="handshake: not an HTTP/1.1 response", by="transport")
+        at = self._data.find(_END, searched)
+        if at >= 0:
+            end = at + len(_END)
+            self.whole, self.rest = bytes(self._data[:end]), bytes(self._data[end:])
+            return parse_refusal(self.whole)
+        if len(self._data) > _MAX_HEAD:
+            return Close(reason="handshake: the response's head is too long", by="transport")
+        return None
 
 
 def parse_refusal(head: bytes) -> Close | None:
