@@ -16,8 +16,9 @@ import trio
 import trio_websocket
 import trustme
 
-from pushwire.core.effects import Dial
+from pushwire.core.effects import Close, Dial
 from pushwire.core.secrets import Secret
+from pushwire.shell.transport import Connection
 
 Handler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 
@@ -195,3 +196,12 @@ async def exactly(stream: trio.abc.Stream, count: int) -> bytes:
             raise trio.BrokenResourceError
         data += more
     return data
+
+
+async def read_all(connection: Connection) -> tuple[list[str | bytes], Close]:
+    messages: list[str | bytes] = []
+    while True:
+        read = await connection.read()
+        messages += read.messages
+        if read.close is not None:
+            return messages, read.close

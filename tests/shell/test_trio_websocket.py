@@ -10,10 +10,10 @@ import wsproto
 
 from pushwire.core.effects import Close, Dial, Handshake
 from pushwire.core.secrets import Secret
-from pushwire.shell.transport import Connection, Connector, DialFailed, Read
-from pushwire.shell.trio_websocket import QUEUE, HandedOver, TrioWebSocketConnection, TrioWebSocketConnector
+from pushwire.shell.transport import Connector, DialFailed, Read
+from pushwire.shell.trio_websocket import HandedOver, TrioWebSocketConnection, TrioWebSocketConnector
 
-from .sockets import Proxy, Witness, client_tls, cut, dial, echo, serve, serve_websocket, server_tls
+from .sockets import Proxy, Witness, client_tls, cut, dial, echo, read_all, serve, serve_websocket, server_tls
 
 Script = Callable[[trio_websocket.WebSocketConnection], Awaitable[None]]
 
@@ -26,15 +26,6 @@ async def failed(nursery: trio.Nursery, port: int, **headers: str | Secret) -> C
     with pytest.raises(DialFailed) as caught:
         await connect(nursery, port, dial(f"ws://127.0.0.1:{port}/?token=hunter22", headers))
     return caught.value.close
-
-
-async def read_all(connection: Connection) -> tuple[list[str | bytes], Close]:
-    messages: list[str | bytes] = []
-    while True:
-        read = await connection.read()
-        messages += read.messages
-        if read.close is not None:
-            return messages, read.close
 
 
 def upgraded(then: Callable[[trio.abc.Stream], Awaitable[None]]) -> Callable[[trio.abc.Stream], Awaitable[None]]:
@@ -405,7 +396,3 @@ class TestHandedOver:
             connection = await HandedOver(websocket).dial(dial("ws://unused.test/"), nursery)
             assert await read_all(connection) == ([], Close(code=4000, reason="enough"))
             await connection.aclose()
-
-
-def test_the_bound_on_unread_messages_is_what_the_documentation_says() -> None:
-    assert QUEUE == 64

@@ -1,75 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 import trio
 import trio.testing
 import trio_websocket
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.frames import Frame
-from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from pushwire.core.effects import Close, Dial
 from pushwire.core.secrets import Secret
 from pushwire.shell import websocket
-from pushwire.shell.transport import Connection, Connector, DialFailed, Read
+from pushwire.shell.transport import Connector, DialFailed, Read
 from pushwire.shell.websocket import WebSocketConnection, WebSocketConnector
 
-from .sockets import Proxy, Witness, client_tls, cut, dial, echo, serve, serve_websocket, server_tls
-
-
-class Server:
-    """One WebSocket connection of a raw server, in the hands of a test."""
-
-    def __init__(self, stream: trio.abc.Stream, protocol: ServerProtocol) -> None:
-        self.stream = stream
-        self.protocol = protocol
-
-    async def flush(self) -> None:
-        await self.stream.send_all(b"".join(self.protocol.data_to_send()))
-
-    async def receive(self) -> list[object]:
-        """The events of the next bytes; at the end, none."""
-        data = await self.stream.receive_some()
-        if data:
-            self.protocol.receive_data(data)
-        return list(self.protocol.events_received())
-
-
-def raw(
-    script: Callable[[Server], Awaitable[None]], protocol: ServerProtocol | None = None, *, at_once: bool = False
-) -> Callable[[trio.abc.Stream], Awaitable[None]]:
-    """A handler that accepts a handshake and plays `script`; `at_once`: what that flushes first goes with the response."""
-
-    async def handler(stream: trio.abc.Stream) -> None:
-        server = Server(stream, protocol or ServerProtocol())
-        request = None
-        while request is None:
-            (request,) = await server.receive() or [None]
-        assert isinstance(request, Request)
-        server.protocol.send_response(server.protocol.accept(request))
-        if not at_once:
-            await server.flush()
-        await script(server)
-
-    return handler
-
-
-async def ping(server: Server) -> None:
-    """Send a ping, and what its pong held as text."""
-    server.protocol.send_ping(b"hello")
-    await server.flush()
-    (pong,) = await server.receive()
-    assert isinstance(pong, Frame)
-    server.protocol.send_text(bytes(pong.data))
-    await server.flush()
-    await server.receive()
-
-
-async def stay(server: Server) -> None:
-    await trio.sleep_forever()
+from .raw_server import Server, ping, raw, stay
+from .sockets import Proxy, Witness, client_tls, cut, dial, echo, read_all, serve, serve_websocket, server_tls
 
 
 async def connect(nursery: trio.Nursery, port: int, wanted: Dial | None = None) -> WebSocketConnection:
@@ -80,15 +25,6 @@ async def failed(nursery: trio.Nursery, port: int, **headers: str | Secret) -> C
     with pytest.raises(DialFailed) as caught:
         await connect(nursery, port, dial(f"ws://127.0.0.1:{port}/?token=hunter22", headers))
     return caught.value.close
-
-
-async def read_all(connection: Connection) -> tuple[list[str | bytes], Close]:
-    messages: list[str | bytes] = []
-    while True:
-        read = await connection.read()
-        messages += read.messages
-        if read.close is not None:
-            return messages, read.close
 
 
 class TestDialling:
@@ -394,90 +330,4 @@ class TestWriting:
             writers.cancel_scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
         assert reads == [Read([], [], Close(reason="write: cut short", by="transport"))]
-        await connection.aclose()
-
-
-class TestEnding:
-    async def test_the_peers_close_is_reported_with_the_last_messages_and_answered(self, nursery: trio.Nursery) -> None:
-        answered: list[object] = []
-
-        async def script(server: Server) -> None:
-            server.protocol.send_text(b"last")
-            server.protocol.send_close(4000, "enough")
-            await server.flush()
-            answered.extend(await server.receive())
-            assert server.protocol.close_rcvd is not None
-            answered.append(server.protocol.close_rcvd.code)
-
-        connection = await connect(nursery, await serve(nursery, raw(script)))
-        assert await read_all(connection) == (["last"], Close(code=4000, reason="enough"))
-        await connection.aclose()
-        await trio.testing.wait_all_tasks_blocked()
-        assert answered[-1] == 4000
-
-    async def test_our_close_is_reported_as_ours(self, nursery: trio.Nursery) -> None:
-        connection = await connect(nursery, await serve_websocket(nursery, echo))
-        connection.send_close(1000, "done")
-        await connection.flush()
-        assert await read_all(connection) == ([], Close(code=1000, reason="done", by="us"))
-        await connection.aclose()
-
-    async def test_an_end_of_the_stream_is_a_lost_connection(self, nursery: trio.Nursery) -> None:
-        async def script(server: Server) -> None:
-            server.protocol.send_text(b"last")
-            await server.flush()
-
-        connection = await connect(nursery, await serve(nursery, raw(script)))
-        assert await read_all(connection) == (
-            ["last"],
-            Close(reason="the peer ended the stream without a close frame", by="transport"),
-        )
-        assert (await connection.read()).close is not None
-        await connection.aclose()
-
-    async def test_a_reset_is_a_lost_connection(self, nursery: trio.Nursery) -> None:
-        async def script(server: Server) -> None:
-            await server.receive()
-            cut(server.stream)
-
-        connection = await connect(nursery, await serve(nursery, raw(script)))
-        connection.send_text("a")
-        await connection.flush()
-        assert await read_all(connection) == ([], Close(reason="read: Connection reset by peer", by="transport"))
-        await connection.aclose()
-
-    async def test_dropping_it_wakes_the_reader_and_may_be_repeated(self, nursery: trio.Nursery) -> None:
-        connection = await connect(nursery, await serve_websocket(nursery, echo))
-        reads: list[Read] = []
-
-        async def read() -> None:
-            reads.append(await connection.read())
-
-        nursery.start_soon(read)
-        await trio.testing.wait_all_tasks_blocked()
-        await connection.aclose()
-        await connection.aclose()
-        connection.send_text("too late")
-        await connection.flush()
-        await trio.testing.wait_all_tasks_blocked()
-        assert reads == [Read([], [], Close(reason="closed here", by="transport"))]
-
-    async def test_a_peer_that_closes_and_does_not_read_is_not_waited_for(
-        self, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-    ) -> None:
-        async def script(server: Server) -> None:
-            await gate.wait()
-            server.protocol.send_close(1001, "")
-            await server.flush()
-            await trio.sleep_forever()
-
-        gate = trio.Event()
-        connection = await connect(nursery, await serve(nursery, raw(script)))
-        connection.send_text("a" * 20_000_000)
-        nursery.start_soon(connection.flush)
-        await trio.testing.wait_all_tasks_blocked()
-        gate.set()
-        started = trio.current_time()
-        assert await read_all(connection) == ([], Close(code=1001))
-        assert trio.current_time() - started <= 1.0
         await connection.aclose()

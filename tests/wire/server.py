@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping
 
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -14,7 +16,24 @@ from pushwire.core.effects import Dial
 from pushwire.core.secrets import Secret
 from pushwire.wire.client import ClientWire
 
-__all__ = ["accept", "dial", "frame", "opened", "read_frames", "response"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONT",
+    "PING",
+    "PONG",
+    "TEXT",
+    "accept",
+    "compressing",
+    "deflated",
+    "dial",
+    "frame",
+    "opened",
+    "read_frames",
+    "response",
+]
+
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
 def dial(
@@ -69,3 +88,13 @@ def read_frames(data: bytes) -> list[tuple[Opcode, bytes]]:
     server = ServerProtocol(state=State.OPEN)
     server.receive_data(data)
     return [(event.opcode, bytes(event.data)) for event in server.events_received() if isinstance(event, Frame)]
+
+
+def deflated(payload: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-15)
+    return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def compressing(max_message: int = 1000) -> ClientWire:
+    server = ServerProtocol(extensions=[ServerPerMessageDeflateFactory()])
+    return opened(dial(max_message=max_message, compression=True), server)
