@@ -1,6 +1,7 @@
 """What the shell needs of a WebSocket connection, whichever library carries it.
 
-A `Connector` opens connections; a `Connection` is one. Neither decides anything: limits, deadlines and reconnects are the machine's.
+A `Connector` opens connections; a `Connection` is one. Neither decides anything: limits, deadlines and reconnects are the
+machine's.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Read:
 class Connection(Protocol):
     """An open WebSocket connection.
 
-    `read` is called by one task, `flush` by another; the `send_*` methods are synchronous, only fill the output buffer, and do nothing
-    once the connection is closing.
+    `read` is called by one task, `flush` by another; the `send_*` methods are synchronous, only fill the output buffer, and do
+    nothing once the connection is closing.
     """
 
     @property
