@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import math
+
+import attrs
+import pytest
+
+from pushwire.core.acks import AckConfig
+from pushwire.core.backoff import BackoffPolicy
+from pushwire.core.config import (
+    Check,
+    ConnectionConfig,
+    as_websocket_url,
+    check_all,
+    count,
+    flag,
+    one_of,
+    optional,
+    positive,
+    seconds,
+    secret,
+    text,
+    websocket_url,
+)
+from pushwire.core.secrets import Secret
+from pushwire.errors import ConfigError, LocalProtocolError
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "check, good, bad",
+    [
+        pytest.param(
+            seconds, [1, 0.001, 1e9], [0, -1, math.inf, -math.inf, NAN, True, "1", None, 10**400, -(10**400)], id="seconds"
+        ),
+        pytest.param(positive, [1, 0.001, math.inf], [0, -1, -math.inf, NAN, True, "1", None, 10**400], id="positive"),
+        pytest.param(count, [1, 10**9], [0, -1, 1.0, True, "1", None], id="count"),
+        pytest.param(flag, [True, False], [0, 1, "yes", None], id="flag"),
+        pytest.param(text, ["a"], ["", 1, None, b"a"], id="text"),
+        pytest.param(secret, [Secret("a")], ["a", None, ""], id="secret"),
+        pytest.param(optional(count), [None, 1], [0, "1"], id="optional"),
+        pytest.param(one_of("a", "b"), ["a", "b"], ["c", None, 1], id="one_of"),
+        pytest.param(
+            websocket_url,
+            ["ws://h", "wss://h:8443/p?q", "http://h", "https://h/p", "wss://[::1]:80/"],
+            [
+                "",
+                "h",
+                "ftp://h",
+                "wss://",
+                "wss:///p",
+                "wss://h:port",
+                "wss://h:99999",
+                "wss://[::1",
+                "wss://u:p@h",
+                "ws://u@h",
+                7,
+                None,
+            ],
+            id="websocket_url",
+        ),
+    ],
+)
+def test_a_check_passes_what_is_good_and_says_what_is_wrong(check: Check, good: list[object], bad: list[object]) -> None:
+    assert [value for value in good if check(value) is not None] == []
+    assert [value for value in bad if not (check(value) or "").startswith("must ")] == []
+
+
+def test_a_url_with_a_password_is_refused_without_showing_it() -> None:
+    problem = websocket_url("wss://user:hunter2@host")
+    assert problem is not None
+    assert "hunter2" not in problem
+    assert "user name or password" in problem
+
+
+@pytest.mark.parametrize(
+    "url, dialled", [("http://h/p", "ws://h/p"), ("https://h", "wss://h"), ("ws://h", "ws://h"), ("wss://h", "wss://h")]
+)
+def test_an_http_url_is_dialled_as_a_websocket(url: str, dialled: str) -> None:
+    assert as_websocket_url(url) == dialled
+
+
+def test_the_defaults_are_good() -> None:
+    config = AckConfig()
+    assert config.backoff == BackoffPolicy(1.0, 60.0, 30.0)
+    assert config.resend_min == 180.0
+    assert config.expendable(object()) is None
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as raised:
+        AckConfig(ping_interval=0, max_message=-1, compression="yes", resend_cap=math.inf)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - on purpose
+    assert [problem.partition(":")[0] for problem in raised.value.problems] == [
+        "ping_interval",
+        "max_message",
+        "compression",
+        "resend_cap",
+    ]
+    assert isinstance(raised.value, ValueError)
+    assert isinstance(raised.value, LocalProtocolError)
+    assert "; " in str(raised.value)
+
+
+def test_fields_without_a_check_are_passed_over() -> None:
+    @attrs.frozen
+    class Free:
+        anything: object
+
+    check_all(Free(None))
+
+
+@pytest.mark.parametrize("field", [field.name for field in attrs.fields(AckConfig)])
+def test_each_field_has_a_check(field: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{field}: must "):
+        AckConfig(**{field: object()})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - on purpose
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    config = ConnectionConfig()
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        config.ping_interval = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] - on purpose

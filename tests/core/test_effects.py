@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from pushwire.core.effects import Close, Committed, Identity, Restored
+
+
+@pytest.mark.parametrize(
+    "close, story",
+    [
+        (Close(code=1000), "close 1000 by peer"),
+        (Close(code=1011, reason="no pong", by="us"), "close 1011 by us: no pong"),
+        (Close(status=503), "HTTP 503"),
+        (Close(status=429, reason="slow down", retry_after=7.0), "HTTP 429: slow down"),
+        (Close(reason="reset", by="transport"), "connection lost: reset"),
+        (Close(), "connection lost"),
+    ],
+)
+def test_a_close_tells_its_story_in_a_line(close: Close, story: str) -> None:
+    assert str(close) == story
+
+
+def test_what_is_not_said_was_empty() -> None:
+    assert Committed().failed == {}
+    assert (Restored().finished, Restored().delivered, Restored().mark) == ({}, {}, None)
+
+
+def test_versions_of_a_key_are_different_deliveries() -> None:
+    assert Identity(("eth", 1), ("pending",)) != Identity(("eth", 1), ("success",))
+    assert len({Identity(("k",), (1,)), Identity(("k",), (1,)), Identity(("k",), (2,))}) == 2

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import math
+
+from pushwire.core.staleness import Staleness
+
+
+def watching(*topics: str, at: float = 0.0) -> Staleness[str]:
+    staleness: Staleness[str] = Staleness(10.0)
+    for topic in topics:
+        staleness.watch(topic, at)
+    return staleness
+
+
+def test_an_infinite_limit_watches_nothing() -> None:
+    staleness: Staleness[str] = Staleness(math.inf)
+    assert not staleness.enabled
+    staleness.watch("a", 0.0)
+    staleness.resumed(5.0, 5.0)
+    assert staleness.due() == math.inf
+
+
+def test_silence_counts_from_the_confirmation_and_is_reported_once() -> None:
+    staleness = watching("a", at=5.0)
+    assert staleness.enabled
+    assert staleness.due() == 15.0
+    assert staleness.overdue(14.9) == []
+    assert staleness.overdue(15.0) == [("a", 5.0)]
+    assert staleness.due() == math.inf
+    assert staleness.overdue(1000.0) == []
+
+
+def test_data_puts_it_off() -> None:
+    staleness = watching("a")
+    staleness.data("a", 8.0)
+    # The deadline is worked out lazily: asked for too early, once.
+    assert staleness.due() == 10.0
+    assert staleness.overdue(10.0) == []
+    assert staleness.due() == 18.0
+    assert staleness.overdue(18.0) == [("a", 8.0)]
+
+
+def test_data_after_a_report_ends_that_silence_and_the_next_is_reported() -> None:
+    staleness = watching("a")
+    assert staleness.overdue(10.0) == [("a", 0.0)]
+    staleness.data("a", 30.0)
+    assert staleness.due() == 40.0
+    assert staleness.overdue(40.0) == [("a", 30.0)]
+
+
+def test_topics_are_watched_each_for_itself() -> None:
+    staleness = watching("a")
+    staleness.watch("b", 4.0)
+    assert staleness.overdue(10.0) == [("a", 0.0)]
+    assert staleness.due() == 14.0
+    assert staleness.overdue(14.0) == [("b", 4.0)]
+
+
+def test_a_topic_confirmed_again_is_fresh() -> None:
+    staleness = watching("a")
+    assert staleness.overdue(10.0) == [("a", 0.0)]
+    staleness.watch("a", 20.0)
+    assert staleness.overdue(29.0) == []
+    assert staleness.overdue(30.0) == [("a", 20.0)]
+
+
+def test_data_on_a_topic_nobody_watches_is_passed_over() -> None:
+    staleness = watching("a")
+    staleness.data("b", 5.0)
+    assert staleness.overdue(100.0) == [("a", 0.0)]
+
+
+def test_what_is_no_longer_watched_is_not_reported() -> None:
+    staleness = watching("a", "b")
+    staleness.unwatch("a")
+    staleness.unwatch("never")
+    assert staleness.overdue(10.0) == [("b", 0.0)]
+    staleness.clear()
+    assert staleness.due() == math.inf
+    assert staleness.overdue(1000.0) == []
+
+
+def test_a_silence_that_was_ours_does_not_count() -> None:
+    staleness = watching("a")
+    staleness.resumed(3603.0, 3600.0)
+    assert staleness.due() == 3613.0 - 3.0
+    assert staleness.overdue(3609.0) == []
+    assert staleness.overdue(3610.0) == [("a", 3600.0)]
+
+
+def test_a_topic_confirmed_in_a_pause_counts_from_its_end() -> None:
+    staleness = watching("a", at=3000.0)
+    staleness.resumed(3603.0, 3600.0)
+    assert staleness.due() == 3613.0
