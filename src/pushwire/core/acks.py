@@ -18,7 +18,7 @@ import abc
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import attrs
@@ -65,6 +65,7 @@ class _Owed:
     """An ACK on its way."""
 
     key: tuple[Scalar, ...]
+    subject: str | None
     tries: int
 
 
@@ -85,9 +86,9 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._ledger = Ledger(restored, horizon=config.resend_cap + config.resend_margin, capacity=config.remember)
         self._base = self._saved_mark = -math.inf if restored.mark is None else restored.mark
         self._persists: dict[Token, tuple[Write, ...]] = {}
-        # Keys the provider has yet to confirm, each with the id of its last ACK on this connection; and those to send next.
-        self._owed: dict[tuple[Scalar, ...], str | None] = {}
-        self._to_send: list[tuple[Scalar, ...]] = []
+        # Keys the provider has yet to confirm, each with the ids of its ACKs on this connection; and those to send next.
+        self._owed: dict[tuple[Scalar, ...], set[str]] = {}
+        self._to_send: dict[tuple[Scalar, ...], None] = {}
         self._acks: dict[str, _Owed] = {}
         self._ack_deadlines: deque[tuple[float, str]] = deque()
         self._settles_at = math.inf
@@ -95,8 +96,16 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._acks_confirmed = 0
 
     @abc.abstractmethod
-    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...]) -> str:
-        """The frame that ACKs every version of `key`; its reply is handed to `_ack_answered`."""
+    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...], subject: str | None) -> str:
+        """The frame that ACKs `key`, by one of its subjects; its reply is handed to `_ack_answered`."""
+
+    @abc.abstractmethod
+    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
+        """What ACKs of `key` name beside it, one ACK for each; None: the key says all."""
+
+    @abc.abstractmethod
+    def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
+        """The provider has answered the ACK of this subject."""
 
     # Inputs
 
@@ -112,8 +121,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if writes is None:
             super().fulfil(token, outcome, now)
             return
-        failure = _store_failure(outcome)
-        failed = outcome.value.failed if isinstance(outcome, Done) and isinstance(outcome.value, Committed) else {}
+        failure, failed = _judge(outcome)
         if failure is not None:
             # What was to be stored beside the tickets rides in the next commit, which the next answered heartbeat asks for.
             self._saved_mark = -math.inf
@@ -180,9 +188,12 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if owed is None:
             return False
         self._answered = True
-        # A later version of the key may have sent an ACK of its own meanwhile, which this reply does not confirm.
-        if self._owed.get(owed.key) == ack_id:
-            del self._owed[owed.key]
+        # Other messages of the key may have an ACK of their own under way, which this reply does not confirm.
+        others = self._owed.get(owed.key, set())
+        others.discard(ack_id)
+        if not others and owed.key not in self._to_send:
+            self._owed.pop(owed.key, None)
+        self._ack_done(owed.key, owed.subject)
         if error is None:
             self._acks_confirmed += 1
         else:
@@ -220,8 +231,8 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     def _on_lost(self) -> None:
         self._acks.clear()
-        self._owed = dict.fromkeys(self._owed)
-        self._to_send = list(self._owed)
+        self._owed = {key: set() for key in self._owed}
+        self._to_send = dict.fromkeys(self._owed)
         self._ack_deadlines.clear()
         self._settles_at = math.inf
 
@@ -230,10 +241,10 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         while late and late[0][0] <= now:
             _, ack_id = late.popleft()
             owed = self._acks.pop(ack_id, None)
-            if owed is None or self._owed.get(owed.key) != ack_id:
+            if owed is None:
                 continue
             if owed.tries < ACK_TRIES:
-                self._send_ack(owed.key, owed.tries + 1, now)
+                self._send_ack(owed.key, owed.subject, owed.tries + 1, now)
             else:
                 self._out.events.append(AckRefused(now, owed.key, None, "no reply"))
 
@@ -293,32 +304,34 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._out.settle(ticket, error=error)
 
     def _owe(self, key: tuple[Scalar, ...]) -> None:
-        self._owed[key] = None
-        self._to_send.append(key)
+        self._owed.setdefault(key, set())
+        self._to_send[key] = None
 
     def _send_owed(self, now: float) -> None:
         if self._up() and self._to_send:
-            keys, self._to_send = self._to_send, []
+            keys, self._to_send = self._to_send, {}
             for key in keys:
-                if self._owed.get(key, "confirmed") is None:
-                    self._send_ack(key, 1, now)
+                for subject in self._ack_subjects(key):
+                    self._send_ack(key, subject, 1, now)
 
-    def _send_ack(self, key: tuple[Scalar, ...], tries: int, now: float) -> None:
+    def _send_ack(self, key: tuple[Scalar, ...], subject: str | None, tries: int, now: float) -> None:
         if not self._ledger.settled(key):
-            # Another version came meanwhile, and this ACK would speak for it too. It is owed again when that one is finished.
-            del self._owed[key]
+            # Another version came meanwhile, and this ACK might speak for it too. It is owed again when that one is finished.
+            self._owed.pop(key, None)
             return
         ack_id = self._ids()
-        self._acks[ack_id] = _Owed(key, tries)
-        self._owed[key] = ack_id
+        self._acks[ack_id] = _Owed(key, subject, tries)
+        self._owed.setdefault(key, set()).add(ack_id)
         self._ack_deadlines.append((now + self._settings.reply_timeout, ack_id))
         self._exchange.urgent(now)
         self._acks_sent += 1
-        self._out.effects.append(self._ack_frame(ack_id, key))
+        self._out.effects.append(self._ack_frame(ack_id, key, subject))
 
 
-def _store_failure(outcome: Outcome) -> Exception | None:
-    """Why nothing was stored, None where it was."""
+def _judge(outcome: Outcome) -> tuple[Exception | None, Mapping[Ticket, BaseException]]:
+    """Why nothing was stored, None where it was; and the tickets that were left out."""
     if not isinstance(outcome, Done):
-        return outcome.error
-    return None if isinstance(outcome.value, Committed) else StoreError("the store gave no answer")
+        return outcome.error, {}
+    if not isinstance(outcome.value, Committed):
+        return StoreError("the store gave no answer"), {}
+    return None, outcome.value.failed

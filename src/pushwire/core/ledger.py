@@ -149,7 +149,7 @@ class Ledger:
         """Its commit is durable. True when the key may be ACKed now: no received version of it is unfinished."""
         self._move(identity, EntryTrigger.COMMITTED)
         self.unfinished -= 1
-        self._done.append((*identity, at))
+        self._done.append((identity.key, identity.version, at))
         self._forget(at)
         return self.settled(identity.key)
 
@@ -170,7 +170,8 @@ class Ledger:
 
     def not_saved(self, records: Iterable[Record]) -> None:
         """These were taken by `take_unsaved`, and the store refused them."""
-        self._unsaved = [*((*record.identity, record.at) for record in records), *self._unsaved]
+        taken = [(record.identity.key, record.identity.version, record.at) for record in records]
+        self._unsaved = [*taken, *self._unsaved]
 
     def settled(self, key: Key) -> bool:
         """Whether no received version of the key is unfinished."""

@@ -64,13 +64,12 @@ class Pending:
         """The call that waits in a slot, left there."""
         return self._calls.get(slot)
 
-    def abandon(self, ticket: Ticket) -> bool:
-        """The caller no longer waits; the slot stays. False where the ticket is not in flight."""
+    def abandon(self, ticket: Ticket) -> None:
+        """The caller no longer waits; the slot stays. Nothing happens where the ticket is not in flight."""
         for call in self._calls.values():
             if call.ticket == ticket:
                 call.ticket = None
-                return True
-        return False
+                return
 
     def overdue(self, now: float) -> list[tuple[str, Call]]:
         """Take the calls whose deadline has passed."""
