@@ -6,8 +6,8 @@ provider has confirmed it, through any number of reconnects.
 
 The low-water mark
 ------------------
-After a reconnect the provider is asked for everything since the mark: the oldest delivery still unfinished, else the last
-moment up to which nothing can be missing. That moment moves on when a heartbeat is answered, to when its ping was sent, but only
+After a reconnect the provider is asked for everything since the mark: the last moment up to which nothing can be missing, or that
+moment as it stood when the oldest delivery still unfinished came. It moves on when a heartbeat is answered, to when its ping was sent, but only
 once the connection has been up, and read, for `settle_after` seconds: before that, the resend of an earlier silence may still be
 under way.
 """
@@ -167,7 +167,9 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     def _received(self, identity: Identity, now: float, *, reorg: bool = False) -> Delivery | None:
         """A message arrived: how it is to be delivered, None: not again."""
-        delivery = self._ledger.receive(identity, now + self._wall_offset, reorg=reorg)
+        # A resend has its message's old time for the provider, however late it comes; only what is older than the mark is certain
+        # to have come before.
+        delivery = self._ledger.receive(identity, self._base, reorg=reorg)
         if delivery == "withheld":
             return None
         if delivery == "ack again":

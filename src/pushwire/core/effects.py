@@ -121,8 +121,8 @@ RecordKind: TypeAlias = Literal["finished", "delivered", "parked"]
 class Record:
     """One row of the ledger.
 
-    `at` is POSIX seconds: for "finished" and "parked" when it was settled, for "delivered" when it was received. `note` holds the
-    reason of a parked one, `raw` its payload.
+    `at` is POSIX seconds: for "finished" and "parked" when it was settled, for "delivered" the low-water mark when it was
+    received. `note` holds the reason of a parked one, `raw` its payload.
     """
 
     kind: RecordKind

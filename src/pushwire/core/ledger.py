@@ -70,6 +70,7 @@ for each message."""
 # What a version's state is kept as, for the same reason.
 _STATES: Final = (Entry.UNSEEN, Entry.HELD, Entry.COMMITTING, Entry.FINISHED)
 _CODES: Final = {state: code for code, state in enumerate(_STATES)}
+_UNSEEN: Final = _CODES[Entry.UNSEEN]
 _HELD: Final = _CODES[Entry.HELD]
 _COMMITTING: Final = _CODES[Entry.COMMITTING]
 _FINISHED: Final = _CODES[Entry.FINISHED]
@@ -84,7 +85,6 @@ class Ledger:
 
     __slots__ = (
         "_capacity",
-        "_delivered_before",
         "_done",
         "_horizon",
         "_keys",
@@ -102,7 +102,6 @@ class Ledger:
         # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once its left end is holes.
         self._order: deque[Received] = deque()
         self._done: deque[Received] = deque()
-        self._delivered_before = set(restored.delivered)
         self._unsaved: list[Received] = []
         self.unfinished = 0
         self.withheld = 0
@@ -110,27 +109,29 @@ class Ledger:
         for (key, version), at in restored.finished.items():
             self._keys.setdefault(key, {})[version] = _FINISHED
             self._done.append((key, version, at))
+        for key, version in restored.delivered:
+            # An earlier run did not finish it: until it comes again, nothing may be ACKed that would speak for it too.
+            self._keys.setdefault(key, {}).setdefault(version, _UNSEEN)
 
     def receive(self, identity: Identity, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
-        """A message arrived: how to deliver it; "withheld": a resend of what is in hand; "ack again": of what is finished."""
+        """A message arrived that is no older than `at`: how to deliver it; "withheld": a resend of what is in hand; "ack again": of what is finished."""
         key, version = identity
         versions = self._keys.get(key)
         if versions is None:
             self._keys[key] = {version: _HELD}
             delivery: Delivery = "new"
         else:
-            if version in versions:
+            before = versions.get(version)
+            if before:
                 self.withheld += 1
                 return "ack again" if self._settled(versions) else "withheld"
             versions[version] = _HELD
-            delivery = "reorg" if reorg else "update"
+            delivery = "redelivery" if before == _UNSEEN else "reorg" if reorg else "update"
         self.unfinished += 1
         received = (key, version, at)
         self._order.append(received)
-        if self._delivered_before and identity in self._delivered_before:
-            self._delivered_before.discard(identity)
-            return "redelivery"
-        self._unsaved.append(received)
+        if delivery != "redelivery":
+            self._unsaved.append(received)
         return delivery
 
     def state(self, identity: Identity) -> Entry:
@@ -154,7 +155,7 @@ class Ledger:
         return self.settled(identity.key)
 
     def oldest_unfinished(self) -> float | None:
-        """When the oldest delivery not yet finished was received, None when there is none."""
+        """How old the oldest delivery not yet finished may be, None when there is none."""
         order = self._order
         if len(order) > 1024 and len(order) > 2 * self.unfinished:
             # One delivery held for long would keep all finished ones after it here.
@@ -164,7 +165,7 @@ class Ledger:
         return order[0][2] if order else None
 
     def take_unsaved(self) -> list[tuple[Identity, float]]:
-        """Deliveries still held that no store knows of yet, each with the time it was received."""
+        """Deliveries still held that no store knows of yet, each with the time it is no older than."""
         unsaved, self._unsaved = self._unsaved, []
         return [(identity, at) for key, version, at in unsaved if self.state(identity := Identity(key, version)) is Entry.HELD]
 
