@@ -11,7 +11,7 @@ from typing import TypeGuard, cast
 import attrs
 
 from ...core.acks import AckConfig
-from ...core.config import as_websocket_url, checked, secret, websocket_url
+from ...core.config import as_websocket_url, checked, flag, secret, websocket_url
 from ...core.effects import Restored
 from ...core.secrets import Secret
 from .machine import GelabsMachine
@@ -45,6 +45,8 @@ class Config(AckConfig):
     url: str = attrs.field(default="wss://api.gelabs.org/tx/api/v1/transaction/ws", metadata=checked(websocket_url))
     chain_ids: Mapping[str, int] = attrs.field(default=CHAIN_IDS, converter=_as_chain_ids, metadata=checked(_chain_ids))
     """The id of a chain whose message names none."""
+    ack_message_id: bool = attrs.field(default=True, metadata=checked(flag))
+    """Whether an ACK names the message beside the transaction. The document's error text accepts it, its sample leaves it out."""
 
     @property
     def provider(self) -> str:
@@ -66,6 +68,7 @@ class Config(AckConfig):
             rng=rng,
             ids=ids,
             restored=restored or Restored(),
+            ack_message_id=self.ack_message_id,
         )
 
     def acked(self) -> type[Transaction]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import random
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -118,14 +117,17 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         rng: random.Random,
         ids: Callable[[], str],
         restored: Restored,
+        ack_message_id: bool = True,
     ) -> None:
         super().__init__(config, GelabsDialect(), rng=rng, ids=ids, restored=restored)
         self._api_key = api_key
         self._url = url
         self._chain_ids = chain_ids
         self._stage = GREETING.initial
-        # Hashes whose spelling on the wire differs from the folded one in the key; no more than the ledger remembers.
-        self._spelling: OrderedDict[tuple[Scalar, ...], str] = OrderedDict()
+        self._ack_message_id = ack_message_id
+        # What ACKs name, until the provider has confirmed them: the hash as it was spelled, then the ids of the messages. A plain
+        # tuple, since there is one for each message in hand.
+        self._messages: dict[tuple[Scalar, ...], tuple[str | None, ...]] = {}
 
     # What the session asks for
 
@@ -147,10 +149,23 @@ class GelabsMachine(AckSession[Transaction, Topic]):
     def _ping(self, now: float) -> str:
         return frame(self._ids(), "ping", {})
 
-    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...]) -> str:
+    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...], subject: str | None) -> str:
         chain_type, chain_id, tx_hash = key
-        spelled = self._spelling.get(key, tx_hash)
-        return frame(ack_id, "transactionACK", {"chain_type": chain_type, "chain_id": chain_id, "txHash": spelled})
+        spelled = self._messages.get(key, (tx_hash,))[0]
+        data = {"chain_type": chain_type, "chain_id": chain_id, "txHash": spelled, "messageId": subject}
+        return frame(ack_id, "transactionACK", data)
+
+    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
+        # The document's sample names the hash alone, its error text the message as well. Where the provider heeds that, an ACK
+        # cannot be taken for one of a version that is still on its way to us.
+        messages = self._messages.get(key, ())[1:] if self._ack_message_id else ()
+        return messages or (None,)
+
+    def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
+        spelled, *messages = self._messages.pop(key, (None,))
+        left = [message_id for message_id in messages if message_id != subject] if self._ack_message_id else []
+        if left or not self._ledger.settled(key):
+            self._messages[key] = (spelled, *left)
 
     # Messages
 
@@ -169,8 +184,11 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                     events.append(Malformed(now, raw, problem or ""))
                     continue
                 identity = identify(tx, self._chain_ids)
-                if identity.key[-1] != tx.tx_hash:
-                    self._note_spelling(identity.key, tx.tx_hash)
+                named = self._messages.get(identity.key)
+                if named is None:
+                    self._messages[identity.key] = (tx.tx_hash, message.id)
+                elif message.id not in named[1:]:
+                    self._messages[identity.key] = (*named, message.id)
                 delivery = self._received(identity, now, reorg=bool(tx.is_reorg_resend))
                 if self._exchange.staleness.enabled:
                     self._note_topics(tx, now)
@@ -185,11 +203,6 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                 self._on_connected(message, now)
             else:
                 self._on_reply(message, raw, now)
-
-    def _note_spelling(self, key: tuple[Scalar, ...], tx_hash: str) -> None:
-        self._spelling[key] = tx_hash
-        if len(self._spelling) > self._ack_settings.remember:
-            self._spelling.popitem(last=False)
 
     def _note_topics(self, tx: Transaction, now: float) -> None:
         for address in tx.listen_addresses or ():
