@@ -43,7 +43,8 @@ def counted() -> Callable[[], str]:
 
 def config(**settings: Any) -> gelabs.Config:  # any setting of the config, which checks them itself
     # As the document's sample has it; what a message id adds has tests of its own.
-    return gelabs.Config(**{"api_key": Secret(KEY), "ack_message_id": False, **settings})
+    settings.setdefault("ack_message_id", False)
+    return gelabs.Config(api_key=Secret(KEY), **settings)
 
 
 class Client:

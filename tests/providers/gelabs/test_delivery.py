@@ -25,6 +25,14 @@ def delivered(client: Client, *messages: str) -> list[gelabs.Transaction]:
     return client.take_transactions()
 
 
+def named(client: Client, *, answer: int = 0) -> list[str]:
+    """The message ids of the ACKs that left, of which the first `answer` are confirmed."""
+    frames = client.take_frames()
+    for frame in frames[:answer]:
+        client.receive(build.message("transactionACK", {"txHash": build.TX_HASH}, id=frame["id"]))
+    return [frame["data"]["messageId"] for frame in frames]
+
+
 # Versions
 
 
@@ -175,11 +183,45 @@ def test_the_ack_names_the_hash_as_it_was_spelled_on_the_wire() -> None:
     assert acked(client.take_frames()) == ["0xABCdef"]
 
 
-def test_spellings_are_kept_for_no_more_transactions_than_the_ledger_remembers() -> None:
-    client = Client(config(remember=2)).ready()
-    transactions = delivered(client, *(build.push(tx_hash=f"0xA{n}") for n in range(3)))
-    client.settle(*transactions)
-    assert acked(client.take_frames()) == ["0xa0", "0xA1", "0xA2"]
+def test_an_ack_names_the_message_beside_the_transaction_where_the_provider_heeds_it() -> None:
+    client = Client(config(ack_message_id=True)).ready()
+    client.settle(*delivered(client, build.push(message_id="m1", tx_hash="0xABC")))
+    assert client.take_frames()[0]["data"] == {"chain_type": "ethereum", "chain_id": 1, "txHash": "0xABC", "messageId": "m1"}
+
+
+def test_every_message_of_a_transaction_gets_an_ack_of_its_own_once_no_version_is_unfinished() -> None:
+    client = Client(config(ack_message_id=True)).ready()
+    pending, success = delivered(client, PENDING, SUCCESS, build.push(tx_status="success", height=10, message_id="m2-again"))
+    client.settle(pending)
+    assert client.take_frames() == []
+    client.settle(success)
+    assert named(client) == ["m1", "m2", "m2-again"]
+
+
+def test_a_message_that_comes_after_its_ack_left_gets_another() -> None:
+    client = Client(config(ack_message_id=True)).ready()
+    client.settle(*delivered(client, PENDING))
+    (success,) = delivered(client, SUCCESS)
+    client.answer({"txHash": build.TX_HASH})
+    client.settle(success)
+    assert named(client) == ["m2"]
+    assert delivered(client, PENDING) == []
+    assert "m1" in named(client)
+
+
+def test_a_message_without_an_id_is_acked_by_its_transaction() -> None:
+    client = Client(config(ack_message_id=True)).ready()
+    client.receive('{"type":"transaction","data":{"chain_type":"ethereum","txhash":"0x1"}}')
+    client.settle(*client.take_transactions())
+    assert client.take_frames()[0]["data"] == {"chain_type": "ethereum", "chain_id": 1, "txHash": "0x1"}
+
+
+def test_messages_not_confirmed_are_acked_again_on_the_next_connection() -> None:
+    client = Client(config(ack_message_id=True)).ready()
+    client.settle(*delivered(client, PENDING, SUCCESS))
+    assert named(client, answer=1) == ["m1", "m2"]
+    client.reconnect()
+    assert named(client) == ["m2"]
 
 
 def test_a_chain_id_that_the_message_leaves_out_comes_from_the_table() -> None:
@@ -280,6 +322,26 @@ def test_what_an_earlier_run_delivered_and_did_not_finish_is_a_redelivery() -> N
     tx = build.transaction()
     client = Client(restored=Restored(delivered={tx.identity: WALL - 10}, mark=WALL - 10)).ready()
     assert [got.delivery for got in delivered(client, build.push())] == ["redelivery"]
+
+
+def test_what_an_earlier_run_left_unfinished_holds_back_the_ack_of_its_key() -> None:
+    pending, success = build.transaction(tx_status="pending", height=None), build.transaction(height=10)
+    restored = Restored(finished={pending.identity: WALL - 10}, delivered={success.identity: WALL - 10}, mark=WALL - 10)
+    client = Client(restored=restored).ready()
+    assert delivered(client, PENDING) == []
+    assert client.take_frames() == []
+    (again,) = delivered(client, SUCCESS)
+    assert again.delivery == "redelivery"
+    client.settle(again)
+    assert acked(client.take_frames()) == [build.TX_HASH]
+
+
+def test_an_unfinished_resend_holds_the_window_open_from_the_mark_it_was_asked_for_from() -> None:
+    client = Client(restored=Restored(mark=WALL - 1000)).ready()
+    delivered(client, SUCCESS)
+    client.live(500.0)
+    dial = client.reconnect()
+    assert int(expect(str, dial.headers["X-ResendDuration"])) >= 1500
 
 
 def test_a_stopping_stream_flushes_its_acks_and_then_hangs_up() -> None:

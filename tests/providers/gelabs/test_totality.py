@@ -143,7 +143,7 @@ def paths(value: Json, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, 
         for name, child in cast("dict[str, Json]", value).items():
             found += paths(child, (*at, name))
     elif isinstance(value, list):
-        for place, child in enumerate(cast("list[Json]", value)):
+        for place, child in enumerate(cast("list[object]", value)):
             found += paths(child, (*at, place))
     return found
 
