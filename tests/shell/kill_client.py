@@ -1,0 +1,60 @@
+"""A user's program that is about to be killed: `python -m tests.shell.kill_client URL FOLDER book|plain`.
+
+With "book" it books every transaction inside the ledger's transaction; with "plain" it writes a line, on the disk before it ACKs.
+It prints how many it has settled, batch by batch.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import trio
+
+import pushwire
+from pushwire import gelabs
+
+
+def line(event: gelabs.Transaction) -> str:
+    """The version of a transaction that an event is."""
+    return f"{event.tx_hash} {event.tx_status} {event.height} {bool(event.is_reorg_resend)}"
+
+
+def booking(events: Sequence[gelabs.Transaction]) -> Callable[[sqlite3.Connection], object]:
+    rows = [(line(event),) for event in events]
+
+    def book(db: sqlite3.Connection) -> None:
+        db.execute("CREATE TABLE IF NOT EXISTS bookings (version TEXT)")
+        db.executemany("INSERT INTO bookings VALUES (?)", rows)
+
+    return book
+
+
+async def main(url: str, folder: Path, mode: str) -> None:
+    config = gelabs.Config(api_key=pushwire.Secret("sk-test"), url=url, backoff_first=0.02, backoff_cap=0.1)
+    store = pushwire.SqliteStore(folder / "ledger.db")
+    settled = 0
+    with (folder / "lines.txt").open("a", encoding="utf-8") as lines:
+        async with pushwire.connect(config, store=store) as stream:
+            async for batch in stream.batches(50):
+                events = [event for event in batch if isinstance(event, gelabs.Transaction)]
+                if not events:
+                    continue
+                if mode == "book":
+                    await stream.ack(*events, book=booking(events))
+                else:
+                    lines.writelines(f"{line(event)} {event.delivery}\n" for event in events)
+                    lines.flush()
+                    os.fsync(lines.fileno())
+                    await stream.ack(*events)
+                    # What is printed is what the ledger holds as finished.
+                    print(*(f"finished {line(event)}" for event in events), sep="\n")
+                settled += len(events)
+                print(f"settled {settled}", flush=True)
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1], Path(sys.argv[2]), sys.argv[3])
