@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
 
 from pushwire.core.commands import Finish
 from pushwire.core.effects import (
@@ -24,15 +23,11 @@ from pushwire.core.effects import (
     Settled,
     Ticket,
 )
-from pushwire.core.events import Down
 from pushwire.core.exchange import AnyCommand
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import StoreError
-from tests.core.toy import AckToy, Data, Event, Rules, Toy, Tx
-
-MachineT_co = TypeVar("MachineT_co", bound=Rules, covariant=True)
-EffectT = TypeVar("EffectT")
+from tests.core.toy import AckToy, Event, Rules, Toy
 
 WALL = 1_000_000.0
 """POSIX seconds at second 0 of the rig's clock."""
@@ -140,9 +135,9 @@ class Rig:
 
     def get_ready(self) -> None:
         """From wherever it waits for a connection to a ready one."""
-        if self.machine.status().phase is Phase.IDLE:
+        if self.phase() is Phase.IDLE:
             self.start()
-        if self.machine.status().phase is Phase.BACKING_OFF:
+        if self.phase() is Phase.BACKING_OFF:
             self.advance(self.machine.next_deadline() - self.now)
         self.give_tokens()
         self.open()
@@ -215,13 +210,16 @@ class Rig:
 
     # How it stands
 
-    @property
+    # Calls, not properties, since a checker takes what it has once seen of a property for good.
+
     def phase(self) -> Phase:
         return self.machine.status().phase
 
-    @property
-    def downs(self) -> list[Down]:
-        return [event for event in self.events if isinstance(event, Down)]
+    def over(self) -> bool:
+        return self.machine.finished
+
+    def failure(self) -> Exception | None:
+        return self.machine.failure
 
 
 def ready_toy(machine: Toy | None = None) -> Rig:
@@ -241,6 +239,3 @@ def _ready(rig: Rig) -> Rig:
     rig.frames()
     rig.news()
     return rig
-
-
-__all__ = ["DROP", "WALL", "Data", "Rig", "Tx", "ready_acks", "ready_toy", "tx"]

@@ -7,17 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.backoff import Backoff, BackoffPolicy
-
-
-class Always(random.Random):
-    """Draws one number for ever."""
-
-    def __init__(self, drawn: float) -> None:
-        super().__init__(0)
-        self.drawn = drawn
-
-    def random(self) -> float:
-        return self.drawn
+from tests.core.toy import Always
 
 
 def delays(drawn: float, count: int = 8, policy: BackoffPolicy | None = None) -> list[float]:

@@ -10,8 +10,7 @@ from pushwire.core.effects import Close
 from pushwire.core.redial import RETRY_AFTER_CAP, Redial
 from pushwire.core.transitions import Trigger
 from pushwire.errors import AuthenticationRefused, RemoteProtocolError
-from tests.core.test_backoff import Always
-from tests.core.toy import Rules
+from tests.core.toy import Always, Rules
 
 EXPIRED = Close(code=4001)
 RESTART = Close(code=4002)

@@ -103,6 +103,17 @@ class Foreign(Command[Event, None]):
 LANE = "orders"
 
 
+class Always(random.Random):
+    """Draws one number for ever."""
+
+    def __init__(self, drawn: float) -> None:
+        super().__init__(0)
+        self.drawn = drawn
+
+    def random(self) -> float:
+        return self.drawn
+
+
 class ToyDialect:
     def topic(self, command: AnyCommand) -> str | None:
         if not isinstance(command, Named):
@@ -199,25 +210,28 @@ class Rules(Session[Data | Tx, str]):
 class Toy(Rules):
     """Without a ledger; it fetches a token before every dial."""
 
-    credentials = ("token",)
+    credentials: ClassVar[tuple[str, ...]] = ("token",)
 
-    def __init__(self, config: ConnectionConfig | None = None, *, seed: int = 0) -> None:
+    def __init__(self, config: ConnectionConfig | None = None, *, rng: random.Random | None = None) -> None:
         ids = map(str, itertools.count(1))
-        super().__init__(config or ConnectionConfig(), ToyDialect(), rng=random.Random(seed), ids=lambda: next(ids))
+        super().__init__(config or ConnectionConfig(), ToyDialect(), rng=rng or random.Random(0), ids=lambda: next(ids))
 
 
 class AckToy(Rules, AckSession[Data | Tx, str]):
     """With a ledger, without a credential."""
 
-    def __init__(self, config: AckConfig | None = None, *, restored: Restored | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, config: AckConfig | None = None, *, restored: Restored | None = None, rng: random.Random | None = None
+    ) -> None:
         ids = map(str, itertools.count(1))
         super().__init__(
             config or AckConfig(),
             ToyDialect(),
-            rng=random.Random(seed),
+            rng=rng or random.Random(0),
             ids=lambda: next(ids),
             restored=restored or Restored(),
         )
+        self.done: list[tuple[tuple[Scalar, ...], str | None]] = []
 
     def _dial(self, now: float, wall: float) -> Dial:
         return Dial(self._generation, "wss://toy.test", {"since": str(self._resend_window(wall))}, 1000)
@@ -227,8 +241,14 @@ class AckToy(Rules, AckSession[Data | Tx, str]):
         if delivery is not None:
             self._out.events.append(Tx(identity, delivery))
 
-    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...]) -> str:
-        return f"ack {ack_id} {key[0]}"
+    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...], subject: str | None) -> str:
+        return f"ack {ack_id} {key[0]}" + ("" if subject is None else f" {subject}")
+
+    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
+        return (None,)
+
+    def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
+        self.done.append((key, subject))
 
     def _answered_by_peer(
         self, raw: str | bytes, slot: str, now: float, value: str | None, problem: tuple[int, str] | None
