@@ -97,6 +97,14 @@ def test_what_is_unfinished_holds_the_window_open() -> None:
     assert resend_duration(client.reconnect().headers["X-ResendDuration"]) == 180
 
 
+def test_the_mark_stays_until_the_resend_is_surely_over() -> None:
+    for lived, seconds in [(59.0, 1080), (100.0, 180)]:
+        client = Client(restored=Restored(mark=WALL - 1000)).ready()
+        client.live(lived)
+        window = resend_duration(client.reconnect().headers["X-ResendDuration"])
+        assert window >= seconds if seconds > 180 else window == 180
+
+
 # The greeting
 
 

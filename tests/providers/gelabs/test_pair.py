@@ -95,6 +95,19 @@ class Conversation(RuleBasedStateMachine):
         self.pair.finish(*(in_hand if more else [in_hand[which % len(in_hand)]]))
         self.pair.advance(0.0)
 
+    @precondition(lambda self: self.pair.in_hand)
+    @rule(cut=st.booleans())
+    def a_version_crosses_the_ack_of_an_earlier_one(self, cut: bool) -> None:
+        tx = self.pair.in_hand[0]
+        self.pair.finish(tx)
+        # The commit takes two delays; then the ACK is under way.
+        self.pair.advance(2.5 * self.pair.delay)
+        data = next(data for data in self.data if data["txhash"].lower() == tx.tx_hash.lower())
+        self.pair.push({**data, "txStatus": "success", "height": 7})
+        self.pair.advance(0.75 * self.pair.delay)
+        if cut:
+            self.pair.cut()
+
     @rule(delay=st.sampled_from([0.001, 0.01, 0.1, 1.0, 3.0]))
     def the_link_slows(self, delay: float) -> None:
         self.pair.delay = delay
