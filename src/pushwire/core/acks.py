@@ -6,10 +6,10 @@ provider has confirmed it, through any number of reconnects.
 
 The low-water mark
 ------------------
-After a reconnect the provider is asked for everything since the mark: the last moment up to which nothing can be missing, or that
-moment as it stood when the oldest delivery still unfinished came. It moves on when a heartbeat is answered, to when its ping was sent, but only
-once the connection has been up, and read, for `settle_after` seconds: before that, the resend of an earlier silence may still be
-under way.
+After a reconnect the provider is asked for everything since the mark: the last moment up to which nothing can be missing, or
+that moment as it stood when the oldest delivery still unfinished came. It moves on when a heartbeat is answered, to when its ping
+was sent, but only once the connection has been up, and read, for `settle_after` seconds: before that, the resend of an earlier
+silence may still be under way.
 """
 
 from __future__ import annotations
@@ -246,6 +246,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
             if owed is None:
                 continue
             if owed.tries < ACK_TRIES:
+                self._owed.get(owed.key, set()).discard(ack_id)
                 self._send_ack(owed.key, owed.subject, owed.tries + 1, now)
             else:
                 self._out.events.append(AckRefused(now, owed.key, None, "no reply"))

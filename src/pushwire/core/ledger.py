@@ -114,7 +114,8 @@ class Ledger:
             self._keys.setdefault(key, {}).setdefault(version, _UNSEEN)
 
     def receive(self, identity: Identity, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
-        """A message arrived that is no older than `at`: how to deliver it; "withheld": a resend of what is in hand; "ack again": of what is finished."""
+        """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
+        of what is finished."""
         key, version = identity
         versions = self._keys.get(key)
         if versions is None:
