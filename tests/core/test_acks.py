@@ -1,0 +1,707 @@
+"""A session with a ledger: ledger, store and wire joined, driven through the toy (DESIGN, "The ledger")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pushwire.core.acks import AckConfig
+from pushwire.core.commands import Finish, Park
+from pushwire.core.effects import Committed, Done, Identity, Record, Restored, Scalar, Ticket, Token, Write
+from pushwire.core.events import AckRefused, Gap, Unrecognized
+from pushwire.core.machine import Phase
+from pushwire.core.secrets import Secret
+from pushwire.errors import LocalProtocolError, RemoteProtocolError, StoreError
+from tests.core.checks import check_an_ack_waits_for_its_commit, check_versions_are_deliveries_of_their_own
+from tests.core.rig import WALL, Rig, ready_acks, tx
+from tests.core.toy import AckToy, Look, Tx
+
+DAY = 86_400.0
+
+
+def delivered(rig: Rig) -> list[tuple[Identity, str]]:
+    return [(event.identity, event.delivery) for event in rig.news() if isinstance(event, Tx)]
+
+
+def acked(rig: Rig) -> list[str]:
+    """What the ACK frames since the last call name."""
+    return [" ".join(frame.split()[2:]) for frame in rig.frames() if frame.startswith("ack ")]
+
+
+def owing(*keys: str, machine: AckToy | None = None) -> Rig:
+    """A ready machine that was given these messages; each is finished and stored, and its ACK is under way: ids from 1."""
+    rig = ready_acks(machine)
+    rig.say(*(f"tx {key} 1" for key in keys))
+    for key in keys:
+        rig.finish(tx(key))
+        rig.commit()
+    rig.news()
+    rig.answers()
+    assert acked(rig) == list(keys)
+    return rig
+
+
+def window(rig: Rig) -> int:
+    """What the last dial asked the provider to send again, in seconds."""
+    since = rig.dials[-1][1].headers["since"]
+    assert isinstance(since, str)
+    return int(since)
+
+
+# Delivery and ACK
+
+
+def test_an_ack_leaves_only_after_its_commit() -> None:
+    check_an_ack_waits_for_its_commit(AckToy)
+
+
+def test_each_version_is_a_delivery_of_its_own() -> None:
+    check_versions_are_deliveries_of_their_own(AckToy)
+
+
+def test_a_resend_of_what_is_in_hand_is_withheld_and_counted() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1", "tx a 1")
+    rig.finish(tx("a"))
+    rig.say("tx a 1")
+    assert delivered(rig) == [(tx("a"), "new")]
+    assert acked(rig) == []
+    status = rig.machine.status()
+    assert (status.unacked, status.withheld) == (1, 2)
+
+
+def test_a_resend_of_what_is_finished_is_acked_again() -> None:
+    rig = owing("a")
+    rig.say("ok 1", "tx a 1")
+    assert delivered(rig) == []
+    assert acked(rig) == ["a"]
+    rig.say("ok 2")
+    status = rig.machine.status()
+    assert (status.unacked, status.withheld, status.acks_sent, status.acks_confirmed) == (0, 1, 2, 2)
+
+
+def test_a_version_after_a_reorganisation_says_so() -> None:
+    rig = owing("a")
+    rig.say("tx a 2 reorg", "tx a 2 reorg")
+    assert delivered(rig) == [(tx("a", "2"), "reorg")]
+
+
+def test_several_deliveries_settle_in_one_commit() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1", "tx a 2", "tx b 1")
+    rig.now = 7.0
+    ticket = rig.finish(tx("a", "1"), tx("b"), tx("a", "2"), tx("b"))
+    (persist,) = rig.persists
+    records = tuple(Record("finished", identity, WALL + 7.0) for identity in (tx("a", "1"), tx("b"), tx("a", "2")))
+    assert persist.writes == (Write(ticket, records),)
+    rig.commit()
+    assert rig.error(ticket) is None
+    assert sorted(acked(rig)) == ["a", "b"]
+
+
+def test_settling_what_is_settled_answers_at_once() -> None:
+    rig = owing("a")
+    assert rig.error(rig.finish(tx("a"))) is None
+    assert rig.error(rig.finish()) is None
+    assert rig.persists == []
+
+
+def test_what_is_settled_already_is_left_out_of_the_next_commit() -> None:
+    rig = owing("a")
+    rig.say("tx b 1")
+    rig.finish(tx("a"), tx("b"))
+    assert [[record.identity for record in write.records] for write in rig.persists[0].writes] == [[tx("b")]]
+
+
+@pytest.mark.parametrize("command", ["finish", "park"])
+def test_what_cannot_be_settled_is_refused_before_any_change(command: str) -> None:
+    def settle(*identities: Identity) -> Ticket:
+        return rig.finish(*identities) if command == "finish" else rig.submit(Park(identities[-1], "why", "raw"))
+
+    rig = ready_acks()
+    rig.say("tx a 1", "tx b 1")
+    with pytest.raises(LocalProtocolError, match=r"cannot (settle|park) \('z',\): it is unseen"):
+        settle(tx("a"), tx("z"))
+    assert rig.persists == []
+    rig.finish(tx("b"))
+    with pytest.raises(LocalProtocolError, match=r"cannot (settle|park) \('b',\): it is committing"):
+        settle(tx("a"), tx("b"))
+    rig.commit()
+    rig.finish(tx("a"))
+    assert len(rig.persists) == 1
+
+
+def test_a_parked_delivery_is_set_aside_durably_and_acked() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    ticket = rig.submit(Park(tx("a"), "no such account", "the payload"))
+    assert rig.persists[0].writes == (Write(ticket, (Record("parked", tx("a"), WALL, "no such account", "the payload"),)),)
+    assert acked(rig) == []
+    rig.commit()
+    assert rig.error(ticket) is None
+    assert acked(rig) == ["a"]
+    with pytest.raises(LocalProtocolError, match="it is finished"):
+        rig.submit(Park(tx("a"), "again", ""))
+
+
+# The store
+
+
+def test_a_failed_commit_reaches_its_caller_and_no_ack_leaves() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    ticket = rig.finish(tx("a"))
+    rig.fail_commit()
+    assert isinstance(rig.error(ticket), StoreError)
+    assert acked(rig) == []
+    assert rig.machine.status().unacked == 1
+    again = rig.finish(tx("a"))
+    rig.commit()
+    assert rig.error(again) is None
+    assert acked(rig) == ["a"]
+
+
+def test_a_booking_that_failed_fails_its_own_ticket_alone() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1", "tx b 1")
+    bad = rig.finish(tx("a"))
+    booking = ValueError("no such account")
+    rig.commit(**{f"t{bad.serial}": booking})
+    assert rig.error(bad) is booking
+    good = rig.finish(tx("b"))
+    rig.commit(**{f"t{bad.serial}": booking})
+    assert rig.error(good) is None
+    assert acked(rig) == ["b"]
+    assert rig.machine.status().unacked == 1
+
+
+def test_a_store_without_an_answer_stored_nothing() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    ticket = rig.finish(tx("a"))
+    rig.machine.fulfil(rig.persists.pop().token, Done(Secret("not a commit")), rig.now)
+    rig.drain()
+    error = rig.error(ticket)
+    assert isinstance(error, StoreError)
+    assert str(error) == "the store gave no answer"
+
+
+def test_a_commit_that_ends_while_down_is_acked_on_the_next_connection() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    ticket = rig.finish(tx("a"))
+    rig.drop()
+    rig.commit()
+    assert rig.error(ticket) is None
+    assert acked(rig) == []
+    rig.get_ready()
+    assert acked(rig) == ["a"]
+
+
+def test_a_delivery_of_the_last_connection_may_be_settled_while_down() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    rig.drop()
+    ticket = rig.finish(tx("a"))
+    rig.commit()
+    assert rig.error(ticket) is None
+    rig.get_ready()
+    assert acked(rig) == ["a"]
+
+
+# ACKs on their way
+
+
+def test_an_ack_without_confirmation_is_owed_through_any_number_of_reconnects() -> None:
+    rig = owing("a", "b")
+    rig.say("ok 1")
+    for _ in range(3):
+        rig.drop()
+        rig.get_ready()
+        assert acked(rig) == ["b"]
+    rig.say("ok 5")
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == []
+    assert rig.machine.status().acks_confirmed == 2
+
+
+def test_an_ack_without_an_answer_is_sent_twice_and_then_reported_and_owed() -> None:
+    rig = owing("a")
+    rig.advance(10.0)
+    assert acked(rig) == ["a"]
+    rig.advance(10.0)
+    assert rig.news() == [AckRefused(20.0, ("a",), None, "no reply")]
+    rig.advance(5.0)
+    assert acked(rig) == []
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == ["a"]
+
+
+def test_an_ack_confirmed_at_the_second_try_is_owed_no_longer() -> None:
+    rig = owing("a")
+    rig.advance(10.0)
+    assert acked(rig) == ["a"]
+    rig.say("ok 2")
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == []
+
+
+def test_the_answer_to_an_ack_given_up_reaches_nobody() -> None:
+    rig = owing("a")
+    rig.advance(10.0)
+    rig.say("ok 1")
+    assert [type(event) for event in rig.news()] == [Unrecognized]
+    assert rig.machine.status().acks_confirmed == 0
+
+
+def test_a_refused_ack_is_reported_and_not_repeated() -> None:
+    rig = owing("a")
+    rig.say("no 1 404 unknown transaction")
+    assert rig.news() == [AckRefused(0.0, ("a",), 404, "unknown transaction")]
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == []
+    assert rig.machine.status().acks_confirmed == 0
+
+
+def test_the_answer_to_an_ack_proves_the_connection() -> None:
+    rig = owing("a", machine=AckToy(AckConfig(ping_interval=1000.0, pong_timeout=1000.0)))
+    rig.say("ok 1")
+    rig.advance(500.0)
+    rig.drop()
+    rig.get_ready()
+    rig.drop()
+    assert rig.machine.status().attempt == 2
+
+
+def test_the_answer_to_an_ack_does_not_speak_for_a_version_that_came_meanwhile() -> None:
+    rig = owing("a")
+    rig.say("tx a 2", "ok 1")
+    assert delivered(rig) == [(tx("a", "2"), "update")]
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == []
+    rig.finish(tx("a", "2"))
+    rig.commit()
+    assert acked(rig) == ["a"]
+
+
+def test_an_owed_ack_is_not_sent_again_while_another_version_is_unfinished() -> None:
+    rig = owing("a")
+    rig.say("tx a 2")
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == []
+    rig.finish(tx("a", "2"))
+    rig.commit()
+    assert acked(rig) == ["a"]
+
+
+def test_nor_is_it_repeated_for_want_of_an_answer() -> None:
+    rig = owing("a")
+    rig.say("tx a 2")
+    rig.advance(25.0)
+    assert acked(rig) == []
+    rig.finish(tx("a", "2"))
+    rig.commit()
+    assert acked(rig) == ["a"]
+
+
+def test_one_ack_under_way_does_not_confirm_a_later_one() -> None:
+    rig = owing("a")
+    rig.say("tx a 2")
+    rig.finish(tx("a", "2"))
+    rig.commit()
+    rig.say("ok 1")
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == ["a", "a"]
+
+
+def test_a_key_owed_twice_while_down_is_acked_once() -> None:
+    rig = owing("a")
+    rig.say("tx a 2")
+    rig.finish(tx("a", "2"))
+    rig.drop()
+    rig.commit()
+    rig.get_ready()
+    assert acked(rig) == ["a"]
+
+
+def test_no_ack_follows_our_hang_up() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.advance(40.0)
+    assert rig.phase() is Phase.HANGING_UP
+    rig.commit()
+    assert acked(rig) == []
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == ["a"]
+
+
+def test_an_ack_on_its_way_makes_nothing_due_once_we_hang_up() -> None:
+    rig = ready_acks(AckToy(AckConfig(reply_timeout=100.0)))
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.advance(20.0)
+    rig.commit()
+    rig.advance(20.0)
+    assert rig.phase() is Phase.HANGING_UP
+    rig.advance(1000.0)
+    assert rig.machine.next_deadline() == float("inf")
+
+
+def test_while_nothing_is_read_no_ack_is_overdue() -> None:
+    rig = owing("a")
+    rig.advance(6.0)
+    rig.reading(False)
+    rig.advance(3000.0)
+    rig.say("tx b 1")
+    rig.finish(tx("b"))
+    rig.commit()
+    rig.advance(600.0)
+    rig.frames()
+    rig.reading(True)
+    rig.say("pong")
+    rig.advance(3.9)
+    assert acked(rig) == []
+    rig.advance(0.1)
+    assert acked(rig) == ["a"]
+    rig.advance(6.0)
+    assert acked(rig) == ["b"]
+
+
+class Subjects(AckToy):
+    """ACKs name each version by itself, as those of a provider whose messages have ids of their own."""
+
+    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
+        return [f"m{number}" for number in (1, 2) if (key, f"m{number}") not in self.done]
+
+
+def test_each_message_of_a_key_has_an_ack_of_its_own_and_all_are_owed() -> None:
+    rig = ready_acks(Subjects())
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.commit()
+    assert acked(rig) == ["a m1", "a m2"]
+    rig.say("ok 2")
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == ["a m1"]
+    rig.say("ok 3")
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == []
+    assert isinstance(machine := rig.machine, Subjects)
+    assert machine.done == [(("a",), "m2"), (("a",), "m1")]
+
+
+# An earlier run
+
+
+def restored(**fields: float) -> Restored:
+    """Finished messages by their keys."""
+    return Restored(finished={tx(key): at for key, at in fields.items()}, mark=WALL)
+
+
+def test_what_an_earlier_run_finished_is_not_delivered_but_acked_again() -> None:
+    rig = ready_acks(AckToy(restored=restored(a=WALL)))
+    rig.say("tx a 1", "tx a 2")
+    assert delivered(rig) == [(tx("a", "2"), "update")]
+    assert acked(rig) == ["a"]
+
+
+def test_marks_of_delivery_ride_in_the_next_commit_and_are_redeliveries_to_the_next_run() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1", "tx b 1", "tx c 1")
+    assert rig.persists == []
+    ticket = rig.finish(tx("b"))
+    marks, finished = rig.commit().writes
+    assert marks == Write(None, (Record("delivered", tx("a"), WALL), Record("delivered", tx("c"), WALL)))
+    assert finished.ticket == ticket
+    rig.finish(tx("a"))
+    assert len(rig.persists[0].writes) == 1
+
+    later = ready_acks(AckToy(restored=Restored(delivered={record.identity: record.at for record in marks.records}, mark=WALL)))
+    later.say("tx a 1", "tx c 1", "tx d 1", "tx a 1")
+    assert delivered(later) == [(tx("a"), "redelivery"), (tx("c"), "redelivery"), (tx("d"), "new")]
+
+
+def test_marks_that_a_failed_commit_held_ride_in_the_next_one() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1", "tx b 1")
+    rig.finish(tx("b"))
+    rig.fail_commit()
+    rig.finish(tx("b"))
+    assert rig.persists[0].writes[0] == Write(None, (Record("delivered", tx("a"), WALL),))
+
+
+# The window and the low-water mark
+
+
+def test_a_store_never_used_before_is_given_its_first_mark_before_the_first_dial() -> None:
+    rig = Rig(AckToy())
+    rig.start()
+    (persist,) = rig.persists
+    assert (persist.writes, persist.mark) == ((), WALL)
+    assert rig.effects.index(persist) == 0
+    assert window(rig) == 180
+
+
+def test_starting_after_the_end_stores_nothing() -> None:
+    rig = Rig(AckToy())
+    rig.stop()
+    with pytest.raises(LocalProtocolError):
+        rig.start()
+    rig.drain()
+    assert rig.persists == []
+
+
+@pytest.mark.parametrize(
+    "age, asked",
+    [(0.0, 180), (100.0, 180), (150.0, 180), (150.5, 181), (1000.0, 1030), (1000.2, 1031), (DAY - 30, 86_400), (DAY, 86_400)],
+)
+def test_the_window_covers_all_since_the_mark_at_the_start_of_a_process(age: float, asked: int) -> None:
+    rig = Rig(AckToy(restored=Restored(mark=WALL - age)))
+    rig.start()
+    assert window(rig) == asked
+    rig.open()
+    rig.say("hello")
+    assert not any(isinstance(event, Gap) for event in rig.news())
+    assert rig.persists == []
+
+
+def test_beyond_the_cap_a_gap_says_what_will_not_come() -> None:
+    rig = Rig(AckToy(restored=Restored(mark=WALL - DAY - 500.0)))
+    rig.start()
+    assert window(rig) == 86_400
+    rig.open()
+    rig.say("hello")
+    assert rig.news()[-1] == Gap(0.0, WALL - DAY - 500.0, WALL - DAY)
+    rig.drop()
+    rig.get_ready()
+    assert rig.news()[-1] == Gap(rig.now, WALL - DAY, WALL - DAY + rig.now), "no more than what the second dial lost besides"
+
+
+def test_an_outage_beyond_the_cap_is_a_gap_too() -> None:
+    rig = ready_acks(AckToy(AckConfig(resend_cap=600.0)))
+    rig.drop()
+    rig.now += 10_000.0
+    rig.timer()
+    assert window(rig) == 600
+    rig.open()
+    rig.say("hello")
+    assert rig.news()[-1] == Gap(10_000.0, WALL, WALL + 9_400.0)
+
+
+def test_a_mark_from_a_clock_that_ran_ahead_is_cut_to_now() -> None:
+    rig = Rig(AckToy(restored=Restored(mark=WALL + 1e9)))
+    rig.get_ready()
+    rig.drop()
+    rig.now += 1000.0
+    rig.timer()
+    assert window(rig) == 1030
+
+
+def test_the_window_grows_with_the_outage() -> None:
+    rig = ready_acks()
+    rig.drop()
+    rig.now += 4_000.0
+    rig.timer()
+    assert window(rig) == 4_030
+
+
+def redialled(rig: Rig) -> int:
+    """Drop the connection; the window that the next dial asks for."""
+    rig.drop()
+    rig.advance(rig.machine.next_deadline() - rig.now)
+    return window(rig)
+
+
+def test_the_mark_follows_the_answered_heartbeats_of_a_settled_connection() -> None:
+    rig = ready_acks()
+    rig.advance(1000.0, each=rig.answer_pings)
+    rig.now = 1010.0
+    # The last answered ping left at 990.
+    assert redialled(rig) == 180
+    rig.now += 1000.0
+    rig.refuse(503)
+    rig.advance(rig.machine.next_deadline() - rig.now)
+    assert abs(window(rig) - (rig.now - 990.0 + 30.0)) <= 1
+
+
+def test_before_a_connection_has_settled_the_resend_may_still_be_under_way() -> None:
+    rig = Rig(AckToy(restored=Restored(mark=WALL - 1000.0)))
+    rig.get_ready()
+    rig.advance(59.0, each=rig.answer_pings)
+    assert abs(redialled(rig) - (1000.0 + rig.now + 30.0)) <= 1
+    rig.open()
+    rig.say("hello")
+    rig.advance(95.0, each=rig.answer_pings)
+    assert redialled(rig) == 180
+
+
+def test_a_connection_settles_only_while_it_is_read() -> None:
+    rig = Rig(AckToy(restored=Restored(mark=WALL - 1000.0)))
+    rig.get_ready()
+    rig.reading(False)
+    rig.advance(3600.0)
+    pings = rig.frames().count("ping")
+    rig.reading(True)
+    rig.say(*["pong"] * pings)
+    assert abs(redialled(rig) - (4600.0 + 30.0)) <= 2, "the resend lies unread behind the pongs"
+
+
+def test_a_pause_of_a_settled_connection_does_not_unsettle_it() -> None:
+    rig = ready_acks()
+    rig.advance(100.0, each=rig.answer_pings)
+    rig.reading(False)
+    rig.advance(3600.0)
+    pings = rig.frames().count("ping")
+    rig.reading(True)
+    rig.say("pong")
+    # That answer was the first ping's of the pause: what came after it is still unread.
+    assert abs(redialled(rig) - (3600.0 - 20.0 + 30.0)) <= 2
+    assert pings == 120
+
+
+def test_the_mark_waits_for_the_oldest_delivery_that_is_unfinished() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    rig.advance(2000.0, each=rig.answer_pings)
+    rig.say("tx b 1")
+    rig.finish(tx("b"))
+    assert rig.persists[-1].mark == WALL
+    assert abs(redialled(rig) - (rig.now + 30.0)) <= 1
+    rig.finish(tx("a"))
+    while rig.persists:
+        rig.commit()
+    assert redialled(rig) == 180
+
+
+def test_a_mark_that_has_grown_old_is_stored_though_there_is_nothing_to_commit() -> None:
+    rig = ready_acks()
+    rig.advance(300.0, each=rig.answer_pings)
+    assert rig.persists == []
+    rig.advance(60.0, each=rig.answer_pings)
+    (persist,) = rig.persists
+    assert persist.writes == ()
+    assert persist.mark == WALL + 330.0
+    rig.commit()
+    rig.advance(299.0, each=rig.answer_pings)
+    assert rig.persists == []
+
+
+def test_a_mark_that_could_not_be_stored_is_tried_again_with_the_next_heartbeat() -> None:
+    rig = ready_acks()
+    rig.advance(360.0, each=rig.answer_pings)
+    rig.fail_commit()
+    rig.advance(30.0, each=rig.answer_pings)
+    assert [persist.mark for persist in rig.persists] == [WALL + 390.0]
+
+
+# Stopping and failing
+
+
+def test_stopping_flushes_commits_and_acks_and_then_hangs_up() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1", "tx b 1")
+    rig.finish(tx("a"))
+    rig.stop()
+    assert rig.phase() is Phase.FLUSHING
+    late = rig.finish(tx("b"))
+    rig.commit()
+    assert acked(rig) == ["a"]
+    rig.commit()
+    assert rig.error(late) is None
+    assert acked(rig) == ["b"]
+    assert rig.hangups == []
+    rig.say("ok 1")
+    assert rig.hangups == []
+    rig.say("ok 2")
+    assert len(rig.hangups) == 1
+    assert rig.phase() is Phase.ENDING
+    rig.close(1000)
+    assert rig.over()
+    assert rig.failure() is None
+
+
+def test_stopping_hangs_up_by_the_deadline_whatever_is_owed() -> None:
+    rig = owing("a")
+    rig.say("tx b 1")
+    ticket = rig.finish(tx("b"))
+    rig.stop()
+    rig.stop()
+    rig.advance(4.9)
+    assert rig.hangups == []
+    rig.advance(0.1)
+    assert len(rig.hangups) == 1
+    rig.close(1000)
+    assert not rig.over(), "a commit is under way"
+    rig.commit()
+    assert rig.error(ticket) is None
+    assert rig.over()
+    assert acked(rig) == []
+
+
+def test_an_ack_given_up_while_stopping_does_not_hold_the_end() -> None:
+    rig = owing("a", machine=AckToy(AckConfig(close_within=60.0)))
+    rig.advance(8.0)
+    rig.stop()
+    rig.advance(2.0)
+    assert acked(rig) == ["a"]
+    rig.advance(10.0)
+    assert len(rig.hangups) == 1
+    assert rig.now == 20.0
+
+
+def test_a_hang_up_while_stopping_ends_it() -> None:
+    rig = ready_acks(AckToy(AckConfig(close_within=60.0)))
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.advance(25.0)
+    rig.stop()
+    rig.advance(15.0)
+    assert rig.phase() is Phase.ENDING
+    assert len(rig.hangups) == 1
+    rig.drop()
+    rig.commit()
+    assert rig.over()
+
+
+def test_stopping_while_down_waits_for_the_commits_alone() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.drop()
+    rig.stop()
+    assert not rig.over()
+    rig.commit()
+    assert rig.over()
+
+
+def test_after_a_failure_nothing_can_be_settled_but_what_was_begun_ends() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1", "tx b 1")
+    ticket = rig.finish(tx("a"))
+    rig.close(4000)
+    assert not rig.over()
+    for command in (Finish((tx("b"),)), Park(tx("b"), "", ""), Look()):
+        with pytest.raises(RemoteProtocolError, match="gone for good"):
+            rig.submit(command)
+    rig.commit()
+    assert rig.error(ticket) is None
+    assert rig.over()
+
+
+def test_an_outcome_of_nothing_known_is_passed_over() -> None:
+    rig = ready_acks()
+    rig.machine.fulfil(Token(0, 999), Done(Committed()), rig.now)
+    rig.drain()
+    assert (rig.effects, rig.settled) == ([], [])
