@@ -1,8 +1,8 @@
 """The inbox: events between the machine and the consumers, handed over a read at a time.
 
-Its policies say what a full inbox means: "block" stops the reading; "conflate" keeps the latest event of each key; "drop_oldest" lets the
-oldest go. The last two count what went and touch only events whose key says they may go: never a ledgered or a control event. Where
-nothing may go, they block as well.
+Its policies say what a full inbox means: "block" stops the reading; "conflate" keeps the latest event of each key; "drop_oldest"
+lets the oldest go. The last two count what went and touch only events whose key says they may go: never a ledgered or a control
+event. Where that does not make enough room, they block as well.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Inbox(Generic[EventT]):
         self._takers = trio.lowlevel.ParkingLot()
         self._readers = trio.lowlevel.ParkingLot()
         self._end: Exception | None = None
-        self.closed = False
-        self.discarded = 0
+        self.closed: bool = False
+        self.discarded: int = 0
         """Events that went by "conflate" or "drop_oldest"."""
 
     def __len__(self) -> int:
@@ -49,7 +49,8 @@ class Inbox(Generic[EventT]):
 
     @property
     def full(self) -> bool:
-        return len(self._events) >= self._capacity
+        """Whether reading must stop. The policies that make room leave more than the capacity only where they could not."""
+        return len(self._events) >= self._capacity + (self._overflow != "block")
 
     def put(self, events: Sequence[EventT]) -> None:
         """Take over what one read brought. After `close` it is let go: not delivered, and therefore never ACKed."""
@@ -89,30 +90,34 @@ class Inbox(Generic[EventT]):
         if self._events:
             event = self._events.popleft()
             if self._readers:
-                self._make_known()
+                self._tell_readers()
             return event
         if self.closed:
             raise self._end or StopAsyncIteration
         return None
 
-    def take_many_nowait(self, most: int) -> list[EventT]:
-        """Up to `most` events, as many as there are. Raises as `take_nowait` does."""
+    def take_many_nowait(self, most: int) -> list[EventT] | None:
+        """Up to `most` events, as many as there are, None when there are none yet. Raises as `take_nowait` does."""
         events = self._events
         if events:
             batch = [events.popleft() for _ in range(min(most, len(events)))]
             if self._readers:
-                self._make_known()
+                self._tell_readers()
             return batch
         if self.closed:
             raise self._end or StopAsyncIteration
-        return []
+        return None
 
     async def wait(self) -> None:
-        """Return when there may be something to take."""
+        """Return when there may be something to take. Take it before anything else is awaited: nobody else was woken for it."""
         if not self._events and not self.closed:
             await self._takers.park()
 
-    def _make_known(self) -> None:
+    def wake_takers(self) -> None:
+        """Let those who wait for an event look again."""
+        self._takers.unpark_all()
+
+    def _tell_readers(self) -> None:
         """Half empty: the reading may go on. One stop and one start for many events."""
         if len(self._events) <= self._capacity // 2:
             self._readers.unpark_all()
