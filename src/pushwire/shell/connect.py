@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast, overload, runtime_checkable
 
@@ -16,10 +16,11 @@ import attrs
 import trio
 
 from ..core.commands import Ledgered
+from ..core.config import count, one_of, optional, positive
 from ..core.effects import Credential, Restored
 from ..core.machine import Machine, Phase
 from ..core.secrets import Secret
-from ..errors import NotReady
+from ..errors import ConfigError, NotReady
 from ..stores.base import Store
 from ..stores.memory import MemoryStore
 from .driver import Driver
@@ -96,22 +97,24 @@ def connect(
 ) -> AbstractAsyncContextManager[Any]:  # which stream it is, the overloads say
     """A stream of a provider's events, kept up until the block ends.
 
-    Returns when the stream is ready, or at once where `ready_within` is None (it then goes on dialling). Leaving the block ends the
-    delivery, flushes commits and ACKs within `close_within` seconds and leaves no task, socket or thread behind; leaving it by
-    cancellation drops the connection at once, and waits for a commit that has begun.
+    Returns when the stream is ready, or at once where `ready_within` (30 seconds) is None; it then goes on dialling. Leaving the
+    block ends the delivery, flushes commits and ACKs within `close_within` seconds and leaves no task, socket or thread behind;
+    leaving it by cancellation, or being cancelled meanwhile, drops the connection at once, and waits for a commit that has begun.
 
     - `store`: where the ledger lives. The default, a `MemoryStore`, does not survive the process.
     - `ack`: "manual", or "after": a consumer's event is ACKed when that consumer asks for the next.
-    - `overflow` ("block"), `capacity` (1024 events): what a full inbox means, see `shell.inbox`. `unread_bytes`: how much may come in while a call waits for
-      its reply and nobody takes events.
-    - `transport`: a `Connector`; the default speaks WebSocket over TCP or TLS (`tls`) and through `proxy` (HTTP CONNECT or SOCKS).
+    - `overflow` ("block"), `capacity` (1024 events): what a full inbox means, see `shell.inbox`. `unread_bytes` (16 MiB): how
+      much may come in beyond that while a call waits for its reply.
+    - `transport`: a `Connector`; the default speaks WebSocket over TCP or TLS (`tls`) and through `proxy` (HTTP CONNECT or
+      SOCKS).
     - `connect_timeout`, `close_within` (seconds): in place of the config's.
     - `credential`: fetches a credential the machine asks for before it dials, for providers whose tokens expire.
     - `journal`: a file that gets every input of the machine, secrets left out, for `pushwire replay`.
 
-    Raises `NotReady` or `AuthenticationRefused` when the stream does not come up, `StoreError` when the store cannot be opened, `ConfigError`.
+    Raises `NotReady` or `AuthenticationRefused` when the stream does not come up, `StoreError` when the store cannot be opened,
+    and `ConfigError` naming every wrong argument.
     """
-    return _connected(config, store or MemoryStore(), ack, **options)
+    return _connected(config, MemoryStore() if store is None else store, ack, **options)
 
 
 @asynccontextmanager
@@ -132,7 +135,8 @@ async def _connected(
     journal: str | os.PathLike[str] | None = None,
     credential: Callable[[Credential], Awaitable[Secret]] | None = None,
     entropy: Entropy | None = None,
-) -> AsyncIterator[Stream[Any]]:
+) -> AsyncGenerator[Stream[Any]]:
+    _check(overflow=overflow, capacity=capacity, unread_bytes=unread_bytes, ready_within=ready_within, ack=ack)
     changes = {"connect_timeout": connect_timeout, "close_within": close_within}
     present = {name: value for name, value in changes.items() if value is not None}
     if present:
@@ -154,42 +158,73 @@ async def _connected(
                 unread_bytes=unread_bytes,
                 credential=credential,
             )
-            stream = (
-                AckStream[Any, Any, Any](driver, config.acked(), acks_after=ack == "after")
-                if isinstance(config, AckStreamConfig)
-                else Stream[Any](driver)
-            )
             failure: BaseException | None = None
             with trio.CancelScope() as guard:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(driver.run)
                     try:
                         await _ready(driver, ready_within)
-                        yield stream
-                    except BaseException as error:  # raised again below, outside the nursery, so that it arrives bare
+                        yield _stream(driver, config, ack)
+                    except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
                         failure = error
-                    guard.shield = True
-                    inbox.close(discard=True)
-                    if isinstance(failure, trio.Cancelled):
+                    try:
+                        await _leave(driver)
+                    except BaseException as error:  # noqa: BLE001 - as above
+                        failure = failure or error
                         driver.abort()
-                    else:
-                        driver.stop()
+                    guard.shield = True
+        failure = failure or driver.crash
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # this frame is part of its traceback: one would keep the other alive
     finally:
         with trio.CancelScope(shield=True):
             await store.close(config.namespace)
-    if failure is not None:
-        raise failure
+
+
+def _stream(driver: Driver[Any, Any], config: StreamConfig[Any], ack: AckPolicy) -> Stream[Any]:
+    if not isinstance(config, AckStreamConfig):
+        return Stream(driver)
+    acked = cast(Any, config).acked()  # `isinstance` cannot see of what type
+    return AckStream(driver, acked, acks_after=ack == "after")
+
+
+async def _leave(driver: Driver[Any, Any]) -> None:
+    """End in good order. Cancelled: there is no time for that."""
+    driver.inbox.close(discard=True)
+    with trio.CancelScope(shield=True):
+        await driver.started.wait()
+    await trio.lowlevel.checkpoint_if_cancelled()
+    driver.stop()
+    await driver.ended.wait()
 
 
 async def _ready(driver: Driver[Any, Any], within: float | None) -> None:
     """Wait until the stream is ready. Raises what ended it, or `NotReady` with the last error."""
+    await driver.started.wait()
     if within is None:
         return
     with trio.move_on_after(within):
         while driver.machine.status().phase is not Phase.READY:
-            if driver.ended:
+            if driver.ended.is_set():
                 raise driver.failure or NotReady("the stream ended before it was ready")
             await driver.changed.park()
         return
     last = driver.machine.status().last_error
     raise NotReady(f"not ready within {within:g} s" + (f": {last}" if last else ""))
+
+
+def _check(*, overflow: object, capacity: object, unread_bytes: object, ready_within: object, ack: object) -> None:
+    """Raise one `ConfigError` that names every wrong argument."""
+    verdicts = {
+        "overflow": one_of("block", "conflate", "drop_oldest")(overflow),
+        "capacity": count(capacity),
+        "unread_bytes": count(unread_bytes),
+        "ready_within": optional(positive)(ready_within),
+        "ack": one_of("manual", "after")(ack),
+    }
+    problems = [f"{name}: {problem}" for name, problem in verdicts.items() if problem is not None]
+    if problems:
+        raise ConfigError(problems)

@@ -1,13 +1,14 @@
 """The driver: obeys one machine. It carries bytes, time and outcomes in, and effects, events and replies out.
 
-No protocol decision is taken here. The machine is driven inline by whichever task has something for it: the reader after each read, the
-timer, the committer, a caller. All of them run in one trio thread, so no lock is needed, and no message crosses a task on its way.
+No protocol decision is taken here. The machine is driven inline by whichever task has something for it: the reader after each
+read, the timer, the committer, a caller. All of them run in one trio thread, so no lock is needed, and no message crosses a task
+on its way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import attrs
 import trio
@@ -31,8 +32,9 @@ from ..core.effects import (
 )
 from ..core.machine import Machine
 from ..core.secrets import Secret
-from ..errors import InboxFull, NotReady, StoreError
-from ..stores.base import ImmediateStore, Store
+from ..errors import InboxFull, NotReady, PushwireError
+from ..stores.base import Store
+from .committer import Committer
 from .entropy import Entropy
 from .inbox import Inbox
 from .transport import Connection, Connector, DialFailed, Read
@@ -41,6 +43,7 @@ __all__ = ["Driver"]
 
 EventT = TypeVar("EventT")
 ConnectionT = TypeVar("ConnectionT")
+EffectT = TypeVar("EffectT", bound=Effect)
 
 
 @attrs.define(eq=False)
@@ -73,12 +76,11 @@ class Driver(Generic[EventT, ConnectionT]):
         unread_bytes: int,
         credential: Callable[[Credential], Awaitable[Secret]] | None = None,
     ) -> None:
-        self.machine = machine
-        self.inbox = inbox
-        self.changed = trio.lowlevel.ParkingLot()
+        self.machine: Machine[EventT] = machine
+        self.inbox: Inbox[EventT] = inbox
+        self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._connector = connector
-        self._store = store
-        self._namespace = namespace
+        self._committer = Committer(store, namespace, self._fulfil)
         self._wall = entropy.wall
         self._credential = credential or no_credential
         self._unread_bytes = unread_bytes
@@ -91,12 +93,12 @@ class Driver(Generic[EventT, ConnectionT]):
         self._nursery: trio.Nursery | None = None
         self._waiters: dict[Ticket, Waiter] = {}
         self._reading_callers = 0
-        self._books: dict[Ticket, Callable[[ConnectionT], object]] = {}
-        self._persists: list[Persist] = []
-        self._to_commit = trio.lowlevel.ParkingLot()
         self._to_write = trio.lowlevel.ParkingLot()
-        self._crash: Exception | None = None
-        self._over = False
+        self._wrote = False
+        self.started: trio.Event = trio.Event()
+        self.ended: trio.Event = trio.Event()
+        self.crash: Exception | None = None
+        """A fault of ours that ended the session."""
 
     # The run
 
@@ -106,12 +108,13 @@ class Driver(Generic[EventT, ConnectionT]):
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    nursery.start_soon(self._commit_all)
+                    nursery.start_soon(self._committer.run, self.pump)
                     nursery.start_soon(self._keep_time)
                     self.machine.start(trio.current_time(), self._wall())
                     self.pump()
-        except Exception as error:  # a fault of ours: every caller must learn of it, none may wait for ever
-            self._crash = _bare(error)
+                    self.started.set()
+        except Exception as error:  # noqa: BLE001 - a fault of ours: every caller must learn of it, none may wait for ever
+            self._crashed(error)
         finally:
             self._nursery = None
             self._end()
@@ -123,20 +126,20 @@ class Driver(Generic[EventT, ConnectionT]):
     @property
     def failure(self) -> Exception | None:
         """What ended the session, None: it goes on, or the caller ended it."""
-        return self._crash or self.machine.failure
+        return self.crash or self.machine.failure
 
-    @property
-    def ended(self) -> bool:
-        """Whether the run is over."""
-        return self._over
+    def _crashed(self, error: Exception) -> None:
+        self.crash = self.crash or _bare(error)
+        self._scope.cancel()
 
     def _end(self) -> None:
-        self._over = True
         failure = self.failure
         self.inbox.close(failure, discard=False)
         for waiter in self._waiters.values():
             waiter.settle(None, failure or NotReady("the stream has ended"))
         self._waiters.clear()
+        self.started.set()
+        self.ended.set()
         self.changed.unpark_all()
 
     # Callers
@@ -165,7 +168,7 @@ class Driver(Generic[EventT, ConnectionT]):
         """Submit a ledger command and wait until its commit is durable, or has failed, also when cancelled."""
         ticket = self._submit(command)
         if book is not None:
-            self._books[ticket] = book
+            self._committer.books[ticket] = book
         waiter = self._waiters[ticket] = Waiter(needs_reading=False)
         self.pump()
         if not waiter.done.is_set():
@@ -180,15 +183,25 @@ class Driver(Generic[EventT, ConnectionT]):
             self._nursery.start_soon(_after, seconds, action)
 
     def stop(self) -> None:
-        """Let the machine end in good order."""
-        if self._nursery is not None:
+        """Let the machine end in good order, once `started`; `ended` says when it has. Never raises: see `crash`."""
+        if self._nursery is None:
+            return
+        try:
             self.machine.stop(trio.current_time())
-            self.pump()
+            self._carry_out()
+        except Exception as error:  # noqa: BLE001 - as in `run`
+            self._crashed(error)
 
     def _submit(self, command: Command[Any, Any]) -> Ticket:
         if self._nursery is None:
             raise self.failure or NotReady("the stream has ended")
-        return self.machine.submit(command, trio.current_time())
+        try:
+            return self.machine.submit(command, trio.current_time())
+        except PushwireError:
+            raise
+        except Exception as error:
+            self._crashed(error)
+            raise
 
     def _result(self, waiter: Waiter) -> object:
         if waiter.error is not None:
@@ -203,8 +216,7 @@ class Driver(Generic[EventT, ConnectionT]):
             self._carry_out()
         except Exception as error:
             # A fault of ours, in whichever task it came to light: no caller may go on as if the session lived.
-            self._crash = self._crash or _bare(error)
-            self._scope.cancel()
+            self._crashed(error)
             raise
 
     def _carry_out(self) -> None:
@@ -217,6 +229,7 @@ class Driver(Generic[EventT, ConnectionT]):
         for settled in machine.take_settled():
             self._on_settled(settled)
         if wrote:
+            self._wrote = True
             self._to_write.unpark()
         if machine.finished:
             self._scope.cancel()
@@ -243,8 +256,11 @@ class Driver(Generic[EventT, ConnectionT]):
             case Hangup():
                 return self._hang_up(effect)
             case Persist():
-                self._persist(effect)
+                self._committer.persist(effect)
             case Dial():
+                self._hanging_up = False
+                # Made here, so that a hang-up that follows at once finds this attempt and not the last.
+                self._attempt = trio.CancelScope()
                 self._spawn(self._connect, effect)
             case Fetch():
                 self._spawn(self._fetch, effect)
@@ -253,12 +269,12 @@ class Driver(Generic[EventT, ConnectionT]):
                 pass
         return False
 
-    def _spawn(self, work: Callable[[Any], Awaitable[None]], effect: Effect) -> None:
+    def _spawn(self, work: Callable[[EffectT], Awaitable[None]], effect: EffectT) -> None:
         if self._nursery is not None:
             self._nursery.start_soon(work, effect)
 
     def _on_settled(self, settled: Settled) -> None:
-        self._books.pop(settled.ticket, None)
+        self._committer.books.pop(settled.ticket, None)
         waiter = self._waiters.pop(settled.ticket, None)
         if waiter is not None:
             waiter.settle(settled.reply, settled.error)
@@ -268,9 +284,8 @@ class Driver(Generic[EventT, ConnectionT]):
     async def _connect(self, dial: Dial) -> None:
         """One connection, from its dialling to its end."""
         machine = self.machine
-        self._hanging_up = False
         close = Close(reason="given up", by="us")
-        with trio.CancelScope() as self._attempt:
+        with self._attempt:
             async with trio.open_nursery() as nursery:
                 try:
                     connection = await self._connector.dial(dial, nursery)
@@ -347,8 +362,11 @@ class Driver(Generic[EventT, ConnectionT]):
 
     async def _write(self, connection: Connection) -> None:
         while True:
+            self._wrote = False
             await connection.flush()
-            await self._to_write.park()
+            # What came while another task was flushing may not have gone along.
+            if not self._wrote:
+                await self._to_write.park()
 
     # Time
 
@@ -358,64 +376,31 @@ class Driver(Generic[EventT, ConnectionT]):
             deadline = machine.next_deadline()
             with trio.CancelScope(deadline=deadline) as self._timer:
                 await trio.sleep_forever()
-            # The clock may wake us a hair early; the machine must see the time it asked for.
-            machine.handle_timer(max(trio.current_time(), self._timer.deadline), self._wall())
+            # Perhaps early, which is harmless: another task may have moved the deadline since this one was woken.
+            machine.handle_timer(trio.current_time(), self._wall())
             self.pump()
 
-    # The store
+    # What the machine asked for
 
-    def _persist(self, effect: Persist) -> None:
-        store = self._store
-        if isinstance(store, ImmediateStore) and not self._persists:
-            try:
-                outcome: Outcome = Done(store.commit_now(self._namespace, effect.writes, effect.mark, self._books))
-            except StoreError as error:
-                outcome = Failed(error)
-            self.machine.fulfil(effect.token, outcome, trio.current_time())
-        else:
-            self._persists.append(effect)
-            self._to_commit.unpark()
-
-    async def _commit_all(self) -> None:
-        """Store what the machine asks for, in order, all that has gathered at a time. Ends only when nothing is left."""
-        with trio.CancelScope(shield=True) as shield:
-            while True:
-                while self._persists:
-                    batch, self._persists = self._persists, []
-                    await self._commit(batch)
-                if self._scope.cancel_called:
-                    return
-                shield.shield = False
-                await self._to_commit.park()
-                shield.shield = True
-
-    async def _commit(self, batch: list[Persist]) -> None:
-        writes = [write for persist in batch for write in persist.writes]
-        try:
-            committed = await self._store.commit(self._namespace, writes, batch[-1].mark, self._books)
-            outcome: Outcome = Done(committed)
-        except StoreError as error:
-            outcome = Failed(error)
-        now = trio.current_time()
-        for persist in batch:
-            self.machine.fulfil(persist.token, outcome, now)
-        self.pump()
-
-    # Credentials
+    def _fulfil(self, effect: Persist | Fetch, outcome: Outcome) -> None:
+        self.machine.fulfil(effect.token, outcome, trio.current_time())
 
     async def _fetch(self, effect: Fetch) -> None:
         try:
             outcome: Outcome = Done(await self._credential(effect.what))
-        except Exception as error:  # whatever a caller's token source raises is the machine's to judge
+        except Exception as error:  # noqa: BLE001 - whatever a caller's token source raises is the machine's to judge
             outcome = Failed(error)
-        self.machine.fulfil(effect.token, outcome, trio.current_time())
+        self._fulfil(effect, outcome)
         self.pump()
 
 
 def _bare(error: Exception) -> Exception:
     """The error itself, out of the groups that nurseries wrap it in."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    group: object = error
+    if isinstance(group, ExceptionGroup):
+        within = cast("ExceptionGroup[Exception]", group).exceptions
+        if len(within) == 1:
+            return _bare(within[0])
     return error
 
 
