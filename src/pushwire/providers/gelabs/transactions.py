@@ -7,7 +7,7 @@ property: the machine has checked them before anyone sees them. Empty text and n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
@@ -298,7 +298,7 @@ def _sent(value: Builtin) -> Builtin:
 
 
 # The constructor a NamedTuple is given in Python code costs as much as all the rest of `identify`.
-new_identity: Final = tuple.__new__
+new_identity: Final[Callable[[type[Identity], Iterable[object]], Identity]] = tuple[object].__new__
 
 
 def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> Identity:
