@@ -22,7 +22,7 @@ from .transport import DialFailed, Read
 
 __all__ = ["WebSocketConnection", "WebSocketConnector"]
 
-_READ_SIZE: Final = 65536
+_READ_SIZE: Final = 2**18
 """Bytes."""
 
 _MAX_BACKLOG: Final = 65536

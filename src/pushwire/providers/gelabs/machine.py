@@ -170,7 +170,8 @@ class GelabsMachine(AckSession[Transaction, Topic]):
     # Messages
 
     def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
-        events = self._out.events
+        deliver = self._out.events.append
+        chain_ids, watched = self._chain_ids, self._exchange.staleness.enabled
         for raw in messages:
             try:
                 message = decode(raw)
@@ -181,20 +182,19 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                 tx = message.data
                 problem = "a transaction without data" if tx is None else numbers_problem(tx)
                 if tx is None or problem is not None:
-                    events.append(Malformed(now, raw, problem or ""))
+                    deliver(Malformed(now, raw, problem or ""))
                     continue
-                identity = identify(tx, self._chain_ids)
-                named = self._messages.get(identity.key)
-                if named is None:
-                    self._messages[identity.key] = (tx.tx_hash, message.id)
-                elif message.id not in named[1:]:
-                    self._messages[identity.key] = (*named, message.id)
-                delivery = self._received(identity, now, reorg=bool(tx.is_reorg_resend))
-                if self._exchange.staleness.enabled:
+                identity = identify(tx, chain_ids)
+                naming = (tx.tx_hash, message.id)
+                named = self._messages.setdefault(identity[0], naming)
+                if named is not naming and message.id not in named[1:]:
+                    self._messages[identity[0]] = (*named, message.id)
+                delivery = self._received(identity, now, reorg=tx.is_reorg_resend is True)
+                if watched:
                     self._note_topics(tx, now)
                 if delivery is not None:
                     complete(tx, now, delivery, identity, message.id, message.time)
-                    events.append(tx)
+                    deliver(tx)
             elif isinstance(message, AckReply):
                 self._on_ack_reply(message, raw, now)
             elif isinstance(message, Pong):

@@ -310,7 +310,7 @@ def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> Identity:
     tx_hash = tx.tx_hash
     if tx_hash.startswith(FOLDED):
         tx_hash = tx_hash.lower()
-    return new_identity(Identity, ((chain_type, chain_id, tx_hash), (tx.tx_status, tx.height, bool(tx.is_reorg_resend))))
+    return new_identity(Identity, ((chain_type, chain_id, tx_hash), (tx.tx_status, tx.height, tx.is_reorg_resend is True)))
 
 
 def complete(
