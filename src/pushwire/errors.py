@@ -18,6 +18,7 @@ __all__ = [
     "ConfigError",
     "ConnectionLost",
     "InboxFull",
+    "JournalError",
     "LocalProtocolError",
     "NotReady",
     "OutcomeUnknown",
@@ -111,3 +112,12 @@ class StoreError(PushwireError):
     def __init__(self, message: str, *, outcome: Literal["not_stored", "unknown"] = "not_stored") -> None:
         super().__init__(message)
         self.outcome: Literal["not_stored", "unknown"] = outcome
+
+
+class JournalError(PushwireError):
+    """A journal cannot be read: `line`, counted from 1, is wrong, for `reason`."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"journal line {line}: {reason}")
+        self.line = line
+        self.reason = reason

@@ -10,7 +10,7 @@ from typing import Any
 from pushwire.core.effects import Restored
 from pushwire.core.ids import id_source
 from pushwire.core.journal import Header, Record
-from pushwire.core.journal_reader import read_journal
+from pushwire.core.journal_lines import read_journal
 from pushwire.core.machine import Machine
 from pushwire.core.recording import Recording
 from pushwire.core.secrets import Secret
@@ -22,12 +22,8 @@ WALL = 1_745_000_000.0
 """POSIX seconds at 0.0 on the machine's clock."""
 
 
-def header(
-    *, config: gelabs.Config | None = None, seed: int = 7, prefix: str = "id", restored: Restored | None = None
-) -> Header:
-    return Header(
-        load("gelabs"), config or gelabs.Config(api_key=Secret(KEY)), seed, prefix, restored or Restored(), "1.2.3"
-    )
+def header(*, config: gelabs.Config | None = None, seed: int = 7, prefix: str = "id", restored: Restored | None = None) -> Header:
+    return Header(load("gelabs"), config or gelabs.Config(api_key=Secret(KEY)), seed, prefix, restored or Restored(), "1.2.3")
 
 
 class Recorded:

@@ -1,1 +1,26 @@
-"""The providers' protocols, pure and independent of one another."""
+"""The providers' protocols, pure and independent of one another, and the one place that knows all their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from ..core.provider import Provider
+
+__all__ = ["NAMES", "load"]
+
+NAMES: Final = ("gelabs",)
+"""The providers there are."""
+
+
+def load(name: str) -> Provider:
+    """The provider of this name, which alone is imported. Raises `LocalProtocolError` where there is none."""
+    match name:
+        case "gelabs":
+            from .gelabs.provider import PROVIDER
+
+            return PROVIDER
+        case _:
+            raise LocalProtocolError(f"there is no provider {name!r}; there are: {', '.join(NAMES)}")

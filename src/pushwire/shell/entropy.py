@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import secrets
 import time
@@ -10,13 +9,9 @@ from collections.abc import Callable
 
 import attrs
 
+from ..core.ids import id_source
+
 __all__ = ["Entropy", "id_source"]
-
-
-def id_source(prefix: str) -> Callable[[], str]:
-    """Ids that differ within a session by their number, and between sessions by their prefix."""
-    numbers = itertools.count(1)
-    return lambda: f"{prefix}-{next(numbers)}"
 
 
 @attrs.frozen

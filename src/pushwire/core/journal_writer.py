@@ -1,0 +1,141 @@
+"""Writes the records of a journal as lines (`journal_lines`), and leaves the secrets out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+import cattrs
+import msgspec
+
+from ..errors import StoreError
+from .effects import Failed, Outcome
+from .journal import Foreign, Fulfil, Header, Input, Receive, Submit
+from .journal_lines import CORE_COMMANDS, FORMAT, INPUTS, RestoredLine
+from .provider import Provider
+from .secrets import PLACEHOLDER, Redactor, Secret
+from .strict import INFINITIES, is_named_tuple
+
+__all__ = ["Encoder"]
+
+_NAMES: Final = {kind: name for name, kind in INPUTS.items()}
+_SPELLED_INFINITIES: Final = {value: text for text, value in INFINITIES.items()}
+
+
+class Encoder:
+    """Writes the records of one journal. It learns every secret it meets, and leaves it out from then on."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._commands = frozenset((*provider.commands.values(), *CORE_COMMANDS.values()))
+        self._secrets: set[str] = set()
+        self._redact = Redactor()
+        self._converter = cattrs.Converter()
+        self._converter.register_unstructure_hook(str, self._shown)
+        self._converter.register_unstructure_hook(bytes, self._bytes)
+        self._converter.register_unstructure_hook(float, _number)
+        self._converter.register_unstructure_hook(Secret, self._hide)
+        # Left alone, their fields are of no known type.
+        self._converter.register_unstructure_hook_func(is_named_tuple, lambda value: [*map(self._converter.unstructure, value)])
+
+    def header(self, header: Header) -> str:
+        """The first line."""
+        restored = header.restored
+        rows = RestoredLine(tuple(restored.finished.items()), tuple(restored.delivered.items()), restored.mark)
+        return self._line(
+            lambda: {
+                "journal": FORMAT,
+                "library": header.library,
+                "provider": header.provider.name,
+                "config": self._converter.unstructure(header.config),
+                "seed": header.seed,
+                "prefix": self._shown(header.prefix),
+                "restored": self._converter.unstructure(rows),
+            }
+        )
+
+    def receive(self, messages: Sequence[str | bytes], now: float) -> str:
+        """The line of a `Receive`: one a read, so it takes the short way."""
+        shown = [self._shown(message) if isinstance(message, str) else self._bytes(message) for message in messages]
+        return self._dump({"input": "receive", "now": now, "messages": shown})
+
+    def input(self, record: Input) -> str:
+        """The line of any input."""
+        if isinstance(record, Receive):
+            return self.receive(record.messages, record.now)
+        return self._line(lambda: {"input": _NAMES[type(record)], **self._unstructured(record)})
+
+    def _unstructured(self, record: Input) -> dict[str, object]:
+        match record:
+            case Submit(command, now):
+                if type(command) not in self._commands:
+                    command = Foreign(type(command).__name__)
+                return {
+                    "now": now,
+                    "command": type(command).__name__,
+                    "fields": self._converter.unstructure(command),
+                }
+            case Fulfil(token, outcome, now):
+                return {"token": token, "now": now, **self._outcome(outcome)}
+            case _:
+                fields: dict[str, object] = self._converter.unstructure(record)
+                return fields
+
+    def _outcome(self, outcome: Outcome) -> dict[str, object]:
+        if isinstance(outcome, Failed):
+            return {"failed": self._error(outcome.error)}
+        value = outcome.value
+        if isinstance(value, Secret):
+            return {"credential": self._hide(value)}
+        return {"committed": [(ticket, self._error(error)) for ticket, error in value.failed.items()]}
+
+    def _error(self, error: BaseException) -> dict[str, object]:
+        shown: dict[str, object] = {"type": type(error).__name__, "text": self._shown(str(error))}
+        return {**shown, "outcome": error.outcome} if isinstance(error, StoreError) else shown
+
+    # Secrets
+
+    def _hide(self, secret: Secret) -> str:
+        value = secret.reveal()
+        if value not in self._secrets:
+            self._secrets.add(value)
+            self._redact = Redactor(Secret(spelling) for known in self._secrets for spelling in _spellings(known))
+        return PLACEHOLDER
+
+    def _shown(self, text: str) -> str:
+        return self._redact(text)
+
+    def _bytes(self, data: bytes) -> dict[str, str]:
+        shown = self._redact(data.decode("utf-8", "surrogateescape"))
+        return {"base64": base64.b64encode(shown.encode("utf-8", "surrogateescape")).decode()}
+
+    def _line(self, build: Callable[[], Mapping[str, object]]) -> str:
+        known = len(self._secrets)
+        line = self._dump(build())
+        # A secret that was learned on the way may stand in what was written before it.
+        return line if len(self._secrets) == known else self._dump(build())
+
+    def _dump(self, value: Mapping[str, object]) -> str:
+        try:
+            return msgspec.json.encode(value, enc_hook=self._unknown).decode()
+        except (UnicodeError, OverflowError):
+            # Lone surrogates, and whole numbers of more than 64 bits.
+            return json.dumps(value, default=self._unknown)
+
+    def _unknown(self, value: object) -> str:
+        """What a caller who is not checked put where it does not belong: writing it down must not raise."""
+        return self._shown(repr(value))
+
+
+def _number(value: float) -> float | str:
+    return _SPELLED_INFINITIES.get(value, value)
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret, and what becomes of it inside JSON and URLs."""
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    escaped |= {text.replace("/", r"\/") for text in escaped}
+    in_urls = {encode(secret, safe=safe, errors="replace") for encode in (quote, quote_plus) for safe in ("", "/")}
+    return {secret} | escaped | in_urls
