@@ -35,8 +35,9 @@ class Store(Protocol[ConnectionT_co]):
         """Store all writes and the low-water mark in one transaction.
 
         Each write with a booking runs it first, inside a savepoint of its own: when it raises, that write alone is left out, and
-        the exception is in `Committed.failed`. Waits for the end of the transaction even when cancelled. Raises `StoreError` when nothing
-        was stored, or when that cannot be known.
+        the exception is in `Committed.failed`. A write whose records are all finished already was booked by an earlier
+        commit: its booking is not run again. Waits for the end of the transaction even when cancelled. Raises `StoreError`, and
+        nothing else: when nothing was stored, when that cannot be known, or when `namespace` is not open.
         """
         ...
 

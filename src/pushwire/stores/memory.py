@@ -2,37 +2,74 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Final
 
 from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
+from ..errors import StoreError
 
 __all__ = ["MemoryStore"]
+
+WEEK: Final = 7 * 86_400.0
 
 
 class _Namespace:
     """The rows of one stream."""
 
-    __slots__ = ("delivered", "finished", "mark", "parked")
+    __slots__ = ("delivered", "finished", "mark", "order", "parked")
 
     def __init__(self) -> None:
         self.finished: dict[Identity, float] = {}
         self.delivered: dict[Identity, float] = {}
+        # Both, in the order they came: a dict's first item is slow to find once its left end is holes.
+        self.order: deque[tuple[Identity, float]] = deque()
         self.parked: list[Record] = []
         self.mark: float | None = None
+
+    def keep(self, record: Record) -> None:
+        identity = record.identity
+        if record.kind == "delivered":
+            if identity in self.finished or identity in self.delivered:
+                return
+            self.delivered[identity] = record.at
+        else:
+            self.delivered.pop(identity, None)
+            self.finished[identity] = record.at
+            if record.kind == "parked":
+                self.parked.append(record)
+        self.order.append((identity, record.at))
+
+    def retain(self, horizon: float, rows: int) -> None:
+        """Forget what is older than `horizon`, and the oldest of more than `rows`."""
+        order = self.order
+        while order and (order[0][1] < horizon or len(self.finished) + len(self.delivered) > rows):
+            identity, at = order.popleft()
+            for kept in (self.finished, self.delivered):
+                if kept.get(identity) == at:
+                    del kept[identity]
+
+    def is_booked(self, write: Write) -> bool:
+        """Whether an earlier commit has booked this already."""
+        return bool(write.records) and all(record.identity in self.finished for record in write.records)
 
 
 class MemoryStore:
     """Survives reconnects, and successive `connect`s that are given the same instance; not the end of the process.
 
     After a restart what was finished is delivered again if the provider sends it again. A booking gets None to write through.
+    Of each stream, rows are kept for `retain_for` seconds and at most `retain_rows` of them, parked ones as long as the store.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, retain_for: float = WEEK, retain_rows: int = 1_000_000) -> None:
+        self._retain_for = retain_for
+        self._retain_rows = retain_rows
         self._namespaces: dict[str, _Namespace] = {}
 
     async def open(self, namespace: str) -> Restored:
         rows = self._namespaces.setdefault(namespace, _Namespace())
-        return Restored(dict(rows.finished), dict(rows.delivered), rows.mark)
+        return Restored(_oldest_first(rows.finished), _oldest_first(rows.delivered), rows.mark)
 
     async def commit(
         self, namespace: str, writes: Sequence[Write], mark: float, books: Mapping[Ticket, Callable[[None], object]]
@@ -43,18 +80,21 @@ class MemoryStore:
         self, namespace: str, writes: Sequence[Write], mark: float, books: Mapping[Ticket, Callable[[None], object]]
     ) -> Committed:
         """`commit`, which here waits for nothing."""
-        rows = self._namespaces[namespace]
+        rows = self._namespaces.get(namespace)
+        if rows is None:
+            raise StoreError("the store is not open: it works inside `async with pushwire.connect(..., store=...)`")
         failed: dict[Ticket, BaseException] = {}
         for write in writes:
             book = None if write.ticket is None else books.get(write.ticket)
-            if write.ticket is not None and book is not None:
+            if write.ticket is not None and book is not None and not rows.is_booked(write):
                 try:
                     book(None)
-                except BaseException as error:  # the caller's own, whatever it is: it goes back to the caller
+                except BaseException as error:  # noqa: BLE001 - the caller's own, whatever it is: it goes back to the caller
                     failed[write.ticket] = error
                     continue
             for record in write.records:
-                self._keep(rows, record)
+                rows.keep(record)
+                rows.retain(record.at - self._retain_for, self._retain_rows)
         rows.mark = mark
         return Committed(failed)
 
@@ -65,12 +105,6 @@ class MemoryStore:
         """What was set aside, in order."""
         return [record for rows in self._namespaces.values() for record in rows.parked]
 
-    @staticmethod
-    def _keep(rows: _Namespace, record: Record) -> None:
-        if record.kind == "delivered":
-            rows.delivered[record.identity] = record.at
-        else:
-            rows.delivered.pop(record.identity, None)
-            rows.finished[record.identity] = record.at
-            if record.kind == "parked":
-                rows.parked.append(record)
+
+def _oldest_first(rows: Mapping[Identity, float]) -> dict[Identity, float]:
+    return dict(sorted(rows.items(), key=itemgetter(1)))

@@ -1,13 +1,14 @@
 """The ledger in an SQLite file, beside the caller's own tables.
 
-One connection, held exclusively, in one thread: a second connection to a WAL file is what SQLite's corruption bugs of recent years needed.
-Commits that gather while one is being written go together into the next. `synchronous=FULL`: durable means on the disk.
+One connection, held exclusively, in one thread: a second one to a WAL file is what the corruption bugs of recent years in SQLite
+needed. Commits that gather while one is being written go together into the next. `synchronous=FULL`: durable means on the disk.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -26,13 +27,16 @@ WEEK: Final = 7 * 86_400.0
 
 
 class SqliteStore:
-    """A `Store` in the file `path`, made if it is not there. It serves any number of streams of one process; a second process, or a
-    second `SqliteStore` on the same file, gets a `StoreError`.
+    """A `Store` in the file `path`, made if it is not there. It serves any number of streams of one process; a second process, or
+    a second `SqliteStore` on the same file, gets a `StoreError`.
 
     Finished rows are kept for `retain_for` seconds and at most `retain_rows` of them, parked ones until you delete them.
 
-    A booking gets the `sqlite3.Connection` itself, inside a savepoint of its own: it may read and write the caller's tables, and may
-    not commit, roll back or attach.
+    A booking gets the `sqlite3.Connection` itself, in the store's thread and inside a savepoint of its own: it may read, write
+    and make the caller's tables. It may not commit, roll back, close, attach or reconfigure, nor change what is named
+    `pushwire_...`: trying to is a `LocalProtocolError` in the booking. Its cursors are closed when it returns. It runs once more,
+    the first time undone, when another booking of the same transaction made SQLite roll all of it back (`INSERT OR ROLLBACK`, a
+    full disk).
     """
 
     def __init__(self, path: str | os.PathLike[str], *, retain_for: float = WEEK, retain_rows: int = 1_000_000) -> None:
@@ -40,7 +44,7 @@ class SqliteStore:
         self._retain_for = retain_for
         self._retain_rows = retain_rows
         self._lock = trio.Lock()
-        self._users = 0
+        self._users = Counter[str]()
         self._file: LedgerFile | None = None
         self._thread: WriterThread | None = None
 
@@ -54,11 +58,11 @@ class SqliteStore:
             file, thread = self._running()
             try:
                 restored = await thread.do(Job(lambda: file.load(namespace)))
-            except sqlite3.Error as error:
+            except BaseException:
                 if not self._users:
                     await self._end()
-                raise StoreError(f"{self._path}: {error}") from error
-            self._users += 1
+                raise
+            self._users[namespace] += 1
             return restored
 
     async def commit(
@@ -68,19 +72,25 @@ class SqliteStore:
         mark: float,
         books: Mapping[Ticket, Callable[[sqlite3.Connection], object]],
     ) -> Committed:
-        _, thread = self._running()
+        _, thread = self._running(namespace)
         await trio.lowlevel.checkpoint_if_cancelled()
         return await thread.do(_CommitJob(Batch(namespace, writes, mark, books)))
 
     async def close(self, namespace: str) -> None:
         with trio.CancelScope(shield=True):
             async with self._lock:
-                self._users -= 1
+                self._running(namespace)
+                self._users -= Counter((namespace,))
                 if not self._users:
                     await self._end()
 
     async def read(self, look: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
-        """What `look(connection)` returns, run in the store's thread; it can change nothing. Raises what it raises."""
+        """What `look(connection)` returns, run in the store's thread, between two commits. Raises what it raises.
+
+        It sees the caller's tables and the ledger's, and can change nothing: a write is an `sqlite3.OperationalError` or a
+        `LocalProtocolError`, as is what would reconfigure the connection. Fetch the rows inside `look`: its cursors are closed
+        when it returns.
+        """
         file, thread = self._running()
         await trio.lowlevel.checkpoint_if_cancelled()
         return await thread.do(Job(lambda: file.read(look)))
@@ -90,8 +100,8 @@ class SqliteStore:
         file, thread = self._running()
         return await thread.do(Job(lambda: file.parked(namespace)))
 
-    def _running(self) -> tuple[LedgerFile, WriterThread]:
-        if self._file is None or self._thread is None:
+    def _running(self, namespace: str | None = None) -> tuple[LedgerFile, WriterThread]:
+        if self._file is None or self._thread is None or (namespace is not None and namespace not in self._users):
             raise StoreError(f"{self._path} is not open: the store works inside `async with pushwire.connect(..., store=...)`")
         return self._file, self._thread
 
@@ -138,7 +148,7 @@ def _commit(file: LedgerFile, jobs: list[_CommitJob]) -> None:
         return
     try:
         results = file.commit([job.batch for job in jobs])
-    except BaseException as error:  # it belongs to the tasks that wait
+    except BaseException as error:  # noqa: BLE001 - it belongs to the tasks that wait
         for job in jobs:
             job.fail(error)
     else:
