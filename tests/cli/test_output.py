@@ -74,6 +74,11 @@ def test_plain_lines_quote_what_is_not_one_word() -> None:
     assert as_text(line) == '2026-01-01T00:00:00.000Z x malformed raw="a \\"b\\" c=d" reason=bad'
 
 
+def test_plain_lines_cut_what_is_long() -> None:
+    line = describe("x", Malformed(0.0, "a" * 1000, "bad"), wall)
+    assert as_text(line) == f"2026-01-01T00:00:00.000Z x malformed raw={'a' * 200}… reason=bad"
+
+
 def test_other_alphabets_stay_readable() -> None:
     line = describe("x", Malformed(0.0, "Žluťoučký 円", "bad"), wall)
     assert "Žluťoučký 円" in as_text(line)

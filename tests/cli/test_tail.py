@@ -193,6 +193,22 @@ async def test_a_reader_who_stops_reading_gets_no_more_acks_and_keeps_the_connec
         assert downs == []
 
 
+async def test_a_second_signal_ends_it_although_nobody_reads() -> None:
+    machine = gelabs(rate=2000.0, max_messages=1000)
+    async with (
+        serve(machine) as server,
+        pushwire("tail", "gelabs", "--url", server.url, "--json", PUSHWIRE_GELABS_API_KEY=KEY) as tail,
+    ):
+        await tail.event("up")
+        await machine.until(lambda: machine.done)
+        # Two of a kind that come at once would be one.
+        tail.signal(signal.SIGINT)
+        tail.signal(signal.SIGTERM)
+        assert await tail.process.wait() in {130, 143}
+        assert await tail.complaint() == ""
+        assert machine.unacked()
+
+
 # Secrets
 
 
@@ -235,7 +251,7 @@ async def test_the_key_is_neither_in_the_arguments_nor_in_the_output() -> None:
 async def test_a_key_as_an_argument_is_refused_and_not_repeated(value: str) -> None:
     status, _, complaint = await outcome("tail", "gelabs", "--set", f"api_key={value}")
     assert status == 2
-    assert "PUSHWIRE_GELABS_API_KEY, never from an argument" in complaint
+    assert "PUSHWIRE_GELABS_API_KEY, never from a setting" in complaint
     assert "given-as-argument" not in complaint
 
 

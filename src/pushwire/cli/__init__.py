@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Final, cast
 
-from ..errors import AuthenticationRefused, ConfigError, PushwireError
+from ..errors import AuthenticationRefused, LocalProtocolError, PushwireError
 
 __all__ = ["main"]
 
@@ -53,7 +53,7 @@ def _report(error: BaseException) -> int:
         return BROKEN_PIPE
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
         return _complain("the command line needs more packages: pip install 'pushwire[cli]'", FAILED)
-    if isinstance(error, ConfigError | AuthenticationRefused):
+    if isinstance(error, LocalProtocolError | AuthenticationRefused):
         return _complain(str(error), MISUSED)
     if isinstance(error, PushwireError):
         return _complain(str(error), FAILED)

@@ -28,6 +28,9 @@ __all__ = ["Line", "Output", "as_json", "as_text", "describe", "encode"]
 OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Beyond what JSON escapes: the other control characters, line ends, and what changes the direction of text."""
 
+LONG: Final = 200
+"""Characters of a value on a plain line; --json shows all."""
+
 
 @attrs.frozen
 class Line:
@@ -89,6 +92,8 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
+    if len(text) > LONG:
+        text = f"{text[:LONG]}…"
     if text and text.isprintable() and not any(character in ' "=' for character in text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,7 +1,4 @@
-"""What a caller asks for, as text, turned into settings: `--set KEY=VALUE` into the fields of a config.
-
-Nothing secret comes this way; secrets are read from the environment. All that is wrong is collected and said at once.
-"""
+"""`--set KEY=VALUE`, for a provider's config and for a sandbox's settings. All that is wrong is collected and said at once."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Final, TypeVar
 import attrs
 import msgspec
 
-from ..errors import ConfigError
+from ..errors import ConfigError, LocalProtocolError
 
 __all__ = ["collect", "read_fields", "read_pairs"]
 
@@ -26,11 +23,11 @@ MISTAKES: Final[Mapping[object, str]] = {
 
 
 def collect(problems: list[str], make: Callable[..., T], *args: object, **fields: object) -> T | None:
-    """What `make` gives; None where it raises a `ConfigError`, whose problems are added to the others."""
+    """What `make` gives; None where it refuses its arguments, for reasons that are added to `problems`."""
     try:
         return make(*args, **fields)
-    except ConfigError as error:
-        problems += error.problems
+    except LocalProtocolError as error:
+        problems += error.problems if isinstance(error, ConfigError) else [str(error)]
         return None
 
 

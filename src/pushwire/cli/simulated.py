@@ -15,6 +15,7 @@ import attrs
 from ..core.effects import Identity
 from ..core.secrets import Secret
 from ..errors import ConfigError
+from ..providers import load
 from ..sandbox.base import ServerMachine
 from ..sandbox.faults import parse_faults, with_faults
 from ..sandbox.gelabs import GelabsServer
@@ -46,15 +47,15 @@ class Simulated:
     unacked: Callable[[], int]
 
 
-KEYS: Final = {"gelabs": "PUSHWIRE_GELABS_API_KEY"}
-
-
 def accepted_key(provider: str) -> Secret | None:
-    """The key in the provider's environment variable, None where it is not set. Raises `ConfigError` for an unreadable file."""
-    name = KEYS.get(provider)
-    if name is None or not (os.environ.get(name) or os.environ.get(f"{name}_FILE")):
-        return None
-    return Secret.env(name)
+    """The key in the provider's environment variable, None where it is not set.
+
+    Raises `ConfigError` for a file that cannot be read, `LocalProtocolError` for an unknown provider.
+    """
+    for name in load(provider).secrets.values():
+        if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
+            return Secret.env(name)
+    return None
 
 
 Builder: TypeAlias = Callable[[Wanted, Random, list[str]], Simulated | None]
