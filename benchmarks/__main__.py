@@ -44,9 +44,7 @@ def row(kind: str, count: int, rounds: int, *, acks: bool) -> dict[str, object]:
         client: {clock: statistics.median(sample[clock] for sample in taken) for clock in ("wall", "cpu")}
         for client, taken in samples.items()
     }
-    ratios = {
-        peer: {clock: medians[peer][clock] / medians["pushwire"][clock] for clock in ("wall", "cpu")} for peer in PEERS
-    }
+    ratios = {peer: {clock: medians[peer][clock] / medians["pushwire"][clock] for clock in ("wall", "cpu")} for peer in PEERS}
     name = f"{SIZES[kind]}-byte {kind}" + (", full ACK cycle" if acks else ", receive only")
     return {"row": name, "messages": count, "rounds": rounds, "microseconds": medians, "times_faster": ratios}
 
@@ -58,7 +56,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     count, rounds = (500, 1) if arguments.smoke else (arguments.messages, arguments.rounds)
-    table = []
+    table: list[dict[str, object]] = []
     for kind, acks in ROWS:
         table.append(row(kind, count, rounds, acks=acks))
         print(json.dumps(table[-1], indent=2), flush=True)

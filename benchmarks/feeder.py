@@ -34,9 +34,8 @@ def handshake(client: socket.socket) -> None:
     found = re.search(rb"(?i)sec-websocket-key: *(\S+)", request)
     assert found is not None
     accept = base64.b64encode(hashlib.sha1(found[1] + GUID).digest())
-    client.sendall(
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-    )
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+    client.sendall(head + accept + b"\r\n\r\n")
 
 
 def answer_acks(client: socket.socket, writing: threading.Lock) -> None:
@@ -64,7 +63,9 @@ def answer_acks(client: socket.socket, writing: threading.Lock) -> None:
                 pad = -length % 4 or 4
                 body = (int.from_bytes(buffer[start + 4 : end] + bytes(pad)) ^ mask).to_bytes(length + pad)[:length]
                 ack_id = body.split(b'"', 4)[3].decode()
-                out.append(frame(f'{{"id":"{ack_id}","type":"transactionACK","code":0,"data":{{"txHash":"0x0"}},"msg":"success"}}'))
+                out.append(
+                    frame(f'{{"id":"{ack_id}","type":"transactionACK","code":0,"data":{{"txHash":"0x0"}},"msg":"success"}}')
+                )
             at = end
         del buffer[:at]
         try:

@@ -1,7 +1,7 @@
 """The client side: one library takes `count` messages and says how long that took. Runs in a process of its own.
 
-Each peer is used as its documentation shows, with `json.loads`, since that is what its users write; none of them reconnects, checks
-or remembers anything. pushwire runs with all it has: typed validation, ledger, liveness, bounded inbox.
+Each peer is used as its documentation shows, with `json.loads`, since that is what its users write; none of them reconnects,
+checks or remembers anything. pushwire runs with all it has: typed validation, ledger, liveness, bounded inbox.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 import trio
+import trio.lowlevel
 import trio_websocket
 from websockets.asyncio.client import connect as asyncio_connect
 
@@ -55,7 +56,7 @@ async def pushwire_client(url: str, count: int, watch: Watch, *, acks: bool) -> 
             if left == 0:
                 break
         while acks and stream.status.session.acks_confirmed < count:
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
         watch.stop()
 
 

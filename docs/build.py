@@ -19,6 +19,9 @@ from pushwire.providers.gelabs import CLOSES, GREETING
 
 DOCS: Final = Path(__file__).parent
 ROOT: Final = DOCS.parent
+INTRODUCTION: Final = """\
+Drawn from the tables the code runs on, by `python docs/build.py --write`. What a state does not list is refused by name; a test
+enumerates every pair."""
 RUN: Final = ("driving-a-machine.md",)
 """Pages whose Python blocks make one program."""
 
@@ -27,8 +30,7 @@ def diagrams() -> str:
     """`state-machines.md`."""
     parts = [
         "# State machines",
-        "Drawn from the tables the code runs on, by `python docs/build.py --write`. What a state does not list is refused by name; a test "
-        "enumerates every pair.",
+        INTRODUCTION,
         "## The session, shared by all providers",
         f"```mermaid\n{SESSION.mermaid()}\n```",
         "## One version of a message in the ACK ledger",

@@ -51,9 +51,10 @@ async def main(url: str, folder: Path, mode: str) -> None:
                     os.fsync(lines.fileno())
                     await stream.ack(*events)
                     # What is printed is what the ledger holds as finished.
-                    print(*(f"finished {line(event)}" for event in events), sep="\n")
+                    sys.stdout.writelines(f"finished {line(event)}\n" for event in events)
                 settled += len(events)
-                print(f"settled {settled}", flush=True)
+                sys.stdout.write(f"settled {settled}\n")
+                sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""One test for each row of docs/crash-table.md, on a real SQLite file. A crash is a run that is given up at that point, without a chance
-to send or store anything more; that real processes killed with SIGKILL fare no worse is shown by tests/shell/test_kill.py.
+"""One test for each row of docs/crash-table.md, on a real SQLite file.
+
+A crash is a run that is given up at that point, without a chance to send or store anything more; that real processes killed
+with SIGKILL fare no worse is shown by tests/shell/test_kill.py.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -16,7 +18,6 @@ import trio
 import pushwire
 from pushwire import gelabs
 from pushwire.core.effects import Committed, Ticket, Write
-
 from tests.shell.provider import CONFIG, Provider, Wall, tx_hash
 
 LedgerStream: TypeAlias = pushwire.AckStream[gelabs.Event, gelabs.Transaction, sqlite3.Connection]
@@ -35,10 +36,11 @@ def provider(nursery: trio.Nursery) -> Provider:
 
 
 @asynccontextmanager
-async def run(provider: Provider, store: pushwire.SqliteStore, wall: Wall | None = None) -> AsyncIterator[LedgerStream]:
+async def run(provider: Provider, store: pushwire.SqliteStore, wall: Wall | None = None) -> AsyncGenerator[LedgerStream]:
     """One run of the program; `crash()` inside ends it."""
     with trio.CancelScope() as scope:
-        async with pushwire.connect(CONFIG, store=store, transport=provider.network, entropy=(wall or Wall()).entropy()) as stream:
+        entropy = (wall or Wall()).entropy()
+        async with pushwire.connect(CONFIG, store=store, transport=provider.network, entropy=entropy) as stream:
             crashes[stream] = scope
             yield stream
 

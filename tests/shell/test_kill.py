@@ -1,5 +1,7 @@
-"""Real processes, killed: a sandbox pushes thousands of transactions and cuts the connection every 500; the client is killed with SIGKILL
-ten times along the way, at places drawn from a seed, and started again.
+"""Real processes, killed.
+
+A sandbox pushes thousands of transactions and cuts the connection every 500; the client is killed with SIGKILL ten times along
+the way, at places drawn from a seed, and started again.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,7 +25,7 @@ KILLS: Final = 10
 
 
 @contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def process(*arguments: str) -> Generator[subprocess.Popen[str]]:
     """A Python process whose output is read here, dead when the block ends."""
     with subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
         try:
@@ -33,7 +35,7 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def sandbox() -> Iterator[str]:
+def sandbox() -> Generator[str]:
     settings = ["--set", f"max_messages={MESSAGES}", "--set", "drop_every=500"]
     environment = {name for name in os.environ if name.startswith("PUSHWIRE_GELABS")}
     assert not environment, "the sandbox takes any key"
@@ -43,7 +45,7 @@ def sandbox() -> Iterator[str]:
 
 
 def run_until_settled(url: str, folder: Path, mode: str, count: int) -> tuple[int, list[str]]:
-    """Run the client until it has settled `count` more, then kill it. Returns how many it said it had, and its "finished" lines."""
+    """Run the client until it has settled `count` more, then kill it. Returns how many it said, and its "finished" lines."""
     settled = 0
     finished: list[str] = []
     with process("tests.shell.kill_client", url, str(folder), mode) as client:

@@ -17,7 +17,6 @@ class SubscribePrices(Command[PriceEvent, str]):
     """A command of another provider."""
 
 
-
 async def right(config: gelabs.Config, prices: pushwire.Stream[PriceEvent]) -> None:
     async with pushwire.connect(config) as stream:
         assert_type(stream, pushwire.AckStream[gelabs.Event, gelabs.Transaction, None])

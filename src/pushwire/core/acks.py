@@ -18,7 +18,7 @@ import abc
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import attrs
@@ -58,6 +58,9 @@ class AckConfig(ConnectionConfig):
     """How old the durable low-water mark may grow while there is nothing to commit."""
     remember: int = attrs.field(default=1_000_000, metadata=checked(count))
     """Finished deliveries kept in memory to recognise resends."""
+
+    def _mismatches(self) -> Iterable[str]:
+        return ("resend_cap: must not be below resend_min",) if self.resend_cap < self.resend_min else ()
 
 
 @attrs.define

@@ -6,7 +6,7 @@ What lives here: the settings all connections share, and the checks. A provider'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -43,14 +43,18 @@ def checked(check: Check) -> dict[str, Check]:
     return {_CHECK: check}
 
 
-def check_all(config: attrs.AttrsInstance) -> None:
-    """Run the checks of all fields. Raises one `ConfigError` that names every wrong one, and no secret."""
+def check_all(config: attrs.AttrsInstance, also: Callable[[], Iterable[str]] = tuple) -> None:
+    """Run the checks of all fields, then `also`, which may rely on them.
+
+    Raises one `ConfigError` that names all that is wrong, and no secret.
+    """
     problems: list[str] = []
     for field in attrs.fields(type(config)):
         check: Check | None = field.metadata.get(_CHECK)
         problem = None if check is None else check(getattr(config, field.name))
         if problem is not None:
             problems.append(f"{field.name}: {problem}")
+    problems = problems or list(also())
     if problems:
         raise ConfigError(problems)
 
@@ -118,7 +122,8 @@ def websocket_url(value: object) -> str | None:
 
 def as_websocket_url(url: str) -> str:
     """The same URL with the scheme a WebSocket dial needs."""
-    return "ws" + url.removeprefix("http") if url.startswith("http") else url
+    scheme, colon, rest = url.partition(":")
+    return scheme.lower().replace("http", "ws") + colon + rest
 
 
 @attrs.frozen(kw_only=True)
@@ -151,7 +156,11 @@ class ConnectionConfig:
     send_burst: int = attrs.field(default=10, metadata=checked(count))
 
     def __attrs_post_init__(self) -> None:
-        check_all(self)
+        check_all(self, self._mismatches)
+
+    def _mismatches(self) -> Iterable[str]:
+        """What is wrong with fields that are right by themselves."""
+        return ()
 
     def expendable(self, event: object) -> Hashable | None:
         """The key under which a later event makes `event` superfluous for a reader who falls behind; None: it is never let go."""
