@@ -55,9 +55,15 @@ async def pushwire_client(url: str, count: int, watch: Watch, *, acks: bool) -> 
                 await stream.ack(*transactions)
             if left == 0:
                 break
-        while acks and stream.status.session.acks_confirmed < count:
-            await trio.lowlevel.checkpoint()
+        if acks:
+            await confirmed(stream, count)
         watch.stop()
+
+
+async def confirmed(stream: pushwire.Stream[gelabs.Event], count: int) -> None:
+    """Return when the provider has confirmed all ACKs. Nothing tells when that is, so this looks whenever others have run."""
+    while stream.status.session.acks_confirmed < count:
+        await trio.lowlevel.checkpoint()
 
 
 async def trio_websocket_client(url: str, count: int, watch: Watch, *, acks: bool) -> None:

@@ -128,6 +128,6 @@ def test_a_resend_cap_below_the_smallest_window_is_a_mismatch_of_two_fields() ->
     assert caught.value.problems == ("resend_cap: must not be below resend_min",)
 
 
-@pytest.mark.parametrize(("url", "dialled"), [("HTTPS://h/x", "wss://h/x"), ("http://h", "ws://h"), ("WSS://h", "wss://h")])
+@pytest.mark.parametrize("url, dialled", [("HTTPS://h/x", "wss://h/x"), ("http://h", "ws://h"), ("WSS://h", "wss://h")])
 def test_the_scheme_of_a_url_is_made_a_websockets_one(url: str, dialled: str) -> None:
     assert as_websocket_url(url) == dialled
