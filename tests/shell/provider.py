@@ -1,4 +1,4 @@
-"""A gelabs provider of a few lines behind the in-memory transport: it pushes, resends what is not ACKed, and loses what a test says."""
+"""A gelabs provider of a few lines behind the in-memory transport: it pushes, resends what is not ACKed, loses what it must."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class Provider:
         """What was pushed and not ACKed: message by hash."""
         self.acks: list[str] = []
         """The hashes ACKed, as they came."""
+        self.kinds: list[str] = []
+        """The types of all messages that came."""
         self.lose_acks = False
         self.answer = True
         self.on_message: Callable[[dict[str, Any]], None] = lambda message: None
@@ -52,6 +54,10 @@ class Provider:
         while not condition():
             await self.changed.park()
 
+    async def received(self, kind: str, times: int = 1) -> None:
+        """Wait until the client has sent so many messages of this kind."""
+        await self.until(lambda: self.kinds.count(kind) >= times)
+
     async def _serve(self, peer: Peer) -> None:
         self.peers.append(peer)
         peer.send(connected(), *self.owed.values())
@@ -69,6 +75,7 @@ class Provider:
     def _on(self, peer: Peer, message: dict[str, Any]) -> None:
         self.on_message(message)
         kind = message["type"]
+        self.kinds.append(kind)
         if kind == "transactionACK":
             if self.lose_acks:
                 return

@@ -1,0 +1,65 @@
+"""Streams of a `Provider`, and what tests ask of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from contextlib import AbstractAsyncContextManager
+from typing import Final, TypeAlias, TypeVar, Unpack
+
+import pushwire
+from pushwire import gelabs
+from pushwire.core.machine import Phase
+from pushwire.shell.connect import Options
+from pushwire.shell.memory import MemoryNetwork
+from pushwire.shell.stream import AckPolicy
+from pushwire.stores.base import Store
+from pushwire.testing.gelabs import ADDRESS
+from tests.shell.provider import CONFIG, Wall, tx_hash
+
+KindT = TypeVar("KindT")
+ConnectionT = TypeVar("ConnectionT")
+
+MemoryStream: TypeAlias = pushwire.AckStream[gelabs.Event, gelabs.Transaction, None]
+
+SUBSCRIBE: Final = gelabs.Subscribe(ADDRESS, "ethereum")
+LOOK: Final = gelabs.GetTransaction("ethereum", 1, tx_hash=tx_hash(1))
+
+
+def connect(
+    network: MemoryNetwork,
+    *,
+    config: gelabs.Config = CONFIG,
+    store: Store[None] | None = None,
+    ack: AckPolicy = "manual",
+    **options: Unpack[Options],
+) -> AbstractAsyncContextManager[MemoryStream]:
+    """`pushwire.connect` through `network`, with a known seed."""
+    options.setdefault("entropy", Wall().entropy())
+    options["transport"] = network
+    return pushwire.connect(config, store=store or pushwire.MemoryStore(), ack=ack, **options)
+
+
+async def next_of(events: AsyncIterable[object], kind: type[KindT]) -> KindT:
+    """The next event of this kind; others are passed over."""
+    async for event in events:
+        if isinstance(event, kind):
+            return event
+    raise AssertionError("the stream ended")
+
+
+async def transaction(events: AsyncIterable[object], number: int | None = None) -> gelabs.Transaction:
+    """The next transaction, which is the given one."""
+    event = await next_of(events, gelabs.Transaction)
+    assert number is None or event.tx_hash == tx_hash(number)
+    return event
+
+
+def phase(stream: pushwire.Stream[gelabs.Event]) -> Phase:
+    """Where its session stands. A call, since type checkers take an attribute for unchanged."""
+    return stream.status.session.phase
+
+
+async def serve_refusals(network: MemoryNetwork, status: int, reason: str = "") -> None:
+    """Refuse every dial."""
+    while True:
+        (await network.dialled()).refuse(status, reason)
