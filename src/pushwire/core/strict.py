@@ -58,7 +58,7 @@ def strict_converter() -> cattrs.Converter:
         return kind(*each(value, list(typing.get_type_hints(kind).values())))
 
     # Left alone, a text is a list of characters, and the fields of a named tuple are of no known type.
-    converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is tuple, plain)
+    converter.register_structure_hook_func(lambda kind: getattr(kind, "__origin__", None) is tuple, plain)
     converter.register_structure_hook_func(is_named_tuple, named)
     return converter
 

@@ -56,12 +56,11 @@ class JournalFile:
 
     def close(self) -> None:
         """Write what is left."""
-        self.flush()
         try:
             self._file.close()
-        except OSError:
-            # It has been said: the last lines could not be written.
-            assert not self._on
+        except OSError as error:
+            if self._on:
+                self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
         self._on = False

@@ -1,0 +1,85 @@
+"""What is taken from JSON, and what is not."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import cattrs
+import pytest
+
+from pushwire.core.secrets import Secret
+from pushwire.core.strict import read_json, strict_converter
+
+CONVERTER = strict_converter()
+
+
+class Point(NamedTuple):
+    x: int
+    name: str
+
+
+@pytest.mark.parametrize(
+    "kind, value, expected",
+    [
+        (str, "1", "1"),
+        (int, 10**30, 10**30),
+        (bool, False, False),
+        (float, 3, 3.0),
+        (float, -0.5, -0.5),
+        (float, "inf", math.inf),
+        (float, "-inf", -math.inf),
+        (tuple[int, ...], [], ()),
+        (tuple[int, ...], [1, 2, 3], (1, 2, 3)),
+        (tuple[int, str], [1, "a"], (1, "a")),
+        (Point, [1, "a"], Point(1, "a")),
+    ],
+)
+def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expected: object) -> None:
+    result: object = CONVERTER.structure(value, kind)
+    assert (result, type(result)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    "kind, value",
+    [
+        (str, 1),
+        (int, "1"),
+        (int, 1.0),
+        (int, True),
+        (bool, 1),
+        (bool, "true"),
+        (float, True),
+        (float, "1.5"),
+        (float, "nan"),
+        (float, None),
+        (float, math.inf),
+        (float, 10**400),
+        (tuple[str, ...], "ab"),
+        (tuple[str, ...], {"a": 1}),
+        (tuple[str, ...], ["a", 1]),
+        (tuple[int, str], [1]),
+        (tuple[int, str], [1, "a", "b"]),
+        (Point, {"x": 1, "name": "a"}),
+        (Point, [1, 2]),
+        (Secret, 7),
+        (Secret, ""),
+    ],
+)
+def test_nothing_is_converted_to_what_it_is_not(kind: Any, value: object) -> None:
+    with pytest.raises((TypeError, ValueError, cattrs.BaseValidationError)):
+        CONVERTER.structure(value, kind)
+
+
+def test_a_secret_is_read_from_a_text() -> None:
+    assert CONVERTER.structure("hush", Secret) == Secret("hush")
+
+
+def test_json_is_read() -> None:
+    assert read_json('{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}
+
+
+@pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "-Infinity", "[" * 100_000, "1" * 5_000])
+def test_what_is_no_json_is_one_kind_of_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whoever reads the text says what it was
+        read_json(text)
