@@ -108,7 +108,7 @@ class LeashedConnection(sqlite3.Connection):
     def cursor(self, factory: Callable[[sqlite3.Connection], sqlite3.Cursor] | None = None) -> sqlite3.Cursor:
         if self._holder is None:
             return super().cursor(factory or sqlite3.Cursor)
-        cursor = _LeashedCursor(self) if factory is None else super().cursor(factory)
+        cursor = super().cursor(factory or _LeashedCursor)
         self._cursors.add(cursor)
         return cursor
 
@@ -175,8 +175,9 @@ class LeashedConnection(sqlite3.Connection):
 class _LeashedCursor(sqlite3.Cursor):
     """A cursor of a connection that is lent out."""
 
-    def __init__(self, connection: LeashedConnection, /) -> None:
+    def __init__(self, connection: sqlite3.Connection, /) -> None:
         super().__init__(connection)
+        assert isinstance(connection, LeashedConnection), "made by its `cursor` alone"
         self._lent = connection
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:

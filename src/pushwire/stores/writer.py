@@ -50,11 +50,7 @@ class Job(Generic[ResultT]):
         with trio.CancelScope(shield=True):
             await self._done.wait()
         if self._error is not None:
-            try:
-                raise self._error
-            finally:
-                # The traceback holds this frame: no cycle, or what the caller's frames hold would live until the next collection.
-                del self
+            raise self._error
         return cast("ResultT", self._result)  # set before the event: None only where that is the result
 
     def _wake(self) -> None:
@@ -90,14 +86,19 @@ class WriterThread:
     def _run(self) -> None:
         ended = False
         while not ended:
-            jobs: list[Job[Any]] = []
-            job = self._jobs.get()
-            while job is not None:
-                jobs.append(job)
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-            ended = job is None
-            if jobs:
-                self._group(jobs)
+            jobs, ended = self._gathered()
+            self._group(jobs)
+            # What they hold is the caller's: it must not live until the next job comes.
+            del jobs
+
+    def _gathered(self) -> tuple[list[Job[Any]], bool]:
+        """All that is queued, at least one; and whether that was the end."""
+        jobs: list[Job[Any]] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, False
+        return jobs, True
