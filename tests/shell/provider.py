@@ -20,6 +20,11 @@ def tx_hash(number: int) -> str:
     return f"0x{number:064x}"
 
 
+def success(command_id: str, kind: str) -> str:
+    """A reply without data."""
+    return msgspec.json.encode({"id": command_id, "type": kind, "code": 0, "msg": "success"}).decode()
+
+
 class Provider:
     """Serves every connection of one network. `run` is started in the test's nursery."""
 
@@ -34,6 +39,10 @@ class Provider:
         """The types of all messages that came."""
         self.lose_acks = False
         self.answer = True
+        self.last_id = ""
+        """The id of the last message that came."""
+        self.refuse: int | None = None
+        """The status every dial is refused with."""
         self.on_message: Callable[[dict[str, Any]], None] = lambda message: None
         self.changed = trio.lowlevel.ParkingLot()
 
@@ -44,10 +53,19 @@ class Provider:
         if self.peers:
             self.peers[-1].send(text)
 
+    def reply(self, command_id: str, kind: str) -> None:
+        """Answer a command on the live connection."""
+        self.peers[-1].send(success(command_id, kind))
+
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             while True:
-                nursery.start_soon(self._serve, await self.network.accept())
+                peer = await self.network.dialled()
+                if self.refuse is None:
+                    peer.open()
+                    nursery.start_soon(self._serve, peer)
+                else:
+                    peer.refuse(self.refuse)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a message of the client makes the condition true."""
@@ -81,9 +99,9 @@ class Provider:
                 return
             self.acks.append(message["data"]["txHash"])
             self.owed.pop(message["data"]["txHash"], None)
+        self.last_id = message["id"]
         if self.answer:
-            reply = {"id": message["id"], "type": "pong" if kind == "ping" else kind, "code": 0, "msg": "success"}
-            peer.send(msgspec.json.encode(reply).decode())
+            peer.send(success(message["id"], "pong" if kind == "ping" else kind))
 
 
 class Wall:

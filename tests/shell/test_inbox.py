@@ -1,5 +1,5 @@
-"""The inbox by itself. Events are texts here: those in lower case are prices of a feed, keyed by their letter, those in upper case
-must never be let go.
+"""The inbox by itself. Events are texts here: those in lower case are prices of a feed, keyed by their letter, those in upper
+case must never be let go.
 """
 
 from __future__ import annotations

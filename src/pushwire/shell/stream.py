@@ -112,6 +112,17 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
             self._busy = False
 
 
+class _Batches(AsyncIterator[list[EventT]]):
+    """A class, since a generator that is left half way needs closing."""
+
+    def __init__(self, consumer: Consumer[EventT], most: int) -> None:
+        self._consumer = consumer
+        self._most = most
+
+    async def __anext__(self) -> list[EventT]:
+        return await self._consumer.many(self._most)
+
+
 class Stream(Generic[EventT]):
     """A connection that stays: events by iteration, commands by `call`. Made by `pushwire.connect`."""
 
@@ -122,15 +133,11 @@ class Stream(Generic[EventT]):
         """A new consumer of the events."""
         return Consumer(self._driver.inbox)
 
-    async def batches(self, max: int = 100) -> AsyncIterator[list[EventT]]:
-        """Lists of one to `max` events, as many as there are."""
-        consumer = aiter(self)
-        while True:
-            try:
-                batch = await consumer.many(max)
-            except StopAsyncIteration:
-                return
-            yield batch
+    def batches(self, max: int = 100) -> AsyncIterator[list[EventT]]:
+        """A new consumer that takes lists of one to `max` events, as many as there are."""
+        if max < 1:
+            raise LocalProtocolError("batches: max must be a positive whole number")
+        return _Batches(aiter(self), max)
 
     async def call(self, command: Command[EventT, ReplyT]) -> ReplyT:
         """Send a command and return its reply.
