@@ -26,7 +26,7 @@ import attrs
 from ..errors import LocalProtocolError, StoreError
 from .commands import Finish, Park
 from .config import ConnectionConfig, checked, count, seconds
-from .effects import Committed, Done, Identity, Outcome, Persist, Record, Restored, Scalar, Ticket, Token, Write
+from .effects import Committed, Done, Outcome, Persist, Record, Restored, Scalar, Ticket, Token, Write
 from .events import AckRefused, Delivery, Gap
 from .exchange import AnyCommand, Dialect
 from .ledger import Entry, Ledger
@@ -168,15 +168,17 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     # For providers
 
-    def _received(self, identity: Identity, now: float, *, reorg: bool = False) -> Delivery | None:
+    def _received(
+        self, key: tuple[Scalar, ...], version: tuple[Scalar, ...], now: float, *, reorg: bool = False
+    ) -> Delivery | None:
         """A message arrived: how it is to be delivered, None: not again."""
         # A resend has its message's old time for the provider, however late it comes; only what is older than the mark is certain
         # to have come before.
-        delivery = self._ledger.receive(identity, self._base, reorg=reorg)
+        delivery = self._ledger.receive(key, version, self._base, reorg=reorg)
         if delivery == "withheld":
             return None
         if delivery == "ack again":
-            self._owe(identity.key)
+            self._owe(key)
             self._send_owed(now)
             return None
         return delivery

@@ -113,10 +113,9 @@ class Ledger:
             # An earlier run did not finish it: until it comes again, nothing may be ACKed that would speak for it too.
             self._keys.setdefault(key, {}).setdefault(version, _UNSEEN)
 
-    def receive(self, identity: Identity, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
+    def receive(self, key: Key, version: Key, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
         """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
         of what is finished."""
-        key, version = identity
         versions = self._keys.get(key)
         if versions is None:
             self._keys[key] = {version: _HELD}

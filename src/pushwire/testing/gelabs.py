@@ -125,10 +125,10 @@ def transaction(**overrides: Unpack[TransactionFields]) -> Transaction:
         sent=TIME,
     )
     for name, value in overrides.items():
-        # Read-only to the type checkers alone, as for the machine that fills it in.
-        setattr(tx, name, value)
-    if "identity" not in overrides:
-        setattr(tx, "identity", identify(tx, CHAIN_IDS))  # noqa: B010 - as above
+        if name != "identity":
+            # Read-only to the type checkers alone, as for the machine that fills it in.
+            setattr(tx, name, value)
+    setattr(tx, "ledgered", tuple(overrides.get("identity") or identify(tx, CHAIN_IDS)))  # noqa: B010 - as above
     return tx
 
 

@@ -58,7 +58,7 @@ def problem(data: Fields) -> str:
 
 def test_a_transaction_needs_no_more_than_its_chain_and_its_hash() -> None:
     tx = transaction({})
-    ours = {"received", "delivery", "identity", "message_id", "chain_type", "tx_hash"}
+    ours = {"received", "delivery", "ledgered", "message_id", "chain_type", "tx_hash"}
     rest = {name: getattr(tx, name) for name in tx.__struct_fields__ if name not in ours}
     assert set(rest.values()) <= {None, ""}
     assert (tx.amount, tx.value, tx.fee, tx.nonce, tx.time) == (None,) * 5
@@ -316,21 +316,21 @@ def test_a_dump_decodes_to_the_same_transaction(message: str) -> None:
 
 def test_the_identity_is_the_same_however_an_evm_hash_or_chain_is_spelled() -> None:
     keys = {
-        identify(gelabs.Transaction(chain_type=chain, tx_hash=tx_hash, chain_id=chain_id), CHAIN_IDS).key
+        identify(gelabs.Transaction(chain_type=chain, tx_hash=tx_hash, chain_id=chain_id), CHAIN_IDS)[0]
         for chain, tx_hash, chain_id in [("ethereum", "0xabc", 1), ("Ethereum", "0xABC", None), ("ETHEREUM", "0XaBc", 1)]
     }
     assert keys == {("ethereum", 1, "0xabc")}
 
 
 def test_the_identity_keeps_the_case_of_base58_hashes() -> None:
-    key = identify(gelabs.Transaction(chain_type="solana", tx_hash="5hXAbc"), CHAIN_IDS).key
+    key = identify(gelabs.Transaction(chain_type="solana", tx_hash="5hXAbc"), CHAIN_IDS)[0]
     assert key == ("solana", 1, "5hXAbc")
 
 
 def test_a_chain_that_nobody_knows_has_no_id() -> None:
     tx = gelabs.Transaction(chain_type="newchain", tx_hash="0x1")
-    assert identify(tx, CHAIN_IDS).key == ("newchain", None, "0x1")
-    assert identify(tx, {"newchain": 7}).key == ("newchain", 7, "0x1")
+    assert identify(tx, CHAIN_IDS)[0] == ("newchain", None, "0x1")
+    assert identify(tx, {"newchain": 7})[0] == ("newchain", 7, "0x1")
 
 
 def test_status_height_and_reorg_make_the_version() -> None:

@@ -184,16 +184,16 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                 if tx is None or problem is not None:
                     deliver(Malformed(now, raw, problem or ""))
                     continue
-                identity = identify(tx, chain_ids)
+                ledgered = identify(tx, chain_ids)
                 naming = (tx.tx_hash, message.id)
-                named = self._messages.setdefault(identity[0], naming)
+                named = self._messages.setdefault(ledgered[0], naming)
                 if named is not naming and message.id not in named[1:]:
-                    self._messages[identity[0]] = (*named, message.id)
-                delivery = self._received(identity, now, reorg=tx.is_reorg_resend is True)
+                    self._messages[ledgered[0]] = (*named, message.id)
+                delivery = self._received(*ledgered, now, reorg=tx.is_reorg_resend is True)
                 if watched:
                     self._note_topics(tx, now)
                 if delivery is not None:
-                    complete(tx, now, delivery, identity, message.id, message.time)
+                    complete(tx, now, delivery, ledgered, message.id, message.time)
                     deliver(tx)
             elif isinstance(message, AckReply):
                 self._on_ack_reply(message, raw, now)

@@ -7,19 +7,21 @@ property: the machine has checked them before anyone sees them. Empty text and n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from ...core.effects import Identity
+from ...core.effects import Identity, Scalar
 from ...core.events import Delivery
 from .topics import FOLDED
 from .values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
 
 __all__ = ["InternalCall", "TokenTransfer", "Transaction", "UtxoInput", "UtxoOutput", "complete", "identify", "numbers_problem"]
+
+Scalars: TypeAlias = tuple[Scalar, ...]
 
 Builtin: TypeAlias = "dict[str, Builtin] | list[Builtin] | tuple[Builtin, ...] | str | float | None"
 """What msgspec makes of a value when it is dumped."""
@@ -184,7 +186,7 @@ class Transaction(Value, rename={
     # These are no part of a message: `complete` sets them, also where a peer has guessed the names.
     "received": "(set by pushwire) received",
     "delivery": "(set by pushwire) delivery",
-    "identity": "(set by pushwire) identity",
+    "ledgered": "(set by pushwire) ledgered",
     "message_id": "(set by pushwire) message_id",
     "sent": "(set by pushwire) sent",
 }):  # fmt: skip
@@ -230,8 +232,8 @@ class Transaction(Value, rename={
     received: float = 0.0
     """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
     delivery: Delivery = "new"
-    identity: Identity = Identity((), ())
-    """What the ledger knows this delivery by."""
+    ledgered: tuple[Scalars, Scalars] = ((), ())
+    """The parts of `identity`, as plain tuples: there is one for each message, and the garbage collector leaves such alone."""
     message_id: str | None = None
     """The id of the push; `GetTransaction` takes it."""
     sent: int | None = None
@@ -285,6 +287,11 @@ class Transaction(Value, rename={
         at = self.tx_time if self.tx_time < MILLISECONDS_FROM else self.tx_time / 1000
         return datetime.fromtimestamp(at, UTC)
 
+    @property
+    def identity(self) -> Identity:
+        """What the ledger knows this delivery by."""
+        return Identity(*self.ledgered)
+
     def dump(self) -> str:
         """The transaction as JSON: what the provider sent, in its own spelling, without what it sent as null."""
         return msgspec.json.encode(_sent(msgspec.to_builtins(self))).decode()
@@ -297,12 +304,8 @@ def _sent(value: Builtin) -> Builtin:
     return tuple(_sent(row) for row in value) if isinstance(value, tuple | list) else value
 
 
-# The constructor a NamedTuple is given in Python code costs as much as all the rest of `identify`.
-new_identity: Final[Callable[[type[Identity], Iterable[object]], Identity]] = tuple[object].__new__
-
-
-def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> Identity:
-    """What the ledger knows a transaction by; `chain_ids` gives the id of a chain where the message names none."""
+def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Scalars, Scalars]:
+    """The key and version of a transaction; `chain_ids` gives the id of a chain where the message names none."""
     chain_type = tx.chain_type.lower()
     chain_id = tx.chain_id
     if chain_id is None:
@@ -310,17 +313,22 @@ def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> Identity:
     tx_hash = tx.tx_hash
     if tx_hash.startswith(FOLDED):
         tx_hash = tx_hash.lower()
-    return new_identity(Identity, ((chain_type, chain_id, tx_hash), (tx.tx_status, tx.height, tx.is_reorg_resend is True)))
+    return (chain_type, chain_id, tx_hash), (tx.tx_status, tx.height, tx.is_reorg_resend is True)
 
 
 def complete(
-    tx: Transaction, received: float, delivery: Delivery, identity: Identity, message_id: str | None, sent: int | None
+    tx: Transaction,
+    received: float,
+    delivery: Delivery,
+    ledgered: tuple[Scalars, Scalars],
+    message_id: str | None,
+    sent: int | None,
 ) -> None:
     """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
     fresh: Any = tx
     fresh.received = received
     fresh.delivery = delivery
-    fresh.identity = identity
+    fresh.ledgered = ledgered
     fresh.message_id = message_id
     fresh.sent = sent
 
