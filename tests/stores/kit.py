@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import trio
@@ -21,11 +24,18 @@ ResultT = TypeVar("ResultT")
 
 Book: TypeAlias = Callable[[sqlite3.Connection], object]
 
+ROOT = Path(__file__).parent.parent.parent
+
 NAMESPACE = "gelabs wss://push.example 5f0c"
 
 
 def identity(number: int, version: str = "success") -> Identity:
     return Identity(("evm", "1", f"0x{number:04x}"), (version, number, False))
+
+
+def number_of(found: Identity) -> int:
+    """Which number `identity` was given."""
+    return int(str(found.key[2]), 16)
 
 
 def finished(number: int, at: float = 100.0) -> Record:
@@ -65,7 +75,7 @@ async def numbers(store: SqliteStore, namespace: str = NAMESPACE) -> list[int]:
     """Which deliveries the ledger holds as finished."""
     restored = await store.open(namespace)
     await store.close(namespace)
-    return sorted(int(str(found.key[2]), 16) for found in restored.finished)
+    return sorted(map(number_of, restored.finished))
 
 
 async def column(store: SqliteStore, sql: str) -> list[object]:
@@ -82,6 +92,16 @@ async def inside(store: SqliteStore, work: Callable[[LedgerFile], ResultT]) -> R
     """What `work` returns, run in the store's thread on its file, without a leash: a seam for faults."""
     file, thread = store._running()
     return await thread.do(Job(lambda: work(file)))
+
+
+@contextmanager
+def process(module: str, path: Path) -> Generator[subprocess.Popen[str], None, None]:
+    """A Python process that runs `module` on `path`. It is killed in the end."""
+    with subprocess.Popen([sys.executable, "-m", module, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 class Gate:

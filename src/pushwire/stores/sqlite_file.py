@@ -182,7 +182,7 @@ class LedgerFile:
         """Say with a `StoreError` which file it was that failed."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # the latter: text that no file can hold, or that somebody has edited there
             # The lowest byte is the error, the others its circumstances.
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise StoreError(f"{self._path} is held by another process, or another store of this one") from error
