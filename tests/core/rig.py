@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from pushwire.core.commands import Finish
+from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import (
     Close,
     Committed,
@@ -27,7 +28,7 @@ from pushwire.core.exchange import AnyCommand
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import StoreError
-from tests.core.toy import AckToy, Event, Rules, Toy
+from tests.core.toy import AckToy, Event, Rules, Sub, Toy, Tx
 
 WALL = 1_000_000.0
 """POSIX seconds at second 0 of the rig's clock."""
@@ -239,3 +240,52 @@ def _ready(rig: Rig) -> Rig:
     rig.frames()
     rig.news()
     return rig
+
+
+def subscribed(rig: Rig, *topics: str) -> None:
+    """Subscribe, with the provider's consent."""
+    for topic in topics:
+        rig.submit(Sub(topic))
+    for frame in rig.frames():
+        rig.say(f"ok {frame.split()[1]}")
+    assert all(answer.error is None for answer in rig.answers().values())
+
+
+def words(rig: Rig) -> list[str]:
+    """The frames since the last call, without ids and without the login."""
+    frames = [frame.split() for frame in rig.frames()]
+    return [f"{frame[0]} {frame[-1]}" for frame in frames if frame[0] != "auth"]
+
+
+def paced_toy(rate: float = 1.0, burst: int = 2) -> Rig:
+    """A ready toy that sends so many commands a second, after so many at once."""
+    return ready_toy(Toy(ConnectionConfig(send_rate=rate, send_burst=burst, ping_interval=1000.0)))
+
+
+def delivered(rig: Rig) -> list[tuple[Identity, str]]:
+    return [(event.identity, event.delivery) for event in rig.news() if isinstance(event, Tx)]
+
+
+def acked(rig: Rig) -> list[str]:
+    """What the ACK frames since the last call name."""
+    return [" ".join(frame.split()[2:]) for frame in rig.frames() if frame.startswith("ack ")]
+
+
+def owing(*keys: str, machine: AckToy | None = None) -> Rig:
+    """A ready machine that was given these messages; each is finished and stored, and its ACK is under way: ids from 1."""
+    rig = ready_acks(machine)
+    rig.say(*(f"tx {key} 1" for key in keys))
+    for key in keys:
+        rig.finish(tx(key))
+        rig.commit()
+    rig.news()
+    rig.answers()
+    assert acked(rig) == list(keys)
+    return rig
+
+
+def window(rig: Rig) -> int:
+    """What the last dial asked the provider to send again, in seconds."""
+    since = rig.dials[-1][1].headers["since"]
+    assert isinstance(since, str)
+    return int(since)
