@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, TypeAlias, TypeVar, Unpack
+from typing import Any, Final, TypeAlias, TypeVar, Unpack
+
+import trio
 
 import pushwire
 from pushwire import gelabs
+from pushwire.core.effects import Committed, Ticket, Write
 from pushwire.core.machine import Phase
 from pushwire.shell.connect import Options
 from pushwire.shell.memory import MemoryNetwork
@@ -57,6 +60,25 @@ async def transaction(events: AsyncIterable[object], number: int | None = None) 
 def phase(stream: pushwire.Stream[gelabs.Event]) -> Phase:
     """Where its session stands. A call, since type checkers take an attribute for unchanged."""
     return stream.status.session.phase
+
+
+class SlowStore(pushwire.MemoryStore):
+    """Commits in another task, and only when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = trio.Event()
+        self.waiting = 0
+
+    commit_now: Any = None  # so that it is no store of those that need no task
+
+    async def commit(
+        self, namespace: str, writes: Sequence[Write], mark: float, books: Mapping[Ticket, Callable[[None], object]]
+    ) -> Committed:
+        self.waiting += 1
+        await self.may.wait()
+        self.waiting -= 1
+        return pushwire.MemoryStore.commit_now(self, namespace, writes, mark, books)
 
 
 async def serve_refusals(network: MemoryNetwork, status: int, reason: str = "") -> None:

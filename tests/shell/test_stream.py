@@ -468,10 +468,12 @@ async def test_a_call_without_a_reply_times_out(provider: Provider, autojump_clo
 
 
 async def test_a_command_of_another_provider_is_refused_before_it_is_sent(provider: Provider) -> None:
+    class Foreign(Command[gelabs.Event, None]):
+        pass
+
     async with connect(provider.network) as stream:
-        foreign: Any = Command()
         with pytest.raises(pushwire.LocalProtocolError, match="is not a gelabs command"):
-            await stream.call(foreign)
+            await stream.call(Foreign())
         assert phase(stream) is Phase.READY
     assert provider.kinds == []
 

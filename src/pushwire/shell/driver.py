@@ -155,8 +155,7 @@ class Driver(Generic[EventT, ConnectionT]):
             await waiter.done.wait()
         except trio.Cancelled:
             self._waiters.pop(ticket, None)
-            self.machine.abandon(ticket, trio.current_time())
-            self.pump()
+            self._feed(lambda: self.machine.abandon(ticket, trio.current_time()))
             raise
         finally:
             self._reading_callers -= 1
@@ -184,10 +183,13 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def stop(self) -> None:
         """Let the machine end in good order, once `started`; `ended` says when it has. Never raises: see `crash`."""
-        if self._nursery is None:
-            return
+        if self._nursery is not None:
+            self._feed(lambda: self.machine.stop(trio.current_time()))
+
+    def _feed(self, give: Callable[[], None]) -> None:
+        """Give the machine an input in a task that has nothing to do with its faults."""
         try:
-            self.machine.stop(trio.current_time())
+            give()
             self._carry_out()
         except Exception as error:  # noqa: BLE001 - as in `run`
             self._crashed(error)
