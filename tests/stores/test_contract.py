@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from pushwire.core.effects import Committed, Identity, Record, Restored, Ticket, Write
-from pushwire.errors import StoreError
+from pushwire.errors import LocalProtocolError, StoreError
 from pushwire.stores.memory import MemoryStore
 from pushwire.stores.sqlite import SqliteStore
 from tests.stores.kit import NAMESPACE, delivered, finished, identity, own, settling
@@ -177,6 +177,17 @@ async def test_a_booking_that_raises_leaves_out_its_own_write_alone(store: AnySt
     await store.close(NAMESPACE)
 
 
+async def test_an_async_booking_is_refused_since_nobody_would_await_it(store: AnyStore) -> None:
+    async def book(_: object) -> None:
+        raise AssertionError("never runs")
+
+    await store.open(NAMESPACE)
+    committed = await store.commit(NAMESPACE, [settling(1)], 0.0, {Ticket(1): book})
+    assert isinstance(committed.failed[Ticket(1)], LocalProtocolError)
+    assert (await reopened(store)).finished == {}
+    await store.close(NAMESPACE)
+
+
 async def test_the_records_of_one_booking_are_stored_together_or_not_at_all(store: AnyStore) -> None:
     def refuse(_: object) -> None:
         raise Refused
@@ -250,6 +261,31 @@ async def test_a_row_that_is_delivered_and_then_finished_counts_once(make: Calla
         await store.commit(NAMESPACE, [own(delivered(number, float(number)))], 0.0, {})
         await store.commit(NAMESPACE, [own(finished(number, float(number)))], 0.0, {})
     assert len((await reopened(store)).finished) == 10
+    await store.close(NAMESPACE)
+
+
+async def test_a_busy_stream_takes_no_rows_from_a_quiet_one(make: Callable[..., AnyStore]) -> None:
+    store = make(retain_rows=10)
+    await store.open(NAMESPACE)
+    await store.open("busy")
+    await store.commit(NAMESPACE, [own(finished(1))], 0.0, {})
+    for number in range(40):
+        await store.commit("busy", [own(finished(number))], 0.0, {})
+    assert set((await reopened(store)).finished) == {identity(1)}
+    assert len((await reopened(store, "busy")).finished) == 10
+    await store.close(NAMESPACE)
+    await store.close("busy")
+
+
+async def test_what_was_finished_last_goes_last_however_long_ago_it_was_delivered(make: Callable[..., AnyStore]) -> None:
+    store = make(retain_rows=10)
+    await store.open(NAMESPACE)
+    await store.commit(NAMESPACE, [own(delivered(1, 100.0))], 0.0, {})
+    for number in range(2, 11):
+        await store.commit(NAMESPACE, [own(finished(number, 100.0 + number))], 0.0, {})
+    await store.commit(NAMESPACE, [own(finished(1, 200.0))], 0.0, {})
+    await store.commit(NAMESPACE, [own(finished(11, 201.0))], 0.0, {})
+    assert {identity(1), identity(11)} <= set((await reopened(store)).finished)
     await store.close(NAMESPACE)
 
 

@@ -146,7 +146,17 @@ def test_a_file_that_may_not_grow_costs_the_commits_that_do_not_fit_and_no_other
 class Unlucky(LeashedConnection):
     """Loses the answer to one COMMIT."""
 
-    fate: ClassVar[Literal["none", "stored", "left open", "rolled back", "unreadable", "unreadable, not stored"]] = "none"
+    fate: ClassVar[
+        Literal[
+            "none",
+            "stored",
+            "left open",
+            "rolled back",
+            "rolled back, no more writing",
+            "unreadable",
+            "unreadable, not stored",
+        ]
+    ] = "none"
     blind: ClassVar[bool] = False
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # as its base declares it
@@ -158,8 +168,10 @@ class Unlucky(LeashedConnection):
             Unlucky.blind = fate.startswith("unreadable")
             if fate in ("stored", "unreadable"):
                 super().execute(sql)
-            elif fate == "rolled back":
+            elif fate.startswith("rolled back"):
                 super().execute("ROLLBACK")
+            if fate.endswith("no more writing"):
+                super().execute("PRAGMA query_only = ON")
             raise sqlite3.OperationalError("disk I/O error")
         return super().execute(sql, parameters)
 
@@ -192,6 +204,22 @@ async def test_a_commit_that_did_not_happen_is_not_stored(
     assert await numbers(unlucky) == [1]
     assert await ack(unlucky, 2, insert(2)) == Committed({})
     assert await column(unlucky, "SELECT number FROM mine") == [2]
+
+
+async def test_a_lost_commit_that_a_crash_might_bring_back_is_overwritten_in_the_log(unlucky: SqliteStore) -> None:
+    before = await column(unlucky, "SELECT commits FROM pushwire_schema")
+    Unlucky.fate = "rolled back"
+    with pytest.raises(StoreError):
+        await ack(unlucky, 2)
+    after = await column(unlucky, "SELECT commits FROM pushwire_schema")
+    assert after != before, "a page was written"
+
+
+async def test_where_it_cannot_be_overwritten_the_outcome_is_unknown(unlucky: SqliteStore) -> None:
+    Unlucky.fate = "rolled back, no more writing"
+    with pytest.raises(StoreError) as caught:
+        await ack(unlucky, 2)
+    assert caught.value.outcome == "unknown"
 
 
 @pytest.mark.parametrize("fate", ["unreadable", "unreadable, not stored"])

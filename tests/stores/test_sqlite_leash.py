@@ -411,3 +411,8 @@ async def test_a_record_that_cannot_be_stored_leaves_no_half_behind(store: Sqlit
     assert await column(store, "SELECT number FROM mine") == []
     assert await numbers(store) == [1]
     assert await ack(store, 2, insert(2)) == Committed({})
+
+
+async def test_a_progress_handler_left_behind_stops_nobody(store: SqliteStore) -> None:
+    await ack(store, 1, lambda db: db.set_progress_handler(lambda: 1, 1))
+    assert await ack(store, 2) == Committed({})

@@ -5,13 +5,16 @@ A batch goes in; it is durable, or it is a `StoreError`. The caller's booking ru
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 from ..core.effects import Committed, Restored, Ticket, Write
+from ..errors import LocalProtocolError
 
-__all__ = ["ImmediateStore", "Store"]
+__all__ = ["ImmediateStore", "Store", "run_booking"]
 
+ConnectionT = TypeVar("ConnectionT")
 ConnectionT_co = TypeVar("ConnectionT_co", covariant=True)
 
 
@@ -59,3 +62,12 @@ class ImmediateStore(Protocol[ConnectionT_co]):
     ) -> Committed:
         """`Store.commit`, at once."""
         ...
+
+
+def run_booking(book: Callable[[ConnectionT], object], connection: ConnectionT) -> None:
+    """Run a booking. Raises what it raises, and `LocalProtocolError` where it is an `async` function: nobody would await it, and
+    what was never booked would be finished."""
+    result = book(connection)
+    if inspect.iscoroutine(result):
+        result.close()
+        raise LocalProtocolError("a booking is a plain function, not an async one: it runs inside the store's transaction")

@@ -9,6 +9,7 @@ from typing import Final
 
 from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
 from ..errors import StoreError
+from .base import run_booking
 
 __all__ = ["MemoryStore"]
 
@@ -88,7 +89,7 @@ class MemoryStore:
             book = None if write.ticket is None else books.get(write.ticket)
             if write.ticket is not None and book is not None and not rows.is_booked(write):
                 try:
-                    book(None)
+                    run_booking(book, None)
                 except BaseException as error:  # noqa: BLE001 - the caller's own, whatever it is: it goes back to the caller
                     failed[write.ticket] = error
                     continue

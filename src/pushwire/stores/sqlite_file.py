@@ -15,6 +15,7 @@ import attrs
 
 from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
 from ..errors import LocalProtocolError, StoreError
+from .base import run_booking
 from .sqlite_leash import LeashedConnection
 
 __all__ = ["Batch", "LedgerFile"]
@@ -25,8 +26,13 @@ SCHEMA_VERSION: Final = 1
 
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS pushwire_schema (version INTEGER NOT NULL, commits INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS pushwire_namespace (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mark REAL)",
-    # Without AUTOINCREMENT, which would use up a number whenever a row that is there already is finished.
+    """CREATE TABLE IF NOT EXISTS pushwire_namespace (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        mark REAL,
+        finishes INTEGER NOT NULL DEFAULT 0
+    )""",
+    # `turn` is how many the namespace had finished when this was the newest: it tells the rows' number without counting them.
     """CREATE TABLE IF NOT EXISTS pushwire_ledger (
         seq INTEGER PRIMARY KEY,
         namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
@@ -34,8 +40,10 @@ _SCHEMA: Final = (
         version TEXT NOT NULL,
         finished INTEGER NOT NULL,
         at REAL NOT NULL,
+        turn INTEGER NOT NULL,
         UNIQUE (namespace, key, version)
     )""",
+    "CREATE INDEX IF NOT EXISTS pushwire_oldest ON pushwire_ledger (namespace, turn, at)",
     """CREATE TABLE IF NOT EXISTS pushwire_parked (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
@@ -57,18 +65,25 @@ _RELEASE: Final = "RELEASE pushwire_booking -- pushwire"
 
 _COMMITS: Final = "SELECT commits FROM pushwire_schema -- pushwire"
 _COUNT: Final = "UPDATE pushwire_schema SET commits = ? -- pushwire"
-_MARK: Final = "UPDATE pushwire_namespace SET mark = ? WHERE id = ? -- pushwire"
+_TURN: Final = "SELECT finishes FROM pushwire_namespace WHERE id = ? -- pushwire"
+_MARK: Final = "UPDATE pushwire_namespace SET mark = ?, finishes = ? WHERE id = ? -- pushwire"
 
 _DELIVERED: Final = (
-    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at) VALUES (?, ?, ?, 0, ?) "
+    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 0, ?, ?) "
     "ON CONFLICT DO NOTHING -- pushwire"
 )
 _FINISHED: Final = (
-    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at) VALUES (?, ?, ?, 1, ?) "
-    "ON CONFLICT DO UPDATE SET finished = 1, at = excluded.at -- pushwire"
+    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 1, ?, ?) "
+    "ON CONFLICT DO UPDATE SET finished = 1, at = excluded.at, turn = excluded.turn -- pushwire"
 )
 _PARKED: Final = "INSERT INTO pushwire_parked (namespace, key, version, at, note, raw) VALUES (?, ?, ?, ?, ?, ?) -- pushwire"
+_OLDEST: Final = "SELECT seq, turn, at FROM pushwire_ledger WHERE namespace = ? ORDER BY turn, at LIMIT ? -- pushwire"
 _FORGET: Final = "DELETE FROM pushwire_ledger WHERE seq = ? -- pushwire"
+
+
+# The commit's last page, which makes it one, was not written. After any other error it may be: in the file, but not believed by
+# this connection.
+_INCOMPLETE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
 
 
 @attrs.frozen
@@ -206,7 +221,6 @@ class LedgerFile:
             db.execute(_BEGIN)
             number = db.execute(_COMMITS).fetchone()[0] + 1
             results = [self._store(batch, spoilt) for batch in batches]
-            self._retain([record.at for batch in batches for write in batch.writes for record in write.records])
             db.execute(_COUNT, (number,))
         except _Spoilt:
             raise
@@ -224,6 +238,10 @@ class LedgerFile:
         self._roll_back()
         try:
             stored = self._db.execute(_COMMITS).fetchone()[0]
+            if stored != number and getattr(error, "sqlite_errorcode", None) not in _INCOMPLETE:
+                # Where the write-ahead log was written and only its fsync failed, a crash now would bring the transaction back.
+                # The next one takes its place there. (A change it must be: SQLite writes no page that stays the same.)
+                self._db.execute(_COUNT, (number,))
         except sqlite3.Error:
             raise StoreError(f"{self._path}: {error}; whether it was stored cannot be read back", outcome="unknown") from error
         if stored != number:
@@ -236,6 +254,8 @@ class LedgerFile:
 
     def _store(self, batch: Batch, spoilt: Mapping[tuple[str, Ticket], BaseException]) -> Committed:
         namespace = self._ids[batch.namespace]
+        turn = self._db.execute(_TURN, (namespace,)).fetchone()[0]
+        times: list[float] = []
         failed: dict[Ticket, BaseException] = {}
         for write in batch.writes:
             ticket = write.ticket
@@ -245,8 +265,10 @@ class LedgerFile:
                 if error is not None:
                     failed[ticket] = error
                     continue
-            self._keep(namespace, write.records)
-        self._db.execute(_MARK, (batch.mark, namespace))
+            turn = self._keep(namespace, turn, write.records)
+            times += [record.at for record in write.records]
+        self._db.execute(_MARK, (batch.mark, turn, namespace))
+        self._retain(namespace, turn, times)
         return Committed(failed)
 
     def _is_booked(self, namespace: int, write: Write) -> bool:
@@ -262,7 +284,7 @@ class LedgerFile:
         db.execute(_SAVEPOINT)
         try:
             with db.lent("booking"):
-                book(db)
+                run_booking(book, db)
         except BaseException as error:  # noqa: BLE001 - the caller's own, whatever it is: it goes back to the caller
             if not db.in_transaction:
                 raise _Spoilt(*booking, error) from None
@@ -275,30 +297,30 @@ class LedgerFile:
         db.execute(_RELEASE)
         return None
 
-    def _keep(self, namespace: int, records: Sequence[Record]) -> None:
+    def _keep(self, namespace: int, turn: int, records: Sequence[Record]) -> int:
+        """Write them down. Returns the turn after them."""
         db = self._db
         for record in records:
             row = (namespace, *_texts(record.identity), record.at)
-            db.execute(_DELIVERED if record.kind == "delivered" else _FINISHED, row)
+            if record.kind == "delivered":
+                db.execute(_DELIVERED, (*row, turn))
+            else:
+                turn += 1
+                db.execute(_FINISHED, (*row, turn))
             if record.kind == "parked":
                 db.execute(_PARKED, (*row, _storable(record.note), _storable(record.raw)))
+        return turn
 
-    def _retain(self, times: Sequence[float]) -> None:
+    def _retain(self, namespace: int, turn: int, times: Sequence[float]) -> None:
         """Let go of what is too old or too much, oldest first: of at most two rows for each one written."""
         if not times:
             return
-        db = self._db
-        oldest = db.execute("SELECT seq, at FROM pushwire_ledger ORDER BY seq LIMIT ?", (2 * len(times),)).fetchall()
-        if not oldest:
-            return
-        # Rows go from the low end, so the numbers in use tell how many there are.
-        newest = db.execute("SELECT max(seq) FROM pushwire_ledger").fetchone()[0]
-        excess = newest - oldest[0][0] + 1 - self._retain_rows
         # What is old is measured by what is written now: one record with a time far ahead must not outdate all others for good.
         horizon = max(times) - self._retain_for
-        doomed = [(seq,) for place, (seq, at) in enumerate(oldest) if place < excess or at < horizon]
+        oldest = self._db.execute(_OLDEST, (namespace, 2 * len(times))).fetchall()
+        doomed = [(seq,) for seq, since, at in oldest if since <= turn - self._retain_rows or at < horizon]
         if doomed:
-            db.executemany(_FORGET, doomed)
+            self._db.executemany(_FORGET, doomed)
 
 
 def _texts(identity: Identity) -> tuple[str, str]:

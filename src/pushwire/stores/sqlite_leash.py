@@ -81,6 +81,7 @@ class LeashedConnection(sqlite3.Connection):
                 with contextlib.suppress(sqlite3.Error):
                     cursor.close()
             self._cursors.clear()
+            self.set_progress_handler(None, 0)
             self.row_factory = None
             self.text_factory = str
 
