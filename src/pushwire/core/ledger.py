@@ -67,6 +67,9 @@ Received: TypeAlias = tuple[Key, Key, float]
 """Key, version and time, as a plain tuple of plain values: the garbage collector soon leaves such a one alone, and there is one
 for each message."""
 
+Versions: TypeAlias = tuple[Key | int, ...]
+"""Version and state in turn: there are one or two of a key, and a dict for each would cost four times the memory."""
+
 # What a version's state is kept as, for the same reason.
 _STATES: Final = (Entry.UNSEEN, Entry.HELD, Entry.COMMITTING, Entry.FINISHED)
 _CODES: Final = {state: code for code, state in enumerate(_STATES)}
@@ -74,6 +77,15 @@ _UNSEEN: Final = _CODES[Entry.UNSEEN]
 _HELD: Final = _CODES[Entry.HELD]
 _COMMITTING: Final = _CODES[Entry.COMMITTING]
 _FINISHED: Final = _CODES[Entry.FINISHED]
+
+
+def _code(versions: Versions, version: Key) -> int | None:
+    """The state of a version, None where there is none."""
+    if version not in versions:
+        return None
+    code = versions[versions.index(version) + 1]
+    assert isinstance(code, int), "versions and states alternate"
+    return code
 
 
 class Ledger:
@@ -98,7 +110,7 @@ class Ledger:
     def __init__(self, restored: Restored, *, horizon: float, capacity: int) -> None:
         self._horizon = horizon
         self._capacity = capacity
-        self._keys: dict[Key, dict[Key, int]] = {}
+        self._keys: dict[Key, Versions] = {}
         # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once its left end is holes.
         self._order: deque[Received] = deque()
         self._done: deque[Received] = deque()
@@ -107,25 +119,26 @@ class Ledger:
         self.withheld = 0
         self.forgotten = 0
         for (key, version), at in restored.finished.items():
-            self._keys.setdefault(key, {})[version] = _FINISHED
+            self._put(key, version, _FINISHED)
             self._done.append((key, version, at))
         for key, version in restored.delivered:
             # An earlier run did not finish it: until it comes again, nothing may be ACKed that would speak for it too.
-            self._keys.setdefault(key, {}).setdefault(version, _UNSEEN)
+            if version not in self._keys.get(key, ()):
+                self._put(key, version, _UNSEEN)
 
     def receive(self, key: Key, version: Key, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
         """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
         of what is finished."""
         versions = self._keys.get(key)
         if versions is None:
-            self._keys[key] = {version: _HELD}
+            self._keys[key] = (version, _HELD)
             delivery: Delivery = "new"
         else:
-            before = versions.get(version)
+            before = _code(versions, version)
             if before:
                 self.withheld += 1
                 return "ack again" if self._settled(versions) else "withheld"
-            versions[version] = _HELD
+            self._put(key, version, _HELD)
             delivery = "redelivery" if before == _UNSEEN else "reorg" if reorg else "update"
         self.unfinished += 1
         received = (key, version, at)
@@ -135,8 +148,7 @@ class Ledger:
         return delivery
 
     def state(self, identity: Identity) -> Entry:
-        versions = self._keys.get(identity.key)
-        return Entry.UNSEEN if versions is None else _STATES[versions.get(identity.version, 0)]
+        return _STATES[_code(self._keys.get(identity.key, ()), identity.version) or _UNSEEN]
 
     def finish(self, identity: Identity) -> None:
         """Its commit is asked for. Raises `LocalProtocolError` where it is not held."""
@@ -176,19 +188,27 @@ class Ledger:
 
     def settled(self, key: Key) -> bool:
         """Whether no received version of the key is unfinished."""
-        return self._settled(self._keys.get(key, {}))
+        return self._settled(self._keys.get(key, ()))
 
     def _unfinished(self, received: Received) -> bool:
         key, version, _ = received
-        return self._keys.get(key, {}).get(version) in (_HELD, _COMMITTING)
+        return _code(self._keys.get(key, ()), version) in (_HELD, _COMMITTING)
 
     def _move(self, identity: Identity, trigger: EntryTrigger) -> None:
         after = ENTRY.next(self.state(identity), trigger)
-        self._keys[identity.key][identity.version] = _CODES[after]
+        self._put(identity.key, identity.version, _CODES[after])
+
+    def _put(self, key: Key, version: Key, code: int) -> None:
+        versions = self._keys.get(key, ())
+        if version in versions:
+            at = versions.index(version)
+            self._keys[key] = (*versions[: at + 1], code, *versions[at + 2 :])
+        else:
+            self._keys[key] = (*versions, version, code)
 
     @staticmethod
-    def _settled(versions: dict[Key, int]) -> bool:
-        return all(code == _FINISHED for code in versions.values())
+    def _settled(versions: Versions) -> bool:
+        return all(code == _FINISHED for code in versions[1::2])
 
     def _forget(self, now: float) -> None:
         done = self._done
@@ -196,6 +216,8 @@ class Ledger:
             key, version, at = done.popleft()
             self.forgotten += at >= now - self._horizon
             versions = self._keys[key]
-            del versions[version]
-            if not versions:
+            at = versions.index(version)
+            if left := (*versions[:at], *versions[at + 2 :]):
+                self._keys[key] = left
+            else:
                 del self._keys[key]
