@@ -10,6 +10,7 @@ import random
 from collections.abc import AsyncGenerator
 
 import attrs
+
 from pytest_trio import trio_fixture
 
 from ..core.secrets import Secret
