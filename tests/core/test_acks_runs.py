@@ -312,3 +312,14 @@ def test_after_a_failure_nothing_can_be_settled_but_what_was_begun_ends() -> Non
     rig.commit()
     assert rig.error(ticket) is None
     assert rig.over()
+
+
+def test_after_the_end_nothing_can_be_settled() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    rig.drop()
+    rig.stop()
+    assert rig.over()
+    for command in (Finish((tx("a"),)), Park(tx("a"), "", "")):
+        with pytest.raises(LocalProtocolError, match="the stream has ended"):
+            rig.submit(command)

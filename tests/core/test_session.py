@@ -372,6 +372,16 @@ def test_a_credential_that_cannot_be_had_backs_off() -> None:
     assert [fetch.token.generation for fetch in rig.fetches] == [2, 2]
 
 
+def test_a_credential_that_its_issuer_refuses_ends_the_session() -> None:
+    rig = Rig(Toy())
+    rig.start()
+    refused = AuthenticationRefused("invalid_client", status=401)
+    rig.machine.fulfil(rig.fetches.pop().token, Failed(refused), rig.now)
+    rig.drain()
+    assert rig.machine.finished
+    assert rig.machine.failure is refused
+
+
 def test_an_answer_that_is_no_credential_backs_off() -> None:
     rig = Rig(Toy())
     rig.start()

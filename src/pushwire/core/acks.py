@@ -115,8 +115,8 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
     def submit(self, command: AnyCommand, now: float) -> Ticket:
         if not isinstance(command, Finish | Park):
             return super().submit(command, now)
-        if self._failure is not None:
-            raise self._failure
+        if self._failure is not None or self.finished:
+            raise self._failure or LocalProtocolError("the stream has ended")
         return self._finish(command, now) if isinstance(command, Finish) else self._park(command, now)
 
     def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:

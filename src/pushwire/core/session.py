@@ -190,6 +190,9 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
                 self._prepared(now)
         else:
             self._wanted.clear()
+            if not isinstance(outcome, Done) and isinstance(outcome.error, AuthenticationRefused):
+                # Whoever issues the credential says that there will be none: dialling on would not change that.
+                self._failure = outcome.error
             reason = f"{name}: {outcome.error if not isinstance(outcome, Done) else 'no credential'}"
             self.closed(Close(reason=reason, by="transport"), now, self._wall(now))
 
