@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -221,3 +223,35 @@ async def test_several_faults_at_a_time_arrive_as_what_they_are(
         async with connect(Shaky()):
             raise AssertionError("not reached")
     assert sorted(str(error) for error in caught.value.exceptions) == ["dial", "task"]
+
+
+@pytest.mark.parametrize("method", ["receive", "handle_timer", "fulfil"])
+def test_ctrl_c_in_the_midst_of_our_work_reaches_the_body_bare(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    armed: list[bool] = []
+    original = getattr(GelabsMachine, method)
+
+    def interrupted(self: GelabsMachine, *arguments: object) -> None:
+        if armed:
+            armed.clear()
+            signal.raise_signal(signal.SIGINT)
+        original(self, *arguments)
+
+    monkeypatch.setattr(GelabsMachine, method, interrupted)
+
+    async def main() -> None:
+        provider = Provider()
+        store = SlowStore()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(provider.run)
+            with contextlib.suppress(KeyboardInterrupt):  # a group around it would go on
+                async with connect(provider.network, store=store) as stream:
+                    consumer = aiter(stream)
+                    await next_of(consumer, gelabs.Up)
+                    armed.append(True)
+                    store.may.set()
+                    provider.peers[0].send("{}")
+                    await transaction(consumer)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.0))
+    assert not armed

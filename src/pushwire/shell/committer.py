@@ -42,6 +42,7 @@ class Committer(Generic[ConnectionT]):
             outcome = Failed(error)
         self._fulfil(effect, outcome)
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self, pump: Callable[[], None]) -> None:
         """Commit until cancelled, and then what was asked for before. A commit that has begun is never given up."""
         with trio.CancelScope(shield=True) as shield:

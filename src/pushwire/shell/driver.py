@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-import attrs
 import trio
 
 from ..core.commands import Command
@@ -27,7 +26,6 @@ from ..core.effects import (
     Persist,
     Ping,
     SecretFrame,
-    Settled,
     Ticket,
 )
 from ..core.machine import Machine
@@ -38,27 +36,13 @@ from .committer import Committer
 from .entropy import Entropy
 from .inbox import Inbox
 from .transport import Connection, Connector, DialFailed, Read
+from .waiters import Waiters
 
 __all__ = ["Driver"]
 
 EventT = TypeVar("EventT")
 ConnectionT = TypeVar("ConnectionT")
 EffectT = TypeVar("EffectT", bound=Effect)
-
-
-@attrs.define(eq=False)
-class Waiter:
-    """A caller who waits for a ticket."""
-
-    needs_reading: bool
-    done: trio.Event = attrs.Factory(trio.Event)
-    reply: object = None
-    error: BaseException | None = None
-
-    def settle(self, reply: object, error: BaseException | None) -> None:
-        self.reply = reply
-        self.error = error
-        self.done.set()
 
 
 class Driver(Generic[EventT, ConnectionT]):
@@ -91,7 +75,7 @@ class Driver(Generic[EventT, ConnectionT]):
         self._attempt = trio.CancelScope()
         self._hanging_up = False
         self._nursery: trio.Nursery | None = None
-        self._waiters: dict[Ticket, Waiter] = {}
+        self._waiters = Waiters()
         self._reading_callers = 0
         self._to_write = trio.lowlevel.ParkingLot()
         self._wrote = False
@@ -102,8 +86,12 @@ class Driver(Generic[EventT, ConnectionT]):
 
     # The run
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
-        """Drive the machine until it has finished. Shielded: it is ended by `Machine.stop`, or by `abort`."""
+        """Drive the machine until it has finished. Shielded: it is ended by `Machine.stop`, or by `abort`.
+
+        Ctrl-C never strikes in the midst of our own tasks: it goes to the body of the block, and leaves that bare.
+        """
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -135,9 +123,7 @@ class Driver(Generic[EventT, ConnectionT]):
     def _end(self) -> None:
         failure = self.failure
         self.inbox.close(failure, discard=False)
-        for waiter in self._waiters.values():
-            waiter.settle(None, failure or NotReady("the stream has ended"))
-        self._waiters.clear()
+        self._waiters.end(failure or NotReady("the stream has ended"))
         self.started.set()
         self.ended.set()
         self.changed.unpark_all()
@@ -147,34 +133,34 @@ class Driver(Generic[EventT, ConnectionT]):
     async def call(self, command: Command[Any, Any]) -> object:
         """Submit a command and wait for its reply. The reply of a caller who is cancelled keeps its slot."""
         ticket = self._submit(command)
-        waiter = self._waiters[ticket] = Waiter(needs_reading=True)
+        waiter = self._waiters.add(ticket, needs_reading=True)
         self._reading_callers += 1
         self.inbox.wake_reader()
         try:
             self.pump()
             await waiter.done.wait()
         except trio.Cancelled:
-            self._waiters.pop(ticket, None)
+            self._waiters.forget(ticket)
             self._feed(lambda: self.machine.abandon(ticket, trio.current_time()))
             raise
         finally:
             self._reading_callers -= 1
             if not self._reading_callers:
                 self._unread = 0
-        return self._result(waiter)
+        return waiter.result()
 
     async def settle(self, command: Command[Any, Any], book: Callable[[ConnectionT], object] | None) -> None:
         """Submit a ledger command and wait until its commit is durable, or has failed, also when cancelled."""
         ticket = self._submit(command)
         if book is not None:
             self._committer.books[ticket] = book
-        waiter = self._waiters[ticket] = Waiter(needs_reading=False)
+        waiter = self._waiters.add(ticket, needs_reading=False)
         self.pump()
         if not waiter.done.is_set():
             with trio.CancelScope(shield=True):
                 await waiter.done.wait()
             await trio.lowlevel.checkpoint_if_cancelled()
-        self._result(waiter)
+        waiter.result()
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Run `action` after a while, if the session still lives then."""
@@ -205,11 +191,6 @@ class Driver(Generic[EventT, ConnectionT]):
             self._crashed(error)
             raise
 
-    def _result(self, waiter: Waiter) -> object:
-        if waiter.error is not None:
-            raise waiter.error
-        return waiter.reply
-
     # The machine's outputs
 
     def pump(self) -> None:
@@ -229,7 +210,8 @@ class Driver(Generic[EventT, ConnectionT]):
                 wrote = self._obey(effect) or wrote
         self.inbox.put(machine.take_events())
         for settled in machine.take_settled():
-            self._on_settled(settled)
+            self._committer.books.pop(settled.ticket, None)
+            self._waiters.settle(settled)
         if wrote:
             self._wrote = True
             self._to_write.unpark()
@@ -275,14 +257,9 @@ class Driver(Generic[EventT, ConnectionT]):
         if self._nursery is not None:
             self._nursery.start_soon(work, effect)
 
-    def _on_settled(self, settled: Settled) -> None:
-        self._committer.books.pop(settled.ticket, None)
-        waiter = self._waiters.pop(settled.ticket, None)
-        if waiter is not None:
-            waiter.settle(settled.reply, settled.error)
-
     # Connections
 
+    @trio.lowlevel.enable_ki_protection
     async def _connect(self, dial: Dial) -> None:
         """One connection, from its dialling to its end."""
         machine = self.machine
@@ -344,12 +321,9 @@ class Driver(Generic[EventT, ConnectionT]):
         self._unread += sum(map(len, messages))
         if self._unread <= self._unread_bytes:
             return
-        now = trio.current_time()
-        for ticket, waiter in list(self._waiters.items()):
-            if waiter.needs_reading:
-                del self._waiters[ticket]
-                self.machine.abandon(ticket, now)
-                waiter.settle(None, InboxFull(f"{self._unread} bytes of events arrived before the reply"))
+        full = InboxFull(f"{self._unread} bytes of events arrived before the reply")
+        for ticket in self._waiters.fail_readers(full):
+            self.machine.abandon(ticket, trio.current_time())
         self.pump()
 
     def _hang_up(self, effect: Hangup) -> bool:
@@ -362,6 +336,7 @@ class Driver(Generic[EventT, ConnectionT]):
         self._connection.send_close(effect.code, effect.reason)
         return True
 
+    @trio.lowlevel.enable_ki_protection
     async def _write(self, connection: Connection) -> None:
         while True:
             self._wrote = False
@@ -372,6 +347,7 @@ class Driver(Generic[EventT, ConnectionT]):
 
     # Time
 
+    @trio.lowlevel.enable_ki_protection
     async def _keep_time(self) -> None:
         machine = self.machine
         while True:
@@ -387,6 +363,7 @@ class Driver(Generic[EventT, ConnectionT]):
     def _fulfil(self, effect: Persist | Fetch, outcome: Outcome) -> None:
         self.machine.fulfil(effect.token, outcome, trio.current_time())
 
+    @trio.lowlevel.enable_ki_protection
     async def _fetch(self, effect: Fetch) -> None:
         try:
             outcome: Outcome = Done(await self._credential(effect.what))
@@ -406,6 +383,7 @@ def _bare(error: Exception) -> Exception:
     return error
 
 
+@trio.lowlevel.enable_ki_protection
 async def _after(seconds: float, action: Callable[[], None]) -> None:
     await trio.sleep(seconds)
     action()
