@@ -42,7 +42,7 @@ class ConfigError(LocalProtocolError, ValueError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
 
 
 class RemoteProtocolError(PushwireError):

@@ -32,7 +32,7 @@ class Backoff:
         self._policy = policy
         self._rng = rng
         self._immediate = True
-        self.attempt = 0
+        self.attempt: int = 0
         """Failures since the last stable connection."""
 
     def ended(self, ready_for: float, *, answered: bool) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
@@ -26,8 +26,9 @@ class Entry(enum.Enum):
     COMMITTING = "committing"
     FINISHED = "finished"
 
-    # Enum hashes its name in Python code; these are dict keys on the way of every message.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        # Enum hashes its name in Python code; these are dict keys on the way of every ACK.
+        __hash__ = object.__hash__
 
 
 class EntryTrigger(enum.Enum):
@@ -38,7 +39,8 @@ class EntryTrigger(enum.Enum):
     COMMITTED = "committed"
     FAILED = "commit failed"
 
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
 
 ENTRY: Final = Table(
@@ -115,9 +117,9 @@ class Ledger:
         self._order: deque[Received] = deque()
         self._done: deque[Received] = deque()
         self._unsaved: list[Received] = []
-        self.unfinished = 0
-        self.withheld = 0
-        self.forgotten = 0
+        self.unfinished: int = 0
+        self.withheld: int = 0
+        self.forgotten: int = 0
         for (key, version), at in restored.finished.items():
             self._put(key, version, _FINISHED)
             self._done.append((key, version, at))

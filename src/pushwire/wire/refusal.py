@@ -34,9 +34,9 @@ class ResponseHead:
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self.whole = b""
+        self.whole: bytes = b""
         """The head, blank line included, once that has come."""
-        self.rest = b""
+        self.rest: bytes = b""
         """What came behind it."""
 
     def feed(self, data: bytes | bytearray) -> Close | None:
