@@ -11,7 +11,6 @@ import attrs
 import msgspec
 import pytest
 import trio
-import trio.testing
 
 import pushwire
 from pushwire import gelabs
