@@ -28,8 +28,8 @@ def success(command_id: str, kind: str) -> str:
 class Provider:
     """Serves every connection of one network. `run` is started in the test's nursery."""
 
-    def __init__(self) -> None:
-        self.network = MemoryNetwork()
+    def __init__(self, network: MemoryNetwork | None = None) -> None:
+        self.network = network or MemoryNetwork()
         self.peers: list[Peer] = []
         self.owed: dict[str, str] = {}
         """What was pushed and not ACKed: message by hash."""

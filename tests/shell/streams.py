@@ -10,10 +10,10 @@ import trio
 
 import pushwire
 from pushwire import gelabs
-from pushwire.core.effects import Committed, Ticket, Write
+from pushwire.core.effects import Committed, Dial, Ticket, Write
 from pushwire.core.machine import Phase
 from pushwire.shell.connect import Options
-from pushwire.shell.memory import MemoryNetwork
+from pushwire.shell.memory import MemoryConnection, MemoryNetwork
 from pushwire.shell.stream import AckPolicy
 from pushwire.stores.base import Store
 from pushwire.testing.gelabs import ADDRESS
@@ -60,6 +60,34 @@ async def transaction(events: AsyncIterable[object], number: int | None = None) 
 def phase(stream: pushwire.Stream[gelabs.Event]) -> Phase:
     """Where its session stands. A call, since type checkers take an attribute for unchanged."""
     return stream.status.session.phase
+
+
+class SlowConnection(MemoryConnection):
+    """Takes time to write, and leaves what is sent meanwhile for the next flush."""
+
+    seconds = 0.0
+
+    async def flush(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        await trio.sleep(self.seconds if outbox else 0.0)
+        if not self._link.client_gone:
+            self._link.take(outbox)
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+        await super().aclose()
+
+
+class SlowNetwork(MemoryNetwork):
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def dial(self, dial: Dial, nursery: trio.Nursery) -> MemoryConnection:
+        connection = await super().dial(dial, nursery)
+        slow = SlowConnection(connection._link, connection.handshake)
+        slow.seconds = self.seconds
+        return slow
 
 
 class SlowStore(pushwire.MemoryStore):

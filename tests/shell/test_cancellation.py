@@ -25,7 +25,7 @@ from pushwire import gelabs
 from pushwire.core.secrets import Secret
 from pushwire.stores.base import Store
 from tests.shell.provider import Provider, Wall, tx_hash
-from tests.shell.streams import LOOK, SUBSCRIBE, transaction
+from tests.shell.streams import LOOK, SUBSCRIBE, SlowNetwork, transaction
 
 NUMBERS = (1, 2, 3)
 # The clock is a real one where threads are waited for: the waits of a reconnect are short.
@@ -59,7 +59,7 @@ class World:
     store: Callable[[], Store[sqlite3.Connection | None]]
     path: Path | None = None
     """The store's file, None: it has none."""
-    provider: Provider = attrs.Factory(Provider)
+    provider: Provider = attrs.Factory(lambda: Provider(SlowNetwork()))
     _booked: list[str] = attrs.Factory(list[str])
 
     async def finish(self, stream: AnyStream, event: gelabs.Transaction) -> None:

@@ -14,7 +14,7 @@ from pushwire.core.machine import Phase
 from pushwire.shell.memory import MemoryNetwork, Peer
 from pushwire.testing.gelabs import connected, message
 from tests.shell.provider import CONFIG, Provider, tx_hash
-from tests.shell.streams import LOOK, connect, next_of, phase, serve_refusals, transaction
+from tests.shell.streams import LOOK, SlowStore, connect, next_of, phase, serve_refusals, transaction
 
 # Coming up
 
@@ -224,6 +224,29 @@ async def test_the_bodys_own_error_outlives_a_timeout_while_leaving(
                 provider.peers[0].mute()
                 raise KeyError
 
+    with pytest.raises(KeyError):
+        await body()
+    assert trio.current_time() == 2.0
+
+
+async def test_it_outlives_a_commit_that_the_leaving_waits_for(
+    provider: Provider, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    store = SlowStore()
+    provider.push(1)
+
+    async def body() -> None:
+        with trio.move_on_after(1.0):
+            async with connect(provider.network, store=store) as stream:
+                nursery.start_soon(stream.ack, await transaction(stream))
+                await trio.testing.wait_all_tasks_blocked()
+                raise KeyError
+
+    async def finish() -> None:
+        await trio.sleep(2.0)
+        store.may.set()
+
+    nursery.start_soon(finish)
     with pytest.raises(KeyError):
         await body()
     assert trio.current_time() == 2.0

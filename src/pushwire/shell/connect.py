@@ -159,20 +159,18 @@ async def _connected(
                 credential=credential,
             )
             failure: BaseException | None = None
-            with trio.CancelScope() as guard:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(driver.run)
-                    try:
-                        await _ready(driver, ready_within)
-                        yield _stream(driver, config, ack)
-                    except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
-                        failure = error
-                    try:
-                        await _leave(driver)
-                    except BaseException as error:  # noqa: BLE001 - as above
-                        failure = failure or error
-                        driver.abort()
-                    guard.shield = True
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(driver.run)
+                try:
+                    await _ready(driver, ready_within)
+                    yield _stream(driver, config, ack)
+                except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
+                    failure = error
+                try:
+                    await _leave(driver)
+                except BaseException as error:  # noqa: BLE001 - as above
+                    failure = failure or error
+                    driver.abort()
         failure = failure or driver.crash
         if failure is not None:
             try:

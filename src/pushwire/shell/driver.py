@@ -315,7 +315,7 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def _blocked(self) -> bool:
         """Whether a full inbox stops the reading: not while a caller waits for a reply, nor once the connection is ending."""
-        return self.inbox.full and not (self._hanging_up or self._reading_callers or self.inbox.closed)
+        return self.inbox.full and not (self._hanging_up or self._reading_callers)
 
     def _count_unread(self, messages: Sequence[str | bytes]) -> None:
         self._unread += sum(map(len, messages))
