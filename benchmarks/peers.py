@@ -75,11 +75,16 @@ async def trio_websocket_client(url: str, count: int, watch: Watch, *, acks: boo
 async def trio_websocket_messages(url: str, count: int, watch: Watch, *, acks: bool) -> None:
     async with trio_websocket.open_websocket_url(url, disconnect_timeout=0.1) as connection:
         json.loads(await connection.get_message())
-        for number in range(count):
-            push = json.loads(await connection.get_message())
+        left, replies = count, count if acks else 0
+        while left or replies:
+            message = json.loads(await connection.get_message())
             watch.start()
+            if message["type"] != "transaction":
+                replies -= 1
+                continue
+            left -= 1
             if acks:
-                await connection.send_message(ack(number, push))
+                await connection.send_message(ack(left, message))
         watch.stop()
 
 
