@@ -6,16 +6,22 @@ It prints how many it has settled, batch by batch.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import trio
 
 import pushwire
 from pushwire import gelabs
+
+
+STILL: Final = 120
+"""Seconds without a batch after which the client says where it stands and ends: it would hold up its test for ever."""
 
 
 def line(event: gelabs.Transaction) -> str:
@@ -37,9 +43,11 @@ async def main(url: str, folder: Path, mode: str) -> None:
     config = gelabs.Config(api_key=pushwire.Secret("sk-test"), url=url, backoff_first=0.02, backoff_cap=0.1)
     store = pushwire.SqliteStore(folder / "ledger.db")
     settled = 0
+    faulthandler.dump_traceback_later(STILL, exit=True)
     with (folder / "lines.txt").open("a", encoding="utf-8") as lines:
         async with pushwire.connect(config, store=store) as stream:
             async for batch in stream.batches(50):
+                faulthandler.dump_traceback_later(STILL, exit=True)
                 events = [event for event in batch if isinstance(event, gelabs.Transaction)]
                 if not events:
                     continue

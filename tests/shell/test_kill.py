@@ -59,7 +59,7 @@ def run_until_settled(url: str, folder: Path, mode: str, count: int) -> tuple[in
                 if settled >= count:
                     break
         else:
-            pytest.fail("the client ended by itself")
+            pytest.fail(f"the client ended by itself after {settled} of {count}, or was found to stand still")
     return settled, finished
 
 

@@ -104,7 +104,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     @abc.abstractmethod
     def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
-        """What ACKs of `key` name beside it, one ACK for each; None: the key says all."""
+        """What ACKs of `key` name beside it, one ACK for each; None: the key says all. Empty: there is nothing left to ACK."""
 
     @abc.abstractmethod
     def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
@@ -319,7 +319,10 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if self._up() and self._to_send:
             keys, self._to_send = self._to_send, {}
             for key in keys:
-                for subject in self._ack_subjects(key):
+                subjects = self._ack_subjects(key)
+                if not subjects:
+                    self._owed.pop(key, None)
+                for subject in subjects:
                     self._send_ack(key, subject, 1, now)
 
     def _send_ack(self, key: tuple[Scalar, ...], subject: str | None, tries: int, now: float) -> None:

@@ -224,6 +224,16 @@ def test_messages_not_confirmed_are_acked_again_on_the_next_connection() -> None
     assert named(client) == ["m2"]
 
 
+def test_a_message_acked_twice_and_confirmed_once_leaves_no_ack_that_names_the_transaction_alone() -> None:
+    client = Client(config(ack_message_id=True)).ready()
+    client.settle(*delivered(client, PENDING))
+    assert delivered(client, PENDING) == []
+    assert named(client, answer=1) == ["m1", "m1"]
+    # The other reply is lost. Meanwhile the provider has a version that such an ACK would clear unseen.
+    client.reconnect()
+    assert client.take_frames() == []
+
+
 def test_a_chain_id_that_the_message_leaves_out_comes_from_the_table() -> None:
     client = Client(config(chain_ids={"NewChain": 7})).ready()
     transactions = delivered(client, *(build.push(chain_type=chain, chain_id=None) for chain in ("newchain", "bsc")))

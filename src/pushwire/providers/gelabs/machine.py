@@ -157,9 +157,8 @@ class GelabsMachine(AckSession[Transaction, Topic]):
 
     def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
         # The document's sample names the hash alone, its error text the message as well. Where the provider heeds that, an ACK
-        # cannot be taken for one of a version that is still on its way to us.
-        messages = self._messages.get(key, ())[1:] if self._ack_message_id else ()
-        return messages or (None,)
+        # cannot be taken for one of a version that is still on its way to us. None left: the provider has confirmed them all.
+        return self._messages.get(key, ())[1:] if self._ack_message_id else (None,)
 
     def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
         spelled, *messages = self._messages.pop(key, (None,))
