@@ -19,7 +19,6 @@ import trio
 import pushwire
 from pushwire import gelabs
 
-
 STILL: Final = 120
 """Seconds without a batch after which the client says where it stands and ends: it would hold up its test for ever."""
 
