@@ -1,7 +1,7 @@
 """Builds and checks the documentation: `python docs/build.py [--write]`.
 
 - draws the state diagrams from the transition tables into `state-machines.md` (with `--write`; else a stale file is an error);
-- checks that every link to a file leads somewhere, and that every test named in the crash table exists;
+- checks that every link to a file leads somewhere, and that every test named in a table exists (`tests/…/test_x.py::test_y`);
 - runs the code of the pages that are meant to be run, block after block.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 from pushwire.core.closes import CloseTable
 from pushwire.core.ledger import ENTRY
 from pushwire.core.transitions import SESSION
-from pushwire.providers.gelabs import CLOSES, GREETING
+from pushwire.providers import NAMES, load
 
 DOCS: Final = Path(__file__).parent
 ROOT: Final = DOCS.parent
@@ -35,12 +35,14 @@ def diagrams() -> str:
         f"```mermaid\n{SESSION.mermaid()}\n```",
         "## One version of a message in the ACK ledger",
         f"```mermaid\n{ENTRY.mermaid()}\n```",
-        "## gelabs: from the open connection to its greeting",
-        f"```mermaid\n{GREETING.mermaid()}\n```",
-        "## Close tables",
-        "### gelabs",
-        closes(CLOSES),
     ]
+    providers = [load(name) for name in NAMES]
+    for provider in providers:
+        for title, table in provider.tables.items():
+            parts += (f"## {provider.name}: {title}", f"```mermaid\n{table.mermaid()}\n```")
+    parts.append("## Close tables")
+    for provider in providers:
+        parts += (f"### {provider.name}", closes(provider.closes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -63,7 +65,13 @@ def missing_tests() -> list[str]:
     table = (DOCS / "crash-table.md").read_text(encoding="utf-8")
     tests = (ROOT / "tests" / "shell" / "test_crash_table.py").read_text(encoding="utf-8")
     named = re.findall(r"`(test_\d+\w+)`", table)
-    return [f"crash-table.md: {name} does not exist" for name in named if f"def {name}(" not in tests]
+    missing = [f"crash-table.md: {name} does not exist" for name in named if f"def {name}(" not in tests]
+    for page in sorted(DOCS.glob("*.md")):
+        for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text(encoding="utf-8")):
+            file = ROOT / path
+            if not file.exists() or f"def {name}(" not in file.read_text(encoding="utf-8"):
+                missing.append(f"{page.name}: {path}::{name} does not exist")
+    return missing
 
 
 def run(page: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 # A test passes or fails for the same reasons each time: the same examples, no deadline on a shared machine.
@@ -10,3 +12,6 @@ settings.register_profile(
     "fuzz", deadline=None, max_examples=5_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("pushwire")
+
+# A run in the background of a script begins with Ctrl-C ignored, and so do its children: tests that send one would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -62,13 +62,19 @@ class AuthenticationRefused(RemoteProtocolError):
 
 
 class CommandRefused(RemoteProtocolError):
-    """The provider answered a command with an error. `code` and `text` are the provider's own."""
+    """The provider answered a command with an error. `code`, `text` and `trace_id` (for its support) are the provider's own;
+    `retry_after` is the seconds it asks to wait before the next attempt."""
 
-    def __init__(self, command: str, code: int | str | None, text: str) -> None:
-        super().__init__(f"{command} refused: {text}" + ("" if code is None else f" (code {code})"))
+    def __init__(
+        self, command: str, code: int | str | None, text: str, *, trace_id: str | None = None, retry_after: float | None = None
+    ) -> None:
+        details = [f"{name} {value}" for name, value in (("code", code), ("trace", trace_id)) if value is not None]
+        super().__init__(f"{command} refused: {text}" + (f" ({', '.join(details)})" if details else ""))
         self.command = command
         self.code = code
         self.text = text
+        self.trace_id = trace_id
+        self.retry_after = retry_after
 
 
 class ConnectionLost(PushwireError):

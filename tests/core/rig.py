@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from pushwire.core.commands import Finish
+from pushwire.core.commands import AnyCommand, Finish
 from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import (
     Close,
@@ -24,7 +24,6 @@ from pushwire.core.effects import (
     Settled,
     Ticket,
 )
-from pushwire.core.exchange import AnyCommand
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import StoreError

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pushwire.core.acks import AckConfig
-from pushwire.core.commands import Finish, Park
+from pushwire.core.commands import AnyCommand, Finish, Park
 from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import (
     Close,
@@ -28,7 +28,6 @@ from pushwire.core.effects import (
     Ticket,
 )
 from pushwire.core.events import Down, Gap, SubscriptionRefused, Up
-from pushwire.core.exchange import AnyCommand
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import LocalProtocolError, PushwireError, StoreError

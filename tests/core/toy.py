@@ -24,11 +24,10 @@ import attrs
 
 from pushwire.core.acks import AckConfig, AckSession
 from pushwire.core.closes import COMMON_ROWS, Action, CloseTable, Row
-from pushwire.core.commands import Command
+from pushwire.core.commands import AnyCommand, Command
 from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Dial, Handshake, Identity, Ping, Restored, Scalar, SecretFrame
 from pushwire.core.events import Control, Delivery, Malformed, Unrecognized
-from pushwire.core.exchange import AnyCommand
 from pushwire.core.secrets import Secret
 from pushwire.core.session import Session
 from pushwire.errors import AuthenticationRefused, CommandRefused, LocalProtocolError

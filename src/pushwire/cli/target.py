@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from ..core.exchange import AnyCommand
+from ..core.commands import AnyCommand
 from ..core.provider import ProviderConfig, config_from_settings
 from ..core.secrets import Secret
 from ..errors import ConfigError

@@ -24,11 +24,11 @@ from typing import Final, TypeVar
 import attrs
 
 from ..errors import LocalProtocolError, StoreError
-from .commands import Finish, Park
+from .commands import AnyCommand, Finish, Park
 from .config import ConnectionConfig, checked, count, seconds
+from .dialect import Dialect
 from .effects import Committed, Done, Outcome, Persist, Record, Restored, Scalar, Ticket, Token, Write
 from .events import AckRefused, Delivery, Gap
-from .exchange import AnyCommand, Dialect
 from .ledger import Entry, Ledger
 from .machine import Status
 from .session import Session

@@ -6,13 +6,14 @@ and a command of another provider is a type error.
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from collections.abc import Hashable
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from .effects import Identity
 
-__all__ = ["Command", "Finish", "Ledgered", "Park"]
+__all__ = ["AnyCommand", "Command", "Finish", "Leave", "Ledgered", "Park"]
 
 EventT = TypeVar("EventT")
 ReplyT_co = TypeVar("ReplyT_co", covariant=True)
@@ -29,6 +30,15 @@ class Command(Generic[EventT, ReplyT_co]):
     while_down: ClassVar[Literal["queue", "fail"]] = "queue"
     on_drop: ClassVar[Literal["resend", "unknown"]] = "resend"
 
+    @property
+    def topics(self) -> tuple[Hashable, ...]:
+        """What it subscribes to; empty for a command that subscribes to nothing."""
+        return ()
+
+
+AnyCommand: TypeAlias = Command[Any, Any]
+"""A command of whichever provider: its own event and reply types bind the caller alone."""
+
 
 class Ledgered(Protocol):
     """An event that can be ACKed."""
@@ -41,6 +51,13 @@ class Ledgered(Protocol):
     def dump(self) -> str:
         """Its payload as JSON, to be set aside with it."""
         ...
+
+
+@attrs.frozen
+class Leave(Command[object, None]):
+    """Give back what `command` subscribed to. Others may want the same: the last one to leave unsubscribes."""
+
+    command: AnyCommand
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import attrs
 
+from .http import Request
 from .secrets import PLACEHOLDER, Secret
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "Outcome",
     "Persist",
     "Ping",
+    "Query",
     "Record",
     "Restored",
     "SecretFrame",
     "Settled",
+    "Snapshot",
     "Ticket",
     "Token",
     "Write",
@@ -107,11 +110,23 @@ class Credential:
 
 
 @attrs.frozen
+class Query:
+    """A run of the caller's own query number `id`, whose last answer may be out of date."""
+
+    id: int
+
+
+@attrs.frozen
+class Snapshot:
+    """A load of the caller's snapshot, up to which events are held back."""
+
+
+@attrs.frozen
 class Fetch:
     """Get something for the machine; answered through `fulfil(token, outcome)`."""
 
     token: Token
-    what: Credential
+    what: Credential | Request | Query | Snapshot
 
 
 RecordKind: TypeAlias = Literal["finished", "delivered", "parked"]
@@ -173,9 +188,10 @@ class Restored:
 
 @attrs.frozen
 class Done:
-    """An effect succeeded. `value`: a `Committed` for `Persist`, a `Secret` for a `Credential`."""
+    """An effect succeeded. `value`: a `Committed` for `Persist`, a `Secret` for a `Credential`, a `Response` for a `Request`, and
+    whatever the caller's function gave for a `Query` or a `Snapshot`."""
 
-    value: Committed | Secret
+    value: object
 
 
 @attrs.frozen

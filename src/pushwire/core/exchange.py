@@ -6,54 +6,29 @@ when it has gone, and what was answered. How a command is written is the provide
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Generic, TypeVar, cast
 
-from ..errors import CommandRefused, ConnectionLost, OutcomeUnknown, ReplyTimeout
-from .commands import Command
+from ..errors import CommandRefused, ConnectionLost, OutcomeUnknown, PushwireError, RemoteProtocolError, ReplyTimeout
+from .commands import AnyCommand, Leave
 from .config import ConnectionConfig
-from .effects import SecretFrame, Ticket
+from .dialect import Dialect
+from .effects import Done, Outcome, Ticket, Token
 from .events import Stale, SubscriptionRefused
+from .http import Request, Response
 from .outbox import Outbox
 from .pacing import Pacer
 from .pending import Call, Pending
 from .staleness import Staleness
 from .subscriptions import Subscriptions
 
-__all__ = ["AnyCommand", "Dialect", "Exchange"]
+__all__ = ["Exchange"]
 
 EventT = TypeVar("EventT")
 TopicT = TypeVar("TopicT", bound=Hashable)
-
-AnyCommand: TypeAlias = Command[Any, Any]
-"""A command of whichever provider: its own event and reply types bind the caller alone."""
-
-
-class Dialect(Protocol[TopicT]):
-    """How a provider writes commands, and what they mean for its subscriptions. Pure functions."""
-
-    def encode(self, command: AnyCommand, new_id: Callable[[], str]) -> tuple[str, str | SecretFrame]:
-        """The slot the reply will name (an id from `new_id`, or a lane), and the frame."""
-        ...
-
-    def topic(self, command: AnyCommand) -> TopicT | None:
-        """What a command subscribes to, None for any other command. Asked first: raises `LocalProtocolError` for a command that
-        is not this provider's."""
-        ...
-
-    def lane(self, command: AnyCommand) -> str | None:
-        """The lane of a command whose reply names no id, None where it does."""
-        ...
-
-    def given_up(self, command: AnyCommand, desired: Iterable[TopicT]) -> list[TopicT]:
-        """The desired topics a command unsubscribes from."""
-        ...
-
-    def restore(self, topic: TopicT) -> AnyCommand:
-        """The command that subscribes to a topic again."""
-        ...
 
 
 class Exchange(Generic[EventT, TopicT]):

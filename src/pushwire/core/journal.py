@@ -15,9 +15,8 @@ from typing import TypeAlias
 import attrs
 
 from ..errors import LocalProtocolError
-from .commands import Command
+from .commands import AnyCommand, Command
 from .effects import Close, Effect, Handshake, Outcome, Restored, Settled, Ticket, Token
-from .exchange import AnyCommand
 from .ids import id_source
 from .machine import Machine
 from .provider import Provider, ProviderConfig

@@ -15,9 +15,8 @@ import attrs
 import cattrs
 
 from ..errors import JournalError, PushwireError, StoreError
-from .commands import Finish, Park
+from .commands import AnyCommand, Finish, Park
 from .effects import Committed, Done, Failed, Identity, Outcome, Restored, Scalar, Ticket, Token
-from .exchange import AnyCommand
 from .journal import (
     Abandon,
     Closed,

@@ -13,11 +13,13 @@ import attrs
 import cattrs
 
 from ..errors import ConfigError
+from .closes import CloseTable
+from .commands import AnyCommand
 from .effects import Restored
-from .exchange import AnyCommand
 from .machine import Machine
 from .secrets import PLACEHOLDER, Secret
 from .strict import read_json, strict_converter
+from .transitions import Table
 
 __all__ = ["Provider", "ProviderConfig", "config_from_settings"]
 
@@ -50,6 +52,7 @@ class Provider:
 
     `secrets` names, for each field of the config that is a needed secret, the environment variable it comes from. `parse_spec`
     reads what to subscribe to from a text in the form that `spec` shows; it raises `LocalProtocolError` where it cannot.
+    `tables` are the machine's own transition tables by their titles, `closes` its close table: the docs are drawn from them.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Provider:
     secrets: Mapping[str, str]
     spec: str
     parse_spec: Callable[[str], AnyCommand]
+    tables: Mapping[str, Table[Any, Any]]
+    closes: CloseTable
 
 
 def config_from_settings(

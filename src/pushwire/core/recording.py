@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
+from .commands import AnyCommand
 from .effects import Close, Effect, Handshake, Outcome, Settled, Ticket, Token
-from .exchange import AnyCommand
 from .journal import (
     Abandon,
     Closed,

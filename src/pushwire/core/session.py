@@ -16,10 +16,12 @@ from typing import ClassVar, Generic, TypeVar
 
 from ..errors import AuthenticationRefused, CommandRefused, LocalProtocolError, NotReady
 from .closes import CloseTable
+from .commands import AnyCommand
 from .config import ConnectionConfig
+from .dialect import Dialect
 from .effects import Close, Credential, Dial, Done, Effect, Fetch, Handshake, Hangup, Outcome, Ping, Settled, Ticket, Token
 from .events import Control, Down, Up
-from .exchange import AnyCommand, Dialect, Exchange
+from .exchange import Exchange
 from .heartbeat import Heartbeat
 from .machine import Phase, Status
 from .outbox import Outbox

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pushwire.core.commands import Command
-from pushwire.core.exchange import AnyCommand
+from pushwire.core.commands import AnyCommand, Command
 from pushwire.errors import LocalProtocolError
 from pushwire.providers import gelabs
 from pushwire.providers.gelabs.commands import GelabsDialect, frame

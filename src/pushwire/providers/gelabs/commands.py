@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 import attrs
 import msgspec
 
-from ...core.commands import Command
+from ...core.commands import AnyCommand, Command
 from ...core.effects import Scalar
-from ...core.exchange import AnyCommand
 from ...errors import LocalProtocolError
 from .messages import Event, Subscribed, Unsubscribed
 from .topics import Topic, topic

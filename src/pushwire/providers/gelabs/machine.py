@@ -15,9 +15,9 @@ import msgspec
 
 from ...core.acks import AckConfig, AckSession
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
+from ...core.commands import AnyCommand
 from ...core.effects import Dial, Handshake, Identity, Restored, Scalar
 from ...core.events import Malformed, Unrecognized
-from ...core.exchange import AnyCommand
 from ...core.secrets import Secret
 from ...core.transitions import Table
 from ...errors import AuthenticationRefused, CommandRefused

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from ...core.events import Control
+from ...core.values import Value
 from .topics import Topic
 from .transactions import Transaction
-from .values import Value
 
 __all__ = ["Event", "Subscribed", "Unsubscribed"]
 

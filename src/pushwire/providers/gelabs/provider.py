@@ -8,6 +8,7 @@ from ...core.provider import Provider
 from ...errors import LocalProtocolError
 from .commands import GetTransaction, Subscribe, Unsubscribe
 from .config import Config
+from .machine import CLOSES, GREETING
 
 __all__ = ["PROVIDER"]
 
@@ -29,4 +30,6 @@ PROVIDER: Final = Provider(
     secrets={"api_key": "PUSHWIRE_GELABS_API_KEY"},
     spec=_SPEC,
     parse_spec=parse_spec,
+    tables={"from the open connection to its greeting": GREETING},
+    closes=CLOSES,
 )

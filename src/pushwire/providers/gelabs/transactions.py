@@ -16,8 +16,8 @@ import msgspec
 
 from ...core.effects import Identity, Scalar
 from ...core.events import Delivery
+from ...core.values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
 from .topics import FOLDED
-from .values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
 
 __all__ = ["InternalCall", "TokenTransfer", "Transaction", "UtxoInput", "UtxoOutput", "complete", "identify", "numbers_problem"]
 

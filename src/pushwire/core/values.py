@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias, dataclass_transform
 
@@ -27,7 +28,19 @@ else:
         """
 
 
-__all__ = ["MILLISECONDS_FROM", "UINT256_DIGITS", "Decimals", "Int64", "Moment", "Value", "integer", "is_number", "scaled"]
+__all__ = [
+    "MILLISECONDS_FROM",
+    "UINT256_DIGITS",
+    "DecimalText",
+    "Decimals",
+    "Int64",
+    "Moment",
+    "Value",
+    "exact",
+    "integer",
+    "is_number",
+    "scaled",
+]
 
 UINT256_DIGITS: Final = 78
 MILLISECONDS_FROM: Final = 10**11
@@ -37,6 +50,18 @@ Decimals: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Moment: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What becomes part of an identity, which every store must be able to hold."""
+DecimalText: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,78}(\.[0-9]{1,78})?\Z")]
+"""A decimal number sent as text: no exponent, no underscore, no NaN, bounded. `Decimal(text)` of it is exact."""
+
+_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,77})(\.[0-9]{1,78})?([eE][+-]?[0-9]{1,2})?\Z")
+
+
+def exact(number: msgspec.Raw) -> Decimal:
+    """The value of a JSON number, digit by digit. Raises `ValueError` for anything else, and for one without bounds."""
+    text = bytes(number).decode()
+    if not _JSON_NUMBER.match(text):
+        raise ValueError("not a number of bounded length")
+    return Decimal(text)
 
 
 def integer(text: str | None) -> int | None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.events import Malformed
-from pushwire.providers.gelabs.values import integer, is_number, scaled
+from pushwire.core.values import integer, is_number, scaled
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import Client, expect
 

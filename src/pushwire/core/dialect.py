@@ -1,0 +1,67 @@
+"""How a provider writes its commands, and what they mean for its subscriptions."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from ..errors import LocalProtocolError
+from .commands import AnyCommand
+from .effects import SecretFrame
+from .http import Request, Response
+
+__all__ = ["Dialect"]
+
+TopicT = TypeVar("TopicT", bound=Hashable)
+
+
+class Dialect(abc.ABC, Generic[TopicT]):
+    """A provider's commands. Pure; `desired` is what is subscribed to, or to be, in the order in which it was first wanted."""
+
+    name: ClassVar[str]
+    """The provider's."""
+    commands: ClassVar[tuple[type[AnyCommand], ...]]
+    """All that may be asked."""
+    unanswered_ends: ClassVar[bool] = True
+    """Whether a subscription without a reply ends the connection, as one that would be lost in silence. Where providers refuse in
+    silence that would lead to one connection after another; it is reported as refused then."""
+
+    def check(self, command: AnyCommand, desired: Collection[TopicT]) -> None:
+        """Raise `LocalProtocolError` for a command that is not this provider's, or cannot stand beside what is desired."""
+        if not isinstance(command, self.commands):
+            raise LocalProtocolError(f"{type(command).__name__} is not a {self.name} command")
+
+    @abc.abstractmethod
+    def encode(
+        self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[TopicT], granted: Response | None
+    ) -> tuple[str | None, str | SecretFrame]:
+        """The slot the reply will name (an id from `new_id`, or a lane), None where nothing will answer; and the frame.
+
+        `granted` is the answer to `authorisation`, where there was one. Raises `CommandRefused` where that refuses, and
+        `RemoteProtocolError` where it is of no use but may be the next time.
+        """
+
+    def authorisation(self, command: AnyCommand, new_id: Callable[[], str]) -> Request | None:
+        """What must be asked by HTTP, on this connection, before a command can be written."""
+        return None
+
+    def lane(self, command: AnyCommand) -> str | None:
+        """The lane of a command whose reply names no id, None where it does."""
+        return None
+
+    def given_up(self, command: AnyCommand, desired: Collection[TopicT]) -> Sequence[TopicT]:
+        """The desired topics a command unsubscribes from."""
+        return ()
+
+    def undone(self, command: AnyCommand, desired: Collection[TopicT]) -> Sequence[TopicT]:
+        """The desired topics a command takes away on the wire though they are not given up: asked for again right behind it."""
+        return ()
+
+    @abc.abstractmethod
+    def restore(self, topics: Sequence[TopicT]) -> Sequence[AnyCommand]:
+        """The commands that subscribe to these topics again, in their order."""
+
+    def release(self, topics: Sequence[TopicT], desired: Collection[TopicT]) -> Sequence[AnyCommand]:
+        """The commands that unsubscribe from these topics, which nobody desires any more. None: what still comes is ignored."""
+        return ()
