@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar, Literal, TypeAlias
 
 import attrs
@@ -26,11 +26,13 @@ from pushwire.core.acks import AckConfig, AckSession
 from pushwire.core.closes import COMMON_ROWS, Action, CloseTable, Row
 from pushwire.core.commands import AnyCommand, Command
 from pushwire.core.config import ConnectionConfig
+from pushwire.core.dialect import Dialect
 from pushwire.core.effects import Dial, Handshake, Identity, Ping, Restored, Scalar, SecretFrame
 from pushwire.core.events import Control, Delivery, Malformed, Unrecognized
+from pushwire.core.http import Response
 from pushwire.core.secrets import Secret
 from pushwire.core.session import Session
-from pushwire.errors import AuthenticationRefused, CommandRefused, LocalProtocolError
+from pushwire.errors import AuthenticationRefused, CommandRefused
 
 
 @attrs.frozen
@@ -89,6 +91,10 @@ class Sell(Named):
 class Sub(Named):
     word = "sub"
 
+    @property
+    def topics(self) -> tuple[str]:
+        return (self.name,)
+
 
 class Unsub(Named):
     word = "unsub"
@@ -113,13 +119,13 @@ class Always(random.Random):
         return self.drawn
 
 
-class ToyDialect:
-    def topic(self, command: AnyCommand) -> str | None:
-        if not isinstance(command, Named):
-            raise LocalProtocolError(f"{type(command).__name__} is not a toy's command")
-        return command.name if isinstance(command, Sub) else None
+class ToyDialect(Dialect[str]):
+    name = "toy's"
+    commands = (Named,)
 
-    def encode(self, command: AnyCommand, new_id: Callable[[], str]) -> tuple[str, str | SecretFrame]:
+    def encode(
+        self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[str], granted: Response | None
+    ) -> tuple[str | None, str | SecretFrame]:
         assert isinstance(command, Named)
         if self.lane(command) is not None:
             return LANE, f"{command.word} {command.name}"
@@ -129,11 +135,14 @@ class ToyDialect:
     def lane(self, command: AnyCommand) -> str | None:
         return LANE if isinstance(command, Order | Sell) else None
 
-    def given_up(self, command: AnyCommand, desired: Iterable[str]) -> list[str]:
-        return [topic for topic in desired if topic == command.name] if isinstance(command, Unsub) else []
+    def given_up(self, command: AnyCommand, desired: Collection[str]) -> Sequence[str]:
+        return [topic for topic in desired if topic == command.name] if isinstance(command, Unsub) else ()
 
-    def restore(self, topic: str) -> Sub:
-        return Sub(topic)
+    def restore(self, topics: Sequence[str]) -> Sequence[Sub]:
+        return [Sub(topic) for topic in topics]
+
+    def release(self, topics: Sequence[str], desired: Collection[str]) -> Sequence[Unsub]:
+        return [Unsub(topic) for topic in topics]
 
 
 class Rules(Session[Data | Tx, str]):

@@ -75,6 +75,8 @@ class _Owed:
 class AckSession(Session[EventT, TopicT], abc.ABC):
     """A session with a ledger. The abstract methods are what a provider adds beside those of `Session`."""
 
+    replays = True
+
     def __init__(
         self,
         config: AckConfig,

@@ -15,6 +15,7 @@ import attrs
 from ..errors import ConfigError
 from .backoff import BackoffPolicy
 from .secrets import Secret
+from .tokens import TokenSource
 
 __all__ = [
     "ConnectionConfig",
@@ -164,6 +165,14 @@ class ConnectionConfig:
 
     def expendable(self, event: object) -> Hashable | None:
         """The key under which a later event makes `event` superfluous for a reader who falls behind; None: it is never let go."""
+        return None
+
+    def topics(self, event: object) -> tuple[Hashable, ...]:
+        """The topics of subscriptions an event may belong to."""
+        return ()
+
+    def credential(self, name: str) -> Secret | TokenSource | None:
+        """Where the credential that the machine asks for by this name comes from; None: not from here."""
         return None
 
     @property

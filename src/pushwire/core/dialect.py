@@ -46,8 +46,16 @@ class Dialect(abc.ABC, Generic[TopicT]):
         """What must be asked by HTTP, on this connection, before a command can be written."""
         return None
 
+    def repeated(self, command: AnyCommand) -> object | None:
+        """The reply to a subscription for what is confirmed already, where the provider takes a second one amiss. None: ask."""
+        return None
+
+    def expects_data(self, topic: TopicT) -> bool:
+        """Whether silence on a subscription means that something is wrong."""
+        return True
+
     def lane(self, command: AnyCommand) -> str | None:
-        """The lane of a command whose reply names no id, None where it does."""
+        """The lane of a command whose reply names no id, None where it does. `encode` then gives the lane as the slot."""
         return None
 
     def given_up(self, command: AnyCommand, desired: Collection[TopicT]) -> Sequence[TopicT]:

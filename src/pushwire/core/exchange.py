@@ -6,13 +6,13 @@ when it has gone, and what was answered. How a command is written is the provide
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar, cast
 
-from ..errors import CommandRefused, ConnectionLost, OutcomeUnknown, PushwireError, RemoteProtocolError, ReplyTimeout
+from ..errors import CommandRefused, ConnectionLost, OutcomeUnknown, RemoteProtocolError, ReplyTimeout
+from .again import Again
 from .commands import AnyCommand, Leave
 from .config import ConnectionConfig
 from .dialect import Dialect
@@ -32,19 +32,28 @@ TopicT = TypeVar("TopicT", bound=Hashable)
 
 
 class Exchange(Generic[EventT, TopicT]):
-    """The commands of one session. Times are seconds on the machine's clock."""
+    """The commands of one session. Times are seconds on the machine's clock; `fetch` asks for an HTTP response."""
 
     def __init__(
-        self, dialect: Dialect[TopicT], config: ConnectionConfig, ids: Callable[[], str], outbox: Outbox[EventT, TopicT]
+        self,
+        dialect: Dialect[TopicT],
+        config: ConnectionConfig,
+        ids: Callable[[], str],
+        outbox: Outbox[EventT, TopicT],
+        fetch: Callable[[Request], Token],
     ) -> None:
         self._dialect = dialect
         self._timeout = config.reply_timeout
         self._ids = ids
         self._out = outbox
+        self._fetch = fetch
         # Two tokens are kept for heartbeats, so that a long restoration never silences them.
         self._pacer = Pacer(config.send_rate, config.send_burst, reserve=2)
-        self._pending = Pending()
-        self._queue: deque[Call] = deque()
+        self._pending: Pending[TopicT] = Pending()
+        self._queue: deque[Call[TopicT]] = deque()
+        self._granting: dict[Token, Call[TopicT]] = {}
+        self._again: Again[TopicT] = Again(config.backoff_first, config.backoff_cap)
+        self._held_until = -math.inf
         self._paced_until = math.inf
         self.subscriptions: Subscriptions[TopicT] = Subscriptions()
         self.staleness: Staleness[TopicT] = Staleness(config.stale_after)
@@ -52,24 +61,34 @@ class Exchange(Generic[EventT, TopicT]):
     # The caller
 
     def submit(self, ticket: Ticket, command: AnyCommand) -> None:
-        """Queue a command; `advance` sends it. Raises `LocalProtocolError`, before any change, for another provider's."""
-        topic = self._dialect.topic(command)
-        if topic is not None:
+        """Queue a command; `advance` sends it. Raises `LocalProtocolError`, before any change, for one that may not be asked."""
+        if isinstance(command, Leave):
+            self._leave(command.command)
+            self._out.settle(ticket)
+            return
+        self._dialect.check(command, self.subscriptions)
+        call = self._call(ticket, command)
+        call.counted = True
+        for topic in call.topics:
             self.subscriptions.want(topic)
             self.subscriptions.asked(topic)
         given_up = self._dialect.given_up(command, self.subscriptions)
         if given_up:
             self._give_up(set(given_up))
-        self._queue.append(Call(ticket, command, lane=self._dialect.lane(command), counted=topic is not None))
+        self._queue.append(call)
 
     def abandon(self, ticket: Ticket) -> None:
         """The caller no longer waits. What has not left is withdrawn; the reply to what has keeps its slot."""
         for place, call in enumerate(self._queue):
             if call.ticket == ticket:
                 del self._queue[place]
-                topic = self._release(call)
-                if topic is not None:
-                    self._queue.insert(place, self._own(topic))
+                for own in reversed(self._own(self._release(call))):
+                    self._queue.insert(place, own)
+                return
+        for token, call in self._granting.items():
+            if call.ticket == ticket:
+                del self._granting[token]
+                self._queue.extendleft(reversed(self._own(self._release(call))))
                 return
         self._pending.abandon(ticket)
 
@@ -78,34 +97,36 @@ class Exchange(Generic[EventT, TopicT]):
     def ready(self, now: float) -> None:
         """A connection was accepted: restore what is desired, then send what waits."""
         for call in self._queue:
-            topic = self._dialect.topic(call.command)
-            if topic is not None:
+            for topic in call.topics:
                 self.subscriptions.asked(topic)
-        missing = self.subscriptions.missing()
-        for topic in missing:
-            self.subscriptions.asked(topic)
-        self._queue.extendleft(self._own(topic) for topic in reversed(missing))
+        self._queue.extendleft(reversed(self._own(self.subscriptions.missing())))
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Send what may be sent now: in order, but for calls whose lane is busy."""
+        """Send what may be sent now: in order, but for calls whose lane is busy or that wait for their authorisation."""
         self._paced_until = math.inf
-        held: deque[Call] = deque()
+        busy: deque[Call[TopicT]] = deque()
         queue = self._queue
         while queue:
+            if now < self._held_until:
+                self._paced_until = self._held_until
+                break
             call = queue.popleft()
-            if call.lane is not None and self._pending.busy(call.lane):
-                held.append(call)
+            if call.lane is not None and self._busy(call.lane):
+                busy.append(call)
+            elif call.topics and all(map(self.subscriptions.is_confirmed, call.topics)) and self._known(call, now):
+                pass
+            elif call.granted is None and (request := self._dialect.authorisation(call.command, self._ids)) is not None:
+                call.deadline = now + self._timeout
+                self._granting[self._fetch(request)] = call
             elif self._pacer.take(now):
-                slot, call.frame = self._dialect.encode(call.command, self._ids)
-                self._pending.add(slot, call, now + self._timeout)
-                self._out.effects.append(call.frame)
+                self._send(call, now)
             else:
                 queue.appendleft(call)
                 self._paced_until = self._pacer.available(now)
                 break
-        held.extend(queue)
-        self._queue = held
+        busy.extend(queue)
+        self._queue = busy
 
     def urgent(self, now: float) -> None:
         """A heartbeat or an ACK leaves: it is never held back, but it counts."""
@@ -121,21 +142,30 @@ class Exchange(Generic[EventT, TopicT]):
         call = self._pending.answer(slot)
         if call is None:
             return False
-        topic = self._dialect.topic(call.command)
-        if topic is not None:
-            self._subscription_answered(call, topic, error, now)
-        if call.ticket is not None:
-            self._out.settle(call.ticket, reply, error)
+        self._answered(call, now, reply, error)
         return True
+
+    def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:
+        """The answer to a `fetch`; ignored where its connection has gone or its caller no longer waits."""
+        call = self._granting.pop(token, None)
+        if call is None:
+            return
+        if isinstance(outcome, Done) and isinstance(outcome.value, Response):
+            call.granted = outcome.value
+            self._queue.appendleft(call)
+        else:
+            self._not_granted(call, "no response" if isinstance(outcome, Done) else str(outcome.error), now)
 
     def lost(self) -> None:
         """The connection has gone. Calls in flight wait for the next one, or end, as each command says."""
         unsent = {id(frame) for frame in self._out.void_frames()}
         self.subscriptions.lost()
         self.staleness.clear()
+        self._again.clear()
         self._paced_until = math.inf
-        waiting = [call for call in self._queue if not call.own]
-        again: list[Call] = []
+        waiting = [call for call in (*self._granting.values(), *self._queue) if not call.own]
+        self._granting.clear()
+        again: list[Call[TopicT]] = []
         for call in self._pending.lost():
             call.left = call.left or id(call.frame) not in unsent
             if call.ticket is None:
@@ -152,6 +182,9 @@ class Exchange(Generic[EventT, TopicT]):
                 again.append(call)
             else:
                 self._fail(call, _never_left(call))
+        for call in again:
+            # An authorisation is good for the connection it was asked for alone.
+            call.granted = None
         self._queue = deque(again)
 
     def end(self, error: Exception | None) -> None:
@@ -163,28 +196,28 @@ class Exchange(Generic[EventT, TopicT]):
     # Time
 
     def due(self, *, reading: bool) -> float:
-        """When `check` must be called next. While nothing is read, only what we owe counts."""
+        """When `check` must be called next. While nothing is read, only what does not wait for a message counts."""
+        due = min(self._paced_until, self._again.due())
+        if self._granting:
+            due = min(due, *(call.deadline for call in self._granting.values()))
         if not reading:
-            return self._paced_until
-        return min(self._paced_until, self._pending.due(), self.staleness.due())
+            return due
+        return min(due, self._pending.due(), self.staleness.due())
 
     def check(self, now: float, *, reading: bool) -> str | None:
         """Do what is due. Returns why the connection must end, where it must."""
+        if self._again.due() <= now:
+            self._queue.extend(self._own(self._without_call(self._again.take(now))))
+            self.advance(now)
         if self._paced_until <= now:
             self.advance(now)
+        for token in [token for token, call in self._granting.items() if call.deadline <= now]:
+            self._not_granted(self._granting.pop(token), f"no answer within {self._timeout:g} s", now)
         if not reading:
             return None
         if self.staleness.due() <= now:
             self._out.events.extend(Stale(now, topic, since) for topic, since in self.staleness.overdue(now))
-        ending = None
-        if self._pending.due() <= now:
-            for _, call in self._pending.overdue(now):
-                silence = f"no reply to {type(call.command).__name__} within {self._timeout:g} s"
-                # A late reply of a lane would be taken for the next one's, and a subscription that is wanted but not made here
-                # would be lost in silence: both need a new connection.
-                if self._fail(call, ReplyTimeout(silence)) is not None or call.lane is not None:
-                    ending = silence
-        return ending
+        return self._check_replies(now)
 
     def resumed(self, now: float, paused: float) -> None:
         """Reading went on after `paused` seconds."""
@@ -196,50 +229,147 @@ class Exchange(Generic[EventT, TopicT]):
         """Whether commands wait to be sent."""
         return bool(self._queue)
 
-    def _own(self, topic: TopicT) -> Call:
-        """The machine's own call that subscribes to a topic again."""
-        command = self._dialect.restore(topic)
-        return Call(None, command, own=True, lane=self._dialect.lane(command))
+    @property
+    def restored(self) -> bool:
+        """Whether nothing that was subscribed to before is still on its way to be so again."""
+        return not any(call.own and call.topics for call in self._calls())
 
-    def _give_up(self, topics: set[TopicT]) -> None:
+    def _check_replies(self, now: float) -> str | None:
+        ending = None
+        if self._pending.due() <= now:
+            for _, call in self._pending.overdue(now):
+                silence = f"no reply to {type(call.command).__name__} within {self._timeout:g} s"
+                unmade = self._fail(call, ReplyTimeout(silence))
+                # A late reply of a lane would be taken for the next one's, and a subscription that is wanted but not made here
+                # would be lost in silence: both need a new connection.
+                if self._dialect.unanswered_ends and (unmade or call.lane is not None):
+                    ending = silence
+                else:
+                    self._refused(unmade, None, silence, now)
+        return ending
+
+    # Calls
+
+    def _call(self, ticket: Ticket | None, command: AnyCommand, *, own: bool = False) -> Call[TopicT]:
+        # A command's topics are its provider's.
+        topics = cast("tuple[TopicT, ...]", command.topics)
+        return Call(ticket, command, own=own, topics=topics, lane=self._dialect.lane(command))
+
+    def _calls(self) -> Iterable[Call[TopicT]]:
+        return (*self._granting.values(), *self._queue, *self._pending)
+
+    def _own(self, topics: Sequence[TopicT]) -> list[Call[TopicT]]:
+        """The machine's own calls that subscribe to topics again."""
         for topic in topics:
-            self.subscriptions.forget(topic)
-            self.staleness.unwatch(topic)
-        for call in (*self._queue, *self._pending):
-            if self._dialect.topic(call.command) in topics:
-                call.counted = False
-        # Lanes may let the unsubscribe overtake a restoration that is still to be sent.
-        self._queue = deque(call for call in self._queue if not (call.own and self._dialect.topic(call.command) in topics))
+            self.subscriptions.asked(topic)
+        return [self._call(None, command, own=True) for command in self._dialect.restore(topics)] if topics else []
 
-    def _fail(self, call: Call, error: Exception) -> TopicT | None:
+    def _busy(self, lane: str) -> bool:
+        return self._pending.busy(lane) or any(call.lane == lane for call in self._granting.values())
+
+    def _known(self, call: Call[TopicT], now: float) -> bool:
+        """Answer a call for what is confirmed already, where the provider would take it amiss."""
+        reply = self._dialect.repeated(call.command)
+        if reply is not None:
+            self._answered(call, now, reply, None)
+        return reply is not None
+
+    def _send(self, call: Call[TopicT], now: float) -> None:
+        try:
+            slot, call.frame = self._dialect.encode(call.command, self._ids, self.subscriptions, call.granted)
+        except CommandRefused as refused:
+            self._answered(call, now, None, refused)
+            return
+        except RemoteProtocolError as error:
+            self._not_granted(call, str(error), now)
+            return
+        self._out.effects.append(call.frame)
+        if slot is None:
+            self._answered(call, now, None, None)
+        else:
+            self._pending.add(slot, call, now + self._timeout)
+        undone = self._dialect.undone(call.command, self.subscriptions)
+        for topic in undone:
+            self.subscriptions.unmade(topic)
+        self._queue.extendleft(reversed(self._own(undone)))
+
+    def _answered(self, call: Call[TopicT], now: float, reply: object, error: CommandRefused | None) -> None:
+        if error is None:
+            for topic in call.topics:
+                if topic in self.subscriptions:
+                    self.subscriptions.confirmed(topic)
+                    if self._dialect.expects_data(topic):
+                        self.staleness.watch(topic, now)
+            self._again.reset()
+        else:
+            unmade = self._release(call)
+            if error.retry_after is not None:
+                self._held_until = max(self._held_until, now + error.retry_after)
+                self._again.add(unmade, now + error.retry_after)
+            else:
+                self._refused(unmade, error.code, error.text, now)
+        if call.ticket is not None:
+            self._out.settle(call.ticket, reply, error)
+
+    def _refused(self, topics: Sequence[TopicT], code: int | str | None, text: str, now: float) -> None:
+        for topic in topics:
+            self.subscriptions.refused(topic)
+            self._out.events.append(SubscriptionRefused(now, topic, code, text))
+
+    def _not_granted(self, call: Call[TopicT], problem: str, now: float) -> None:
+        """There is no authorisation for now; what others want all the same is asked for again after a while."""
+        text = f"not authorised: {problem}"
+        unmade = self._fail(call, CommandRefused(type(call.command).__name__, None, text))
+        self._refused(unmade, None, text, now)
+        self._again.add_later(unmade, now)
+
+    def _fail(self, call: Call[TopicT], error: Exception) -> list[TopicT]:
         """End a call with an error of ours. Returns what `_release` does."""
         if call.ticket is not None:
             self._out.settle(call.ticket, error=error)
         return self._release(call)
 
-    def _release(self, call: Call) -> TopicT | None:
-        """A call ended without a reply, or with a refusal. Returns its topic where it is wanted all the same, and nothing under
-        way on this connection will bring it."""
-        topic = self._dialect.topic(call.command)
-        if topic is None:
-            return None
+    # Subscriptions
+
+    def _leave(self, command: AnyCommand) -> None:
+        self._dialect.check(command, ())
+        # As in `_call`.
+        topics = cast("tuple[TopicT, ...]", command.topics)
+        made = [topic for topic in topics if self.subscriptions.is_made(topic)]
+        for topic in topics:
+            self.subscriptions.unwant(topic)
+        gone = {topic for topic in topics if topic not in self.subscriptions}
+        self._give_up(gone)
+        for leaving in self._dialect.release([topic for topic in made if topic in gone], self.subscriptions):
+            self._queue.append(self._call(None, leaving, own=True))
+
+    def _give_up(self, topics: set[TopicT]) -> None:
+        for topic in topics:
+            self.subscriptions.forget(topic)
+            self.staleness.unwatch(topic)
+        for call in self._calls():
+            if not topics.isdisjoint(call.topics):
+                call.topics = tuple(topic for topic in call.topics if topic not in topics)
+                call.stripped = True
+        # Lanes may let the unsubscribe overtake a restoration that is still to be sent.
+        kept: deque[Call[TopicT]] = deque()
+        for call in self._queue:
+            kept.extend(self._own(call.topics) if call.own and call.stripped else (call,))
+        self._queue = kept
+
+    def _release(self, call: Call[TopicT]) -> list[TopicT]:
+        """A call ended without a reply, or with a refusal. Returns those of its topics that are wanted all the same, and that
+        nothing under way on this connection will bring."""
         if call.counted:
             call.counted = False
-            self.subscriptions.unwant(topic)
-        if topic not in self.subscriptions or self.subscriptions.is_confirmed(topic):
-            return None
-        asking = any(self._dialect.topic(other.command) == topic for other in (*self._queue, *self._pending))
-        return None if asking else topic
+            for topic in call.topics:
+                self.subscriptions.unwant(topic)
+        return self._without_call(call.topics)
 
-    def _subscription_answered(self, call: Call, topic: TopicT, error: CommandRefused | None, now: float) -> None:
-        if error is not None:
-            if self._release(call) is not None:
-                self.subscriptions.refused(topic)
-                self._out.events.append(SubscriptionRefused(now, topic, error.code, error.text))
-        elif topic in self.subscriptions:
-            self.subscriptions.confirmed(topic)
-            self.staleness.watch(topic, now)
+    def _without_call(self, topics: Iterable[TopicT]) -> list[TopicT]:
+        wanted = [topic for topic in topics if topic in self.subscriptions and not self.subscriptions.is_confirmed(topic)]
+        return [topic for topic in wanted if not any(topic in call.topics for call in self._calls())]
 
 
-def _never_left(call: Call) -> ConnectionLost:
+def _never_left(call: Call[TopicT]) -> ConnectionLost:
     return ConnectionLost(f"the connection ended before {type(call.command).__name__} left", sent="no")

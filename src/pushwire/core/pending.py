@@ -7,46 +7,54 @@ connection, never by a caller who stops waiting: a reply that comes late must no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
 
 import attrs
 
-from .commands import Command
+from .commands import AnyCommand
 from .effects import SecretFrame, Ticket
+from .http import Response
 
 __all__ = ["Call", "Pending"]
 
+TopicT = TypeVar("TopicT", bound=Hashable)
+
 
 @attrs.define(eq=False)
-class Call:
+class Call(Generic[TopicT]):
     """One command on its way. `ticket` is None where the machine asks for itself, or the caller no longer waits."""
 
     ticket: Ticket | None
-    command: Command[Any, Any]
-    """What was asked; a command's own event and reply types do not matter to the queue."""
+    command: AnyCommand
     own: bool = False
     """The machine asks for itself (a re-subscription)."""
+    topics: tuple[TopicT, ...] = ()
+    """What it subscribes to, without what was given up since."""
+    stripped: bool = False
+    """Some of its topics were given up since."""
     lane: str | None = None
     """Where its reply names nothing: what it shares with the calls a late reply could be taken for."""
     counted: bool = False
-    """It holds a reference to the topic it subscribes to, and gives it back when it fails."""
+    """It holds a reference to each of its topics, and gives them back when it fails."""
+    granted: Response | None = None
+    """The authorisation it waited for."""
     frame: str | SecretFrame | None = None
     left: bool = False
     """It left this machine on an earlier connection."""
     deadline: float = math.inf
 
 
-class Pending:
+class Pending(Generic[TopicT]):
     """Calls in flight by slot, each with its deadline in seconds."""
 
     __slots__ = ("_calls", "_next")
 
     def __init__(self) -> None:
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Call[TopicT]] = {}
         self._next = math.inf
 
-    def add(self, slot: str, call: Call, deadline: float) -> None:
+    def add(self, slot: str, call: Call[TopicT], deadline: float) -> None:
         """The call left. The slot must be free."""
         assert slot not in self._calls, "a slot holds one call"
         call.deadline = deadline
@@ -56,11 +64,11 @@ class Pending:
     def busy(self, slot: str) -> bool:
         return slot in self._calls
 
-    def answer(self, slot: str) -> Call | None:
+    def answer(self, slot: str) -> Call[TopicT] | None:
         """The reply for a slot came: its call, or None where nothing waits there (any more)."""
         return self._calls.pop(slot, None)
 
-    def peek(self, slot: str) -> Call | None:
+    def peek(self, slot: str) -> Call[TopicT] | None:
         """The call that waits in a slot, left there."""
         return self._calls.get(slot)
 
@@ -71,7 +79,7 @@ class Pending:
                 call.ticket = None
                 return
 
-    def overdue(self, now: float) -> list[tuple[str, Call]]:
+    def overdue(self, now: float) -> list[tuple[str, Call[TopicT]]]:
         """Take the calls whose deadline has passed."""
         late = [(slot, call) for slot, call in self._calls.items() if call.deadline <= now]
         for slot, _ in late:
@@ -83,7 +91,7 @@ class Pending:
         """When `overdue` must be asked next. Never late; it may be early, once, after an answer came in time."""
         return self._next
 
-    def lost(self) -> list[Call]:
+    def lost(self) -> list[Call[TopicT]]:
         """The connection has gone: take all calls, in the order they left."""
         calls = list(self._calls.values())
         self._calls.clear()
@@ -97,5 +105,5 @@ class Pending:
             call.deadline = min(call.deadline + paused, latest)
         self._next = min((call.deadline for call in self._calls.values()), default=math.inf)
 
-    def __iter__(self) -> Iterator[Call]:
+    def __iter__(self) -> Iterator[Call[TopicT]]:
         return iter(self._calls.values())

@@ -20,9 +20,10 @@ from .commands import AnyCommand
 from .config import ConnectionConfig
 from .dialect import Dialect
 from .effects import Close, Credential, Dial, Done, Effect, Fetch, Handshake, Hangup, Outcome, Ping, Settled, Ticket, Token
-from .events import Control, Down, Up
+from .events import Control, Down, Gap, Up
 from .exchange import Exchange
 from .heartbeat import Heartbeat
+from .http import Request
 from .machine import Phase, Status
 from .outbox import Outbox
 from .redial import Redial
@@ -47,6 +48,8 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     """What each way a connection can end means for the next dial."""
     credentials: ClassVar[tuple[str, ...]] = ()
     """Names of what is fetched afresh before every dial."""
+    replays: ClassVar[bool] = False
+    """Whether the provider sends again what was missed. Where it does not, each loss is told as a `Gap`."""
 
     def __init__(self, config: ConnectionConfig, dialect: Dialect[TopicT], *, rng: random.Random, ids: Callable[[], str]) -> None:
         self._settings = config
@@ -57,6 +60,8 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._serial = 0
         self._wall_offset = 0.0
         self._ready_at: float | None = None
+        self._heard_at = 0.0
+        self._missing_since: float | None = None
         self._answered = False
         self._paused_at: float | None = None
         self._last_error: str | None = None
@@ -67,7 +72,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._redial = Redial(self.closes, config.backoff, rng, refreshable=bool(self.credentials))
         self._heartbeat = Heartbeat(config.ping_interval, config.pong_timeout)
         self._out: Outbox[EventT, TopicT] = Outbox()
-        self._exchange: Exchange[EventT, TopicT] = Exchange(dialect, config, ids, self._out)
+        self._exchange: Exchange[EventT, TopicT] = Exchange(dialect, config, ids, self._out, self._fetch)
 
     # What a provider adds
 
@@ -121,16 +126,21 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
 
     def receive(self, messages: Sequence[str | bytes], now: float) -> None:
         if self._phase in _OPEN:
+            self._heard_at = now
             self._on_messages(messages, now)
             if self._exchange.waiting and self._phase is Phase.READY:
                 self._exchange.advance(now)
+            if self._missing_since is not None:
+                self._tell_gap(now)
             self._check_flushed(now)
 
     def heard(self, now: float) -> None:
-        """Nothing to do: bytes alone prove nothing, the answer to a ping does."""
+        """Bytes alone answer no ping, but up to here nothing was missed."""
+        self._heard_at = now
 
     def pong(self, payload: bytes, now: float) -> None:
         if self._phase in _UP:
+            self._heard_at = now
             self._pong()
 
     def closed(self, close: Close, now: float, wall: float) -> None:
@@ -184,7 +194,12 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:
         # A credential that comes late belongs to an attempt that has been given up: it never reaches the next one.
         name = self._wanted.pop(token, None)
-        if name is None or token.generation != self._generation or self._phase is not Phase.PREPARING:
+        if name is None:
+            self._exchange.fulfil(token, outcome, now)
+            if self._phase is Phase.READY:
+                self._exchange.advance(now)
+            return
+        if token.generation != self._generation or self._phase is not Phase.PREPARING:
             return
         if isinstance(outcome, Done) and isinstance(outcome.value, Secret):
             self._secrets[name] = outcome.value
@@ -227,6 +242,8 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
                 self._on_named_timer(name, now)
         if self._phase in _UP:
             self._check_liveness(now, reading=reading)
+            if self._missing_since is not None:
+                self._tell_gap(now)
             self._check_flushed(now)
 
     def next_deadline(self) -> float:
@@ -271,9 +288,12 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._timers.disarm("auth")
         self._ready_at = now
         self._heartbeat.start(now)
+        self._heard_at = now
         self._out.events.append(Up(now, self._generation))
         self._on_ready(now)
         self._exchange.ready(now)
+        if self._missing_since is not None:
+            self._tell_gap(now)
 
     def _refused(self, error: AuthenticationRefused, now: float) -> None:
         """The provider refused this connection in a message: the session ends with `error`."""
@@ -307,6 +327,18 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def _ticket(self) -> Ticket:
         self._serial += 1
         return Ticket(self._serial)
+
+    def _fetch(self, request: Request) -> Token:
+        """Ask for an HTTP response, for this connection alone."""
+        token = self._token(self._generation)
+        self._out.effects.append(Fetch(token, request))
+        return token
+
+    def _tell_gap(self, now: float) -> None:
+        """Once nothing waits to be restored: what the caller loads from then on is complete."""
+        if self._missing_since is not None and self._up() and self._exchange.restored:
+            self._out.events.append(Gap(now, self._missing_since, self._wall(now)))
+            self._missing_since = None
 
     def _token(self, generation: int = 0) -> Token:
         self._serial += 1
@@ -359,6 +391,8 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         if self._ready_at is not None:
             self._redial.ended(now - self._ready_at, answered=self._answered)
             self._ready_at = None
+            if not self.replays and self._missing_since is None:
+                self._missing_since = self._wall(self._heard_at)
             self._out.events.append(Down(now, reason, close))
 
     def _reset(self) -> None:

@@ -56,6 +56,11 @@ class Subscriptions(Generic[TopicT]):
         self._confirmed.discard(topic)
         self._asked.add(topic)
 
+    def unmade(self, topic: TopicT) -> None:
+        """The provider has dropped it on this connection, and must be asked again."""
+        self._asked.discard(topic)
+        self._confirmed.discard(topic)
+
     def lost(self) -> None:
         """The connection has gone, and with it what was asked and confirmed on it."""
         self._asked.clear()
@@ -65,11 +70,18 @@ class Subscriptions(Generic[TopicT]):
         """Desired topics not asked for on this connection, in the order they were first wanted."""
         return [topic for topic in self._desired if topic not in self._asked and topic not in self._confirmed]
 
+    def is_made(self, topic: TopicT) -> bool:
+        """Whether it was asked for, or confirmed, on this connection."""
+        return topic in self._asked or topic in self._confirmed
+
     def is_confirmed(self, topic: TopicT) -> bool:
         return topic in self._confirmed
 
     def __contains__(self, topic: object) -> bool:
         return topic in self._desired
+
+    def __len__(self) -> int:
+        return len(self._desired)
 
     def __iter__(self) -> Iterator[TopicT]:
         return iter(self._desired)

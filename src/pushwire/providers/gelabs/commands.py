@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import attrs
 import msgspec
 
 from ...core.commands import AnyCommand, Command
+from ...core.dialect import Dialect
 from ...core.effects import Scalar
+from ...core.http import Response
 from ...errors import LocalProtocolError
 from .messages import Event, Subscribed, Unsubscribed
 from .topics import Topic, topic
@@ -45,6 +47,10 @@ class Subscribe(Command[Event, Subscribed]):
     address: str = attrs.field(validator=_some)
     chain_type: str = attrs.field(validator=_some)
 
+    @property
+    def topics(self) -> tuple[Topic]:
+        return (topic(self.chain_type, self.address),)
+
 
 @attrs.frozen
 class Unsubscribe(Command[Event, Unsubscribed]):
@@ -77,10 +83,15 @@ def frame(command_id: str, kind: str, data: Mapping[str, Scalar]) -> str:
     return msgspec.json.encode({"id": command_id, "type": kind, "data": present}).decode()
 
 
-class GelabsDialect:
+class GelabsDialect(Dialect[Topic]):
     """How gelabs commands are written. Replies repeat the command's id, so there are no lanes."""
 
-    def encode(self, command: AnyCommand, new_id: Callable[[], str]) -> tuple[str, str]:
+    name = "gelabs"
+    commands = (Subscribe, Unsubscribe, GetTransaction)
+
+    def encode(
+        self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[Topic], granted: Response | None
+    ) -> tuple[str, str]:
         command_id = new_id()
         match command:
             case Subscribe():
@@ -94,22 +105,16 @@ class GelabsDialect:
                 raise LocalProtocolError(f"{type(command).__name__} is not a gelabs command")
         return command_id, data
 
-    def lane(self, command: AnyCommand) -> str | None:
-        return None
-
-    def topic(self, command: AnyCommand) -> Topic | None:
-        if not isinstance(command, Subscribe | Unsubscribe | GetTransaction):
-            # Asked first, so that a foreign command is refused before it is queued.
-            raise LocalProtocolError(f"{type(command).__name__} is not a gelabs command")
-        return topic(command.chain_type, command.address) if isinstance(command, Subscribe) else None
-
-    def given_up(self, command: AnyCommand, desired: Iterable[Topic]) -> list[Topic]:
+    def given_up(self, command: AnyCommand, desired: Collection[Topic]) -> Sequence[Topic]:
         if not isinstance(command, Unsubscribe):
-            return []
+            return ()
         if command.chain_type is not None:
             return [topic(command.chain_type, command.address)]
         address = topic("", command.address).address
         return [wanted for wanted in desired if wanted.address == address]
 
-    def restore(self, topic: Topic) -> Subscribe:
-        return Subscribe(topic.address, topic.chain_type)
+    def restore(self, topics: Sequence[Topic]) -> Sequence[Subscribe]:
+        return [Subscribe(wanted.address, wanted.chain_type) for wanted in topics]
+
+    def release(self, topics: Sequence[Topic], desired: Collection[Topic]) -> Sequence[Unsubscribe]:
+        return [Unsubscribe(left.address, left.chain_type) for left in topics]
