@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, Self, TypeVar
 
 import attrs
 
 from .secrets import PLACEHOLDER, Secret
 
-__all__ = ["Endpoint", "Request", "Response"]
+__all__ = ["Endpoint", "Paged", "Request", "Response"]
 
 ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
 ReplyT_co = TypeVar("ReplyT_co", covariant=True)
+PageT = TypeVar("PageT")
 
 
 def _no_headers() -> dict[str, str | Secret]:
@@ -76,3 +77,12 @@ class Endpoint(abc.ABC, Generic[ConfigT_contra, ReplyT_co]):
         Raises `CommandRefused` with the provider's code and trace id for an error the provider reports, `AuthenticationRefused`
         where it does not accept the credential, and `RemoteProtocolError` for what cannot be read.
         """
+
+
+class Paged(Endpoint[ConfigT_contra, PageT]):
+    """A call that answers with one page of several."""
+
+    @abc.abstractmethod
+    def next_page(self, page: PageT) -> Self | None:
+        """The call for what comes after `page`, which answered this one. None: there is no more, or no safe way to it; the page
+        says which. Following it ends, whatever the peer answers: no call is made twice."""
