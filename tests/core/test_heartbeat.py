@@ -85,3 +85,29 @@ def test_a_pause_in_which_nothing_was_owed_makes_nothing_due() -> None:
     heartbeat = beating()
     heartbeat.resumed(1000.0, 900.0)
     assert heartbeat.answer_due() == math.inf
+
+
+def test_where_silence_alone_calls_for_a_ping_the_peers_traffic_puts_it_off() -> None:
+    heartbeat = beating()
+    heartbeat.traffic(125.0)
+    assert heartbeat.ping_due() == 155.0
+
+
+def test_traffic_stands_in_for_no_answer() -> None:
+    heartbeat = beating()
+    heartbeat.sent(130.0)
+    heartbeat.traffic(135.0)
+    assert (heartbeat.ping_due(), heartbeat.answer_due()) == (165.0, 140.0)
+
+
+def test_traffic_calls_for_no_ping_where_there_is_no_connection() -> None:
+    heartbeat = Heartbeat(30.0, 10.0)
+    heartbeat.traffic(1.0)
+    assert heartbeat.ping_due() == math.inf
+
+
+def test_an_interval_that_is_agreed_on_holds_from_the_next_start() -> None:
+    heartbeat = Heartbeat(30.0, 10.0)
+    heartbeat.interval = 12.0
+    heartbeat.start(100.0)
+    assert heartbeat.ping_due() == 112.0

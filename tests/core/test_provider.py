@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import attrs
 import pytest
 
 from pushwire.core.provider import config_from_settings
@@ -105,4 +106,39 @@ def test_a_missing_secret_is_named_by_its_variable_beside_what_else_is_wrong() -
     assert problems({"reply_timeout": "0"}, None) == (
         "api_key: environment variable PUSHWIRE_GELABS_API_KEY is not set (nor PUSHWIRE_GELABS_API_KEY_FILE)",
         "reply_timeout: must be a positive number of seconds",
+    )
+
+
+# Secrets that a provider can do without
+
+OPTIONAL = attrs.evolve(PROVIDER, secrets={}, optional_secrets=PROVIDER.secrets)
+
+
+def test_an_optional_secret_is_taken_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "sk-env")
+    for secrets, expected in ((None, "sk-env"), ({"api_key": Secret("sk-given")}, "sk-given")):
+        config = config_from_settings(OPTIONAL, {}, secrets)
+        assert isinstance(config, gelabs.Config)
+        assert config.api_key == Secret(expected)
+
+
+@pytest.mark.parametrize("secrets", [None, {}])
+def test_without_an_optional_secret_the_config_says_what_it_lacks(secrets: dict[str, Secret] | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_settings(OPTIONAL, {}, secrets)
+    assert caught.value.problems == ("api_key: must be a pushwire.Secret (Secret.env, Secret.file), never a plain string",)
+
+
+def test_an_optional_secret_whose_file_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{VARIABLE}_FILE", "/nowhere/at/all")
+    with pytest.raises(ConfigError) as caught:
+        config_from_settings(OPTIONAL, {})
+    assert caught.value.problems[0] == "api_key: secret file /nowhere/at/all: FileNotFoundError"
+
+
+def test_an_optional_secret_is_no_setting_either() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_settings(OPTIONAL, {"api_key": "sk-leaked"}, KEYS)
+    assert caught.value.problems == (
+        "api_key: comes from the environment variable PUSHWIRE_GELABS_API_KEY, never from a setting",
     )

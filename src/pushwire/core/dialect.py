@@ -10,6 +10,7 @@ from ..errors import LocalProtocolError
 from .commands import AnyCommand
 from .effects import SecretFrame
 from .http import Request, Response
+from .pacing import Pacer
 
 __all__ = ["Dialect"]
 
@@ -35,19 +36,24 @@ class Dialect(abc.ABC, Generic[TopicT]):
     @abc.abstractmethod
     def encode(
         self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[TopicT], granted: Response | None
-    ) -> tuple[str | None, str | SecretFrame]:
-        """The slot the reply will name (an id from `new_id`, or a lane), None where nothing will answer; and the frame.
+    ) -> tuple[str | None, str | SecretFrame | None]:
+        """The slot the reply will name (an id from `new_id`, or a lane), None where nothing will answer; and the frame, None where
+        nothing has to be said on this connection: the command is done.
 
         `granted` is the answer to `authorisation`, where there was one. Raises `CommandRefused` where that refuses, and
         `RemoteProtocolError` where it is of no use but may be the next time.
         """
 
-    def authorisation(self, command: AnyCommand, new_id: Callable[[], str]) -> Request | None:
-        """What must be asked by HTTP, on this connection, before a command can be written."""
+    def authorisation(self, command: AnyCommand, new_id: Callable[[], str], now: float) -> Request | None:
+        """What must be asked by HTTP, on this connection, before a command can be written. `now` is on the machine's clock."""
         return None
 
     def repeated(self, command: AnyCommand) -> object | None:
         """The reply to a subscription for what is confirmed already, where the provider takes a second one amiss. None: ask."""
+        return None
+
+    def limit(self, command: AnyCommand) -> Pacer | None:
+        """The bucket of a rate that a command counts against beside the rate of all; it waits there while others pass."""
         return None
 
     def expects_data(self, topic: TopicT) -> bool:

@@ -109,21 +109,24 @@ class Exchange(Generic[EventT, TopicT]):
         queue = self._queue
         while queue:
             if now < self._held_until:
-                self._paced_until = self._held_until
+                self._paced_until = min(self._paced_until, self._held_until)
                 break
             call = queue.popleft()
             if call.lane is not None and self._busy(call.lane):
                 busy.append(call)
             elif call.topics and all(map(self.subscriptions.is_confirmed, call.topics)) and self._known(call, now):
                 pass
-            elif call.granted is None and (request := self._dialect.authorisation(call.command, self._ids)) is not None:
+            elif (wait := self._wait(call, now)) > now:
+                self._paced_until = min(self._paced_until, wait)
+                busy.append(call)
+            elif call.granted is None and (request := self._dialect.authorisation(call.command, self._ids, now)) is not None:
                 call.deadline = now + self._timeout
                 self._granting[self._fetch(request)] = call
             elif self._pacer.take(now):
                 self._send(call, now)
             else:
                 queue.appendleft(call)
-                self._paced_until = self._pacer.available(now)
+                self._paced_until = min(self._paced_until, self._pacer.available(now))
                 break
         busy.extend(queue)
         self._queue = busy
@@ -274,7 +277,15 @@ class Exchange(Generic[EventT, TopicT]):
             self._answered(call, now, reply, None)
         return reply is not None
 
+    def _wait(self, call: Call[TopicT], now: float) -> float:
+        """When the rate of its own kind lets a call pass."""
+        limit = self._dialect.limit(call.command)
+        return now if limit is None else limit.available(now)
+
     def _send(self, call: Call[TopicT], now: float) -> None:
+        limit = self._dialect.limit(call.command)
+        if limit is not None:
+            limit.take(now)
         try:
             slot, call.frame = self._dialect.encode(call.command, self._ids, self.subscriptions, call.granted)
         except CommandRefused as refused:
@@ -283,7 +294,8 @@ class Exchange(Generic[EventT, TopicT]):
         except RemoteProtocolError as error:
             self._not_granted(call, str(error), now)
             return
-        self._out.effects.append(call.frame)
+        if call.frame is not None:
+            self._out.effects.append(call.frame)
         if slot is None:
             self._answered(call, now, None, None)
         else:

@@ -1,4 +1,5 @@
-"""The transport's clock: a ping every `interval`, its answer within `timeout`. What a ping looks like is the provider's."""
+"""The transport's clock: a ping every `interval`, its answer within `timeout`. What a ping looks like is the provider's, and
+whether it is due by the clock alone or after so much silence."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ class Heartbeat:
     Traffic does not stand in for the answer: a peer that pushes but no longer answers is not well.
     """
 
-    __slots__ = ("_interval", "_next", "_out", "_since", "_timeout")
+    __slots__ = ("_next", "_out", "_since", "_timeout", "interval")
 
     def __init__(self, interval: float, timeout: float) -> None:
-        self._interval = interval
+        self.interval = interval
         self._timeout = timeout
         self._next = self._since = math.inf
         # When each ping left whose answer is still to come. They are answered in order, so the first answer is the first ping's.
@@ -26,7 +27,7 @@ class Heartbeat:
     def start(self, now: float) -> None:
         """A connection became ready: the first ping is due an interval later."""
         self.stop()
-        self._next = now + self._interval
+        self._next = now + self.interval
 
     def stop(self) -> None:
         """The connection has gone."""
@@ -35,7 +36,7 @@ class Heartbeat:
 
     def sent(self, now: float) -> None:
         """A ping left. The deadline of an earlier one still unanswered stands."""
-        self._next = now + self._interval
+        self._next = now + self.interval
         self._since = min(self._since, now)
         self._out.append(now)
 
@@ -43,6 +44,11 @@ class Heartbeat:
         """The answer came. Returns when its ping was sent: what the peer sent before then has arrived. None: no ping was out."""
         self._since = math.inf
         return self._out.popleft() if self._out else None
+
+    def traffic(self, now: float) -> None:
+        """The peer was heard, where a ping is due after silence alone: the next one is an interval away again."""
+        if self._next != math.inf:
+            self._next = now + self.interval
 
     def ping_due(self) -> float:
         """When the next ping must leave."""

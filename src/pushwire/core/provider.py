@@ -50,7 +50,8 @@ class ProviderConfig(attrs.AttrsInstance, Protocol):
 class Provider:
     """One provider. `commands` are all that its streams take, by their names, without those of `core.commands`.
 
-    `secrets` names, for each field of the config that is a needed secret, the environment variable it comes from. `parse_spec`
+    `secrets` names, for each field of the config that is a needed secret, the environment variable it comes from;
+    `optional_secrets` those that are taken where they are set, and the config says what it lacks without them. `parse_spec`
     reads what to subscribe to from a text in the form that `spec` shows; it raises `LocalProtocolError` where it cannot.
     `tables` are the machine's own transition tables by their titles, `closes` its close table: the docs are drawn from them.
     """
@@ -63,6 +64,7 @@ class Provider:
     parse_spec: Callable[[str], AnyCommand]
     tables: Mapping[str, Table[Any, Any]]
     closes: CloseTable
+    optional_secrets: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
 def config_from_settings(
@@ -77,15 +79,18 @@ def config_from_settings(
     fields = {field.name: field for field in attrs.fields(provider.config)}
     problems: list[str] = []
     values: dict[str, object] = {}
+    variables = {**provider.secrets, **provider.optional_secrets}
     for name, text in settings.items():
-        if name in provider.secrets:
-            problems.append(f"{name}: comes from the environment variable {provider.secrets[name]}, never from a setting")
+        if name in variables:
+            problems.append(f"{name}: comes from the environment variable {variables[name]}, never from a setting")
         elif name not in fields:
             problems.append(f"{name}: there is no such setting")
         else:
             values[name] = _read(text, fields[name].type)
     for name, variable in provider.secrets.items():
         values[name] = _secret(name, variable, secrets, problems)
+    for name, variable in provider.optional_secrets.items():
+        values[name] = _optional(name, variable, secrets, problems)
     config = None
     try:
         config = provider.config(**values)
@@ -107,6 +112,16 @@ def _secret(name: str, variable: str, secrets: Mapping[str, Secret] | None, prob
         problems += (f"{name}: {problem}" for problem in error.problems)
     # It lets the other fields be checked too.
     return Secret(PLACEHOLDER)
+
+
+def _optional(name: str, variable: str, secrets: Mapping[str, Secret] | None, problems: list[str]) -> Secret | None:
+    if secrets is not None:
+        return secrets.get(name)
+    try:
+        return Secret.find(variable)
+    except ConfigError as error:
+        problems += (f"{name}: {problem}" for problem in error.problems)
+    return None
 
 
 def _read(text: str, kind: Any) -> object:  # a field's type, whatever it is

@@ -42,13 +42,19 @@ class Secret:  # noqa: PLW1641 - a hash would let a secret be found in a set by 
 
         Raises `ConfigError` that names the variable, never its value, when neither is set.
         """
+        secret = cls.find(name)
+        if secret is None:
+            raise ConfigError([f"environment variable {name} is not set (nor {name}_FILE)"])
+        return secret
+
+    @classmethod
+    def find(cls, name: str) -> Secret | None:
+        """As `env`, but None when neither is set."""
         value = os.environ.get(name)
         if value:
             return cls(value)
         path = os.environ.get(f"{name}_FILE")
-        if path:
-            return cls.file(path)
-        raise ConfigError([f"environment variable {name} is not set (nor {name}_FILE)"])
+        return cls.file(path) if path else None
 
     @classmethod
     def file(cls, path: str | os.PathLike[str]) -> Secret:

@@ -104,6 +104,10 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def _on_timer(self, now: float) -> None:
         """Time passed on a ready connection that is being read."""
 
+    def _judged(self, close: Close, now: float) -> Close:
+        """The end of the connection as the close table is to see it: what the peer said before may weigh more than `close`."""
+        return close
+
     def _flushed(self) -> bool:
         """Whether nothing is left to send before the last hang-up."""
         return True
@@ -151,11 +155,12 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         if self._phase not in (Phase.HANGING_UP, Phase.ENDING):
             self._last_error = str(close)
         self._down(str(close), close, now)
-        trigger, retry_at = self._redial.verdict(close, now, hopeless=self._failure is not None)
+        judged = self._judged(close, now)
+        trigger, retry_at = self._redial.verdict(judged, now, hopeless=self._failure is not None)
         self._reset()
         self._to(trigger, now)
         if self._phase is Phase.CLOSED:
-            self._end(None if stopping else self._failure or self._redial.terminal(close))
+            self._end(None if stopping else self._failure or self._redial.terminal(judged))
         elif self._phase is Phase.PREPARING:
             self._prepare(now)
         else:
@@ -337,7 +342,9 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def _tell_gap(self, now: float) -> None:
         """Once nothing waits to be restored: what the caller loads from then on is complete."""
         if self._missing_since is not None and self._up() and self._exchange.restored:
-            self._out.events.append(Gap(now, self._missing_since, self._wall(now)))
+            # The wall clock may have been set back meanwhile.
+            until = self._wall(now)
+            self._out.events.append(Gap(now, min(self._missing_since, until), until))
             self._missing_since = None
 
     def _token(self, generation: int = 0) -> Token:
