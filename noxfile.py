@@ -59,6 +59,12 @@ def _install(session: nox.Session, *groups: str, extras: str = "cli,proxy,testin
     session.install("-e", f".[{extras}]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
+def _services(session: nox.Session) -> None:
+    """Programs that are not Python's, soketi for one, are installed beside the environments, once for all sessions."""
+    if "PUSHWIRE_SERVICES" not in os.environ:
+        session.env["PUSHWIRE_SERVICES"] = str(Path(session.virtualenv.location).parent / "services")
+
+
 @nox.session
 @nox.parametrize("python", _interpreters())
 def tests(session: nox.Session) -> None:
@@ -67,6 +73,7 @@ def tests(session: nox.Session) -> None:
     if session.python != sys.executable:
         session.run("pytest", *(session.posargs or PORTABLE))
         return
+    _services(session)
     # tests/typing needs the type checkers: it runs with them, in `types`.
     session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["--ignore=tests/typing"]))
     session.run("coverage", "report")
@@ -122,3 +129,12 @@ def fuzz(session: nox.Session) -> None:
     """The property tests, with many more examples, drawn anew each time. Takes pytest arguments."""
     _install(session, "tests")
     session.run("pytest", "-m", "fuzz or hypothesis", "--hypothesis-profile=fuzz", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Minutes of real time against real servers, which no virtual time can stand for. Takes pytest arguments."""
+    _install(session, "tests")
+    _services(session)
+    # These tests do stand still, for longer than any other may.
+    session.run("pytest", "-o", "faulthandler_timeout=900", "tests/soketi/soak.py", *session.posargs)

@@ -1,0 +1,152 @@
+"""A real soketi on 127.0.0.1: an open-source Pusher server, written by others, so that we do not only agree with ourselves."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import socket
+import subprocess
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import trio
+
+__all__ = ["APP_ID", "KEY", "SECRET", "Soketi", "running"]
+
+APP_ID: Final = "1001"
+KEY: Final = "278d425bdf160c739803"
+SECRET: Final = "7ad3773142a6692b25b8"
+"""Key and secret are those of the published examples."""
+READY_WITHIN: Final = 60
+"""Seconds. It takes less than one."""
+FIRST_PORT: Final = 20_000
+"""Below what the system gives to connections: a client that dials while the server is down must not meet itself there."""
+
+
+class Soketi:
+    """One server, which may be ended and started again on the same port."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self._program = program
+        self._settings = folder / "soketi.json"
+        self._process: trio.Process | None = None
+        self.port, metrics, cluster = _free_ports(3)
+        self.url = f"ws://127.0.0.1:{self.port}"
+        app: dict[str, object] = {
+            "id": APP_ID,
+            "key": KEY,
+            "secret": SECRET,
+            "enabled": True,
+            "enableClientMessages": True,
+            "maxClientEventsPerSecond": 10,
+            "webhooks": [],
+        }
+        settings: dict[str, object] = {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "metrics.host": "127.0.0.1",
+            "metrics.port": metrics,
+            # Left alone it looks for others like it by broadcast.
+            "cluster.address": "127.0.0.1",
+            "cluster.unicast": "127.0.0.1",
+            "cluster.port": cluster,
+            "shutdownGracePeriod": 100,
+            "appManager.array.apps": [app],
+        }
+        self._settings.write_text(json.dumps(settings), encoding="utf-8")
+
+    async def start(self) -> None:
+        """Returns when it serves."""
+        command = ["node", str(self._program), "start", f"--config={self._settings}"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SOKETI_")}
+        self._process = process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, env=environment)
+        assert process.stdout is not None
+        said = b""
+        with trio.fail_after(READY_WITHIN):
+            while b"is up and running" not in said:
+                chunk = await process.stdout.receive_some()
+                assert chunk, f"soketi ended: {said.decode()}"
+                said += chunk
+        assert await trio.to_thread.run_sync(self._ask, "GET", "/", "") == (200, "OK")
+
+    async def stop(self, *, kill: bool = False) -> None:
+        """End it: in good order, which its clients are told of, or at once, which they are not."""
+        process, self._process = self._process, None
+        if process is not None:
+            if kill:
+                process.kill()
+            else:
+                process.terminate()
+            await process.wait()
+            assert process.stdout is not None
+            await process.stdout.aclose()
+
+    async def restart(self, *, kill: bool = False) -> None:
+        await self.stop(kill=kill)
+        await self.start()
+
+    async def publish(self, channel: str, event: str, data: str) -> None:
+        """Send an event to all that are subscribed, as the owner of the app does: by the signed HTTP API."""
+        body = json.dumps({"name": event, "channels": [channel], "data": data})
+        assert await trio.to_thread.run_sync(self._ask, "POST", f"/apps/{APP_ID}/events", body) == (200, '{"ok":true}')
+
+    async def channels(self) -> dict[str, Any]:  # JSON
+        """The occupied channels, as the server sees them."""
+        status, text = await trio.to_thread.run_sync(self._ask, "GET", f"/apps/{APP_ID}/channels", "")
+        assert status == 200, text
+        channels: dict[str, Any] = json.loads(text)["channels"]  # JSON
+        return channels
+
+    def _ask(self, method: str, path: str, body: str) -> tuple[int, str]:
+        # A timestamp is checked by those servers alone that have a clock to compare with; soketi's own client sends one.
+        query = {"auth_key": KEY, "auth_timestamp": "0", "auth_version": "1.0"}
+        if body:
+            query["body_md5"] = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        to_sign = f"{method}\n{path}\n{urlencode(sorted(query.items()))}"
+        query["auth_signature"] = hmac.new(SECRET.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, f"{path}?{urlencode(query)}", body or None, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+
+@asynccontextmanager
+async def running(program: Path, folder: Path) -> AsyncGenerator[Soketi, None]:
+    """A soketi that serves while the block runs; `folder` is for its settings."""
+    soketi = Soketi(program, folder)
+    try:
+        await soketi.start()
+        yield soketi
+    finally:
+        with trio.CancelScope(shield=True):
+            await soketi.stop(kill=True)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, for TCP nor UDP."""
+    free: list[int] = []
+    # Runs beside ours begin elsewhere.
+    port = FIRST_PORT + os.getpid() * 10 % 10_000
+    while len(free) < count:
+        port += 1
+        if all(_is_free(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+            free.append(port)
+    return free
+
+
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
