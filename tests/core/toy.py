@@ -125,7 +125,7 @@ class ToyDialect(Dialect[str]):
 
     def encode(
         self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[str], granted: Response | None
-    ) -> tuple[str | None, str | SecretFrame]:
+    ) -> tuple[str | None, str | SecretFrame | None]:
         assert isinstance(command, Named)
         if self.lane(command) is not None:
             return LANE, f"{command.word} {command.name}"

@@ -37,8 +37,8 @@ class Dialect(abc.ABC, Generic[TopicT]):
     def encode(
         self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[TopicT], granted: Response | None
     ) -> tuple[str | None, str | SecretFrame | None]:
-        """The slot the reply will name (an id from `new_id`, or a lane), None where nothing will answer; and the frame, None where
-        nothing has to be said on this connection: the command is done.
+        """The slot the reply will name (an id from `new_id`, or a lane), None where nothing will answer; and the frame, None (with
+        no slot) where nothing has to be said on this connection.
 
         `granted` is the answer to `authorisation`, where there was one. Raises `CommandRefused` where that refuses, and
         `RemoteProtocolError` where it is of no use but may be the next time.
