@@ -45,8 +45,8 @@ def needed(package: Path) -> Path:
 def installed(package: Path) -> Path:
     """Where the packages are that `package`, a folder with `package.json` and `package-lock.json`, names. Raises `Missing`.
 
-    What is not there yet is put together aside and moved into place, so that a run that is cut short, or goes on beside ours, does
-    no harm.
+    What is not there yet is put together aside and moved into place, so that a run that is cut short, or goes on beside ours,
+    does no harm.
     """
     for program in ("node", "npm"):
         if shutil.which(program) is None:
