@@ -44,8 +44,8 @@ _STOPPING = frozenset({Phase.FLUSHING, Phase.ENDING})
 class Session(abc.ABC, Generic[EventT, TopicT]):
     """A machine without its provider, by the contract of `core.machine`; the abstract methods are what a provider adds."""
 
-    closes: ClassVar[CloseTable]
-    """What each way a connection can end means for the next dial."""
+    closes: CloseTable
+    """What each way a connection can end means for the next dial. A machine whose settings change it sets its own, first of all."""
     credentials: ClassVar[tuple[str, ...]] = ()
     """Names of what is fetched afresh before every dial."""
     replays: ClassVar[bool] = False
