@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pushwire.core.config import ConnectionConfig
-from pushwire.core.events import Stale, SubscriptionRefused
+from pushwire.core.events import Gap, Stale, SubscriptionRefused
 from pushwire.core.machine import Phase
 from pushwire.errors import (
     CommandRefused,
@@ -136,7 +136,7 @@ def test_a_refused_restoration_is_told_and_asked_for_again_at_the_next_connectio
     rig.get_ready()
     rig.news()
     rig.say("no 3 17 full", "ok 4")
-    assert rig.news() == [SubscriptionRefused(rig.now, "a", 17, "full")]
+    assert rig.news() == [SubscriptionRefused(rig.now, "a", 17, "full"), Gap(rig.now, rig.wall - rig.now, rig.wall)]
     rig.frames()
     rig.advance(5.0)
     assert words(rig) == []

@@ -152,7 +152,7 @@ class Contract(RuleBasedStateMachine):
             case SubscriptionRefused():
                 self.refused.add(event.topic)
             case Gap():
-                assert event.since < event.until
+                assert event.since <= event.until
             case Tx() if isinstance(self.machine, AckToy):
                 if event.identity in self.delivered:
                     assert self.now - self.durable.pop(event.identity) > RESEND_CAP, "delivered once while it can be remembered"

@@ -12,12 +12,12 @@ from tests.core.stateful import explore
 from tests.core.toy import Look
 
 
-def call(serial: int | None = None) -> Call:
-    return Call(None if serial is None else Ticket(serial), Look())
+def call(serial: int | None = None) -> Call[str]:
+    return Call[str](None if serial is None else Ticket(serial), Look())
 
 
 def test_a_reply_goes_to_its_slot_once() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     first, second = call(1), call(2)
     pending.add("a", first, 10.0)
     pending.add("b", second, 10.0)
@@ -31,14 +31,14 @@ def test_a_reply_goes_to_its_slot_once() -> None:
 
 
 def test_a_slot_holds_one_call() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     pending.add("lane", call(1), 10.0)
     with pytest.raises(AssertionError, match="a slot holds one call"):
         pending.add("lane", call(2), 10.0)
 
 
 def test_a_caller_who_stops_waiting_leaves_the_slot_taken() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     pending.add("lane", call(1), 10.0)
     pending.abandon(Ticket(1))
     assert pending.busy("lane")
@@ -48,7 +48,7 @@ def test_a_caller_who_stops_waiting_leaves_the_slot_taken() -> None:
 
 
 def test_abandoning_what_is_not_in_flight_changes_nothing() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     pending.add("lane", call(1), 10.0)
     pending.abandon(Ticket(2))
     answered = pending.answer("lane")
@@ -57,7 +57,7 @@ def test_abandoning_what_is_not_in_flight_changes_nothing() -> None:
 
 
 def test_what_is_overdue_is_taken_and_its_slot_freed() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     first, second = call(1), call(2)
     pending.add("a", first, 10.0)
     pending.add("b", second, 20.0)
@@ -71,7 +71,7 @@ def test_what_is_overdue_is_taken_and_its_slot_freed() -> None:
 
 
 def test_calls_that_are_lost_come_back_in_the_order_they_left() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     calls = [call(serial) for serial in range(5)]
     for serial, one in enumerate(calls):
         pending.add(str(serial), one, 10.0)
@@ -82,7 +82,7 @@ def test_calls_that_are_lost_come_back_in_the_order_they_left() -> None:
 
 
 def test_deadlines_stand_still_in_a_pause_but_none_moves_beyond_a_full_timeout() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     before, during = call(1), call(2)
     pending.add("before", before, 12.0)  # left at 2, timeout 10
     pending.add("during", during, 100.0)  # left at 90, in a pause from 5 to 95
@@ -92,7 +92,7 @@ def test_deadlines_stand_still_in_a_pause_but_none_moves_beyond_a_full_timeout()
 
 
 def test_a_pause_without_calls_makes_nothing_due() -> None:
-    pending = Pending()
+    pending: Pending[str] = Pending()
     pending.resumed(90.0, latest=105.0)
     assert pending.due() == math.inf
 
@@ -102,7 +102,7 @@ class Replies(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pending = Pending()
+        self.pending: Pending[str] = Pending()
         self.now = 0.0
         self.serial = 0
         self.model: dict[str, tuple[int | None, float]] = {}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Close, Committed, Credential, Dial, Done, Failed, Hangup, SecretFrame, Token
-from pushwire.core.events import Down, Malformed, Unrecognized, Up
+from pushwire.core.events import Down, Gap, Malformed, Unrecognized, Up
 from pushwire.core.machine import Phase
 from pushwire.core.redial import RETRY_AFTER_CAP
 from pushwire.core.secrets import Secret
@@ -59,7 +59,7 @@ def test_each_dial_waits_for_all_its_credentials() -> None:
 
     rig = Rig(Two())
     rig.start()
-    assert [fetch.what.name for fetch in rig.fetches] == ["token", "cookie"]
+    assert [fetch.what for fetch in rig.fetches] == [Credential("token"), Credential("cookie")]
     rig.give_token("t")
     assert rig.dials == []
     rig.give_token("c")
@@ -146,7 +146,7 @@ def test_a_lost_connection_is_told_and_dialled_again_after_the_back_off() -> Non
     rig.give_tokens()
     rig.open()
     rig.say("hello")
-    assert rig.news() == [Up(6.0, 2)]
+    assert rig.news() == [Up(6.0, 2), Gap(6.0, rig.wall - 6.0, rig.wall)]
 
 
 def test_an_attempt_that_fails_is_not_told_as_down() -> None:
@@ -274,7 +274,7 @@ def test_after_a_stable_connection_a_credential_may_be_refreshed_again() -> None
     for _ in range(3):
         rig.advance(31.0, each=rig.answer_pings)
         rig.close(4001)
-        assert rig.fetches[-1].what.refresh
+        assert rig.fetches[-1].what == Credential("token", refresh=True)
         rig.get_ready()
 
 

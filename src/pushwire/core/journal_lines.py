@@ -17,6 +17,7 @@ import cattrs
 from ..errors import JournalError, PushwireError, StoreError
 from .commands import AnyCommand, Finish, Park
 from .effects import Committed, Done, Failed, Identity, Outcome, Restored, Scalar, Ticket, Token
+from .http import Response
 from .journal import (
     Abandon,
     Closed,
@@ -98,13 +99,23 @@ class SubmitLine:
 
 
 @attrs.frozen
+class ResponseLine:
+    """A `Response`, its headers and the texts in its body left out."""
+
+    status: int
+    body: str
+
+
+@attrs.frozen
 class FulfilLine:
-    """A `Fulfil`: exactly one of `committed`, `credential` and `failed` is given."""
+    """A `Fulfil`: exactly one of `committed`, `credential`, `response`, `value` (a caller's own, by its type) and `failed`."""
 
     token: Token
     now: float
     committed: tuple[tuple[Ticket, ErrorLine], ...] | None = None
     credential: str | None = None
+    response: ResponseLine | None = None
+    value: str | None = None
     failed: ErrorLine | None = None
 
 
@@ -210,14 +221,20 @@ def _submit(line: SubmitLine, provider: Provider) -> Submit:
 def _fulfil(line: FulfilLine) -> Fulfil:
     outcome: Outcome
     match line:
-        case FulfilLine(committed=rows, credential=None, failed=None) if rows is not None:
+        case FulfilLine(committed=rows) if rows is not None:
             outcome = Done(Committed({ticket: _error(error) for ticket, error in rows}))
-        case FulfilLine(committed=None, credential=text, failed=None) if text is not None:
+        case FulfilLine(credential=text) if text is not None:
             outcome = Done(Secret(text))
-        case FulfilLine(committed=None, credential=None, failed=error) if error is not None:
+        case FulfilLine(response=response) if response is not None:
+            outcome = Done(Response(response.status, body=response.body.encode()))
+        case FulfilLine(value=kind) if kind is not None:
+            outcome = Done(kind)
+        case FulfilLine(failed=error) if error is not None:
             outcome = Failed(_error(error))
         case _:
             raise ValueError("not exactly one outcome")
+    if sum(part is not None for part in (line.committed, line.credential, line.response, line.value, line.failed)) != 1:
+        raise ValueError("not exactly one outcome")
     return Fulfil(line.token, outcome, line.now)
 
 

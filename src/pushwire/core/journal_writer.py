@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote, quote_plus
 
 import cattrs
 import msgspec
 
 from ..errors import StoreError
-from .effects import Failed, Outcome
+from .effects import Committed, Failed, Outcome
+from .http import Response
 from .journal import Foreign, Fulfil, Header, Input, Receive, Submit
 from .journal_lines import CORE_COMMANDS, FORMAT, INPUTS, RestoredLine
 from .provider import Provider
@@ -89,7 +90,12 @@ class Encoder:
         value = outcome.value
         if isinstance(value, Secret):
             return {"credential": self._hide(value)}
-        return {"committed": [(ticket, self._error(error)) for ticket, error in value.failed.items()]}
+        if isinstance(value, Response):
+            return {"response": {"status": value.status, "body": self._shown(_veiled(value.body))}}
+        if isinstance(value, Committed):
+            return {"committed": [(ticket, self._error(error)) for ticket, error in value.failed.items()]}
+        # A caller's own value, which no machine looks at.
+        return {"value": type(value).__name__}
 
     def _error(self, error: BaseException) -> dict[str, object]:
         shown: dict[str, object] = {"type": type(error).__name__, "text": self._shown(str(error))}
@@ -127,6 +133,27 @@ class Encoder:
     def _unknown(self, value: object) -> str:
         """What a caller who is not checked put where it does not belong: writing it down must not raise."""
         return self._shown(repr(value))
+
+
+def _veiled(body: bytes) -> str:
+    """The body of a response, without its texts: what is fetched over HTTP for a connection is an authorisation."""
+    try:
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return PLACEHOLDER
+    return json.dumps(_veil(value))
+
+
+def _veil(value: object) -> object:
+    match value:
+        case str():
+            return PLACEHOLDER
+        case list():
+            return [*map(_veil, cast("list[object]", value))]
+        case dict():
+            return {name: _veil(part) for name, part in cast("dict[str, object]", value).items()}
+        case _:
+            return value
 
 
 def _number(value: float) -> float | str:

@@ -53,7 +53,7 @@ def test_a_foreign_command_is_refused_at_once_and_changes_nothing() -> None:
 
 def test_a_foreign_command_cannot_be_written() -> None:
     with pytest.raises(LocalProtocolError, match="Foreign"):
-        GelabsDialect().encode(Foreign(), lambda: "c1")
+        GelabsDialect().encode(Foreign(), lambda: "c1", (), None)
 
 
 def test_a_frame_leaves_out_what_is_none() -> None:
@@ -68,10 +68,14 @@ def test_replies_name_the_command_by_id_so_no_command_waits_for_another() -> Non
 
 def test_a_topic_is_restored_by_a_subscribe() -> None:
     dialect = GelabsDialect()
-    command = dialect.restore(Topic("ethereum", "0x1"))
+    (command,) = dialect.restore([Topic("ethereum", "0x1")])
     assert command == gelabs.Subscribe("0x1", "ethereum")
-    assert dialect.topic(command) == Topic("ethereum", "0x1")
-    assert dialect.topic(gelabs.Unsubscribe("0x1")) is None
+    assert command.topics == (Topic("ethereum", "0x1"),)
+    assert gelabs.Unsubscribe("0x1").topics == ()
+
+
+def test_what_nobody_wants_any_more_is_unsubscribed_from() -> None:
+    assert GelabsDialect().release([Topic("ethereum", "0x1")], ()) == [gelabs.Unsubscribe("0x1", "ethereum")]
 
 
 def test_unsubscribing_gives_up_one_chain_or_all() -> None:
@@ -79,4 +83,4 @@ def test_unsubscribing_gives_up_one_chain_or_all() -> None:
     desired = [Topic("ethereum", "0x1"), Topic("base", "0x1"), Topic("base", "0x2")]
     assert dialect.given_up(gelabs.Unsubscribe("0X1", "Base"), desired) == [Topic("base", "0x1")]
     assert dialect.given_up(gelabs.Unsubscribe("0X1"), desired) == desired[:2]
-    assert dialect.given_up(gelabs.Subscribe("0x1", "base"), desired) == []
+    assert dialect.given_up(gelabs.Subscribe("0x1", "base"), desired) == ()
