@@ -14,12 +14,14 @@ from pushwire.core.config import (
     check_all,
     count,
     flag,
+    http_url,
     one_of,
     optional,
     positive,
     seconds,
     secret,
     text,
+    token_or_source,
     websocket_url,
 )
 from pushwire.core.secrets import Secret
@@ -39,6 +41,13 @@ NAN = float("nan")
         pytest.param(flag, [True, False], [0, 1, "yes", None], id="flag"),
         pytest.param(text, ["a"], ["", 1, None, b"a"], id="text"),
         pytest.param(secret, [Secret("a")], ["a", None, ""], id="secret"),
+        pytest.param(token_or_source, [Secret("a"), lambda _: None], ["a", None, ""], id="token_or_source"),
+        pytest.param(
+            http_url,
+            ["http://h", "https://h/api/v1", "https://[::1]:80/"],
+            ["", "h", "wss://h", "https://", "https://h:port", "https://u:p@h", "https://h/?q", "https://h/#f", 7, None],
+            id="http_url",
+        ),
         pytest.param(optional(count), [None, 1], [0, "1"], id="optional"),
         pytest.param(one_of("a", "b"), ["a", "b"], ["c", None, 1], id="one_of"),
         pytest.param(

@@ -6,7 +6,7 @@ What lives here: the settings all connections share, and the checks. A provider'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -22,12 +22,14 @@ __all__ = [
     "check_all",
     "count",
     "flag",
+    "http_url",
     "one_of",
     "optional",
     "positive",
     "seconds",
     "secret",
     "text",
+    "token_or_source",
     "websocket_url",
 ]
 
@@ -108,7 +110,25 @@ def one_of(*allowed: object) -> Check:
 
 def websocket_url(value: object) -> str | None:
     """A `ws://` or `wss://` URL; `http` and `https` are taken for them, since providers' pages print those."""
-    problem = "must be a ws:// or wss:// URL with a host"
+    return _url(value, {"ws", "wss", "http", "https"}, "must be a ws:// or wss:// URL with a host")
+
+
+def http_url(value: object) -> str | None:
+    """An `http://` or `https://` URL, to which paths can be added."""
+    problem = _url(value, {"http", "https"}, "must be an http:// or https:// URL with a host")
+    if problem is None and isinstance(value, str) and ("?" in value or "#" in value):
+        return "must have neither a query nor a fragment"
+    return problem
+
+
+def token_or_source(value: object) -> str | None:
+    """A `Secret`, or a `TokenSource` that gives one."""
+    if isinstance(value, Secret) or callable(value):
+        return None
+    return "must be a pushwire.Secret (Secret.env, Secret.file) or a token source, never a plain string"
+
+
+def _url(value: object, schemes: Collection[str], problem: str) -> str | None:
     if not isinstance(value, str):
         return problem
     try:
@@ -118,7 +138,7 @@ def websocket_url(value: object) -> str | None:
         return problem
     if parts.username is not None or parts.password is not None:
         return "must not hold a user name or password"
-    return None if parts.scheme in {"ws", "wss", "http", "https"} and parts.hostname else problem
+    return None if parts.scheme in schemes and parts.hostname else problem
 
 
 def as_websocket_url(url: str) -> str:
