@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from pushwire.core.closes import CloseTable
+from pushwire.core.fallback import FALLBACK
+from pushwire.core.gate import GATE
 from pushwire.core.ledger import ENTRY
 from pushwire.core.transitions import SESSION
 from pushwire.providers import NAMES, load
@@ -35,6 +37,10 @@ def diagrams() -> str:
         f"```mermaid\n{SESSION.mermaid()}\n```",
         "## One version of a message in the ACK ledger",
         f"```mermaid\n{ENTRY.mermaid()}\n```",
+        "## The hydration gate",
+        f"```mermaid\n{GATE.mermaid()}\n```",
+        "## A query of the fallback poll",
+        f"```mermaid\n{FALLBACK.mermaid()}\n```",
     ]
     providers = [load(name) for name in NAMES]
     for provider in providers:

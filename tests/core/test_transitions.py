@@ -6,6 +6,8 @@ import enum
 
 import pytest
 
+from pushwire.core.fallback import FALLBACK, Freshness, FreshnessTrigger
+from pushwire.core.gate import GATE, Gate, GateTrigger
 from pushwire.core.ledger import ENTRY, Entry, EntryTrigger
 from pushwire.core.machine import Phase
 from pushwire.core.transitions import SESSION, Table, Trigger
@@ -44,6 +46,8 @@ def reachable(table: Table[enum.Enum, enum.Enum]) -> set[enum.Enum]:
     [
         pytest.param(SESSION, Phase, Trigger, id="session"),
         pytest.param(ENTRY, Entry, EntryTrigger, id="ledger"),
+        pytest.param(GATE, Gate, GateTrigger, id="gate"),
+        pytest.param(FALLBACK, Freshness, FreshnessTrigger, id="fallback"),
         pytest.param(GREETING, Stage, StageTrigger, id="gelabs"),
     ],
 )

@@ -1,7 +1,7 @@
 """What a caller may ask of a stream. A provider's commands derive from `Command` and say what they answer with.
 
-`Command[E, R]` ties a command to the streams that deliver events `E` and to its reply type `R`, so that `stream.call` is typed
-and a command of another provider is a type error.
+`Command[E, R]` ties a command to the streams that deliver events `E`, perhaps among others, and to its reply type `R`, so that
+`stream.call` is typed and a command of another provider is a type error.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import attrs
 
 from .effects import Identity
 
-__all__ = ["AnyCommand", "Command", "Finish", "Leave", "Ledgered", "Park"]
+__all__ = ["AnyCommand", "Command", "Finish", "Hydrate", "Leave", "Ledgered", "Park"]
 
-EventT = TypeVar("EventT")
+EventT_co = TypeVar("EventT_co", covariant=True)
 ReplyT_co = TypeVar("ReplyT_co", covariant=True)
 
 
-class Command(Generic[EventT, ReplyT_co]):
+class Command(Generic[EventT_co, ReplyT_co]):
     """The base of all commands. Subclasses are frozen attrs classes.
 
     `while_down` says what happens when it is submitted before the stream is ready: "queue" until it is, or "fail" with
@@ -58,6 +58,11 @@ class Leave(Command[object, None]):
     """Give back what `command` subscribed to. Others may want the same: the last one to leave unsubscribes."""
 
     command: AnyCommand
+
+
+@attrs.frozen
+class Hydrate(Command[object, None]):
+    """Load the snapshot again: it covers what was subscribed to when its load began (`core.gate`)."""
 
 
 @attrs.frozen

@@ -29,7 +29,6 @@ __all__ = [
     "Outcome",
     "Persist",
     "Ping",
-    "Query",
     "Record",
     "Restored",
     "SecretFrame",
@@ -110,15 +109,9 @@ class Credential:
 
 
 @attrs.frozen
-class Query:
-    """A run of the caller's own query number `id`, whose last answer may be out of date."""
-
-    id: int
-
-
-@attrs.frozen
 class Snapshot:
-    """A load of the caller's snapshot, up to which events are held back."""
+    """A load of the caller's snapshot, up to which events are held back. A later one takes the place of those before, whose
+    answers are ignored."""
 
 
 @attrs.frozen
@@ -126,7 +119,7 @@ class Fetch:
     """Get something for the machine; answered through `fulfil(token, outcome)`."""
 
     token: Token
-    what: Credential | Request | Query | Snapshot
+    what: Credential | Request | Snapshot
 
 
 RecordKind: TypeAlias = Literal["finished", "delivered", "parked"]
@@ -189,7 +182,7 @@ class Restored:
 @attrs.frozen
 class Done:
     """An effect succeeded. `value`: a `Committed` for `Persist`, a `Secret` for a `Credential`, a `Response` for a `Request`, and
-    whatever the caller's function gave for a `Query` or a `Snapshot`."""
+    whatever the caller's function gave for a `Snapshot`."""
 
     value: object
 

@@ -5,19 +5,22 @@ Each carries `received`, seconds on the clock the shell runs by (trio's). Messag
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
 from .effects import Close, Scalar
 
 __all__ = [
+    "CONTROL",
     "AckRefused",
     "Control",
     "Delivery",
     "Down",
     "Gap",
+    "Hydrated",
     "Malformed",
+    "SnapshotFailed",
     "Stale",
     "SubscriptionRefused",
     "Unrecognized",
@@ -25,6 +28,7 @@ __all__ = [
 ]
 
 TopicT = TypeVar("TopicT")
+SnapshotT_co = TypeVar("SnapshotT_co", covariant=True)
 
 Delivery: TypeAlias = Literal["new", "update", "reorg", "redelivery"]
 """Why a ledgered message is delivered: never seen; another version of a known key; the same after a chain reorganisation; or
@@ -111,3 +115,27 @@ class Unrecognized:
 
 Control: TypeAlias = Up | Down | Gap | Stale[TopicT] | SubscriptionRefused[TopicT] | AckRefused | Malformed | Unrecognized
 """What every provider's event union holds besides its own messages."""
+
+
+@attrs.frozen
+class Hydrated(Generic[SnapshotT_co]):
+    """The caller's snapshot was loaded. Message events before it are older than the snapshot; those behind it, as a rule, newer:
+    where the provider numbers nothing, one that came while it was loaded may be in it already (`core.gate`)."""
+
+    received: float
+    snapshot: SnapshotT_co
+
+
+@attrs.frozen
+class SnapshotFailed:
+    """Loading the caller's snapshot raised `error`. It is tried again at `retry_at` (trio's clock); events are held on."""
+
+    received: float
+    error: Exception
+    retry_at: float
+
+
+CONTROL: Final[frozenset[type]] = frozenset(
+    {Up, Down, Gap, Stale, SubscriptionRefused, AckRefused, Malformed, Unrecognized, Hydrated, SnapshotFailed}
+)
+"""The types of all events that are no messages: those of `Control`, and those of a gate."""
