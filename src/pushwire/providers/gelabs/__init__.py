@@ -6,14 +6,17 @@ from .commands import GetTransaction, Subscribe, Unsubscribe
 from .config import Config
 from .machine import CLOSES, GREETING, GelabsMachine
 from .messages import Event, Subscribed, Unsubscribed
+from .movements import Asset, Movement
+from .rows import InternalCall, TokenTransfer, UtxoInput, UtxoOutput
 from .topics import CHAIN_IDS, Topic
-from .transactions import InternalCall, TokenTransfer, Transaction, UtxoInput, UtxoOutput
+from .transactions import Transaction
 
 __all__ = [
     "CHAIN_IDS",
     "CLOSES",
     "GREETING",
     "AckRefused",
+    "Asset",
     "Config",
     "Delivery",
     "Down",
@@ -24,6 +27,7 @@ __all__ = [
     "Identity",
     "InternalCall",
     "Malformed",
+    "Movement",
     "Stale",
     "Subscribe",
     "Subscribed",

@@ -1,8 +1,9 @@
-"""A gelabs transaction and its rows (seeds/002…, "transaction (real-time transaction push)").
+"""A gelabs transaction (seeds/002…, "transaction (real-time transaction push)"); its rows are in `rows`.
 
-Names are Python's; the wire's spelling stands in each struct's `rename`. The document's ERC-20 sample leaves out most fields, so
-nearly all are optional. Numbers that come as strings (amounts, fees, gas, nonce) stay text in a `raw_…` field and are `int` by
-property: the machine has checked them before anyone sees them. Empty text and null both mean "none".
+Read from the push's spelling, which is the fast way; `spellings` makes the others into it. Names are Python's; the wire's
+spelling stands in each struct's `rename`. The document's ERC-20 sample leaves out most fields, so nearly all are optional.
+Numbers that come as strings (amounts, fees, gas, nonce) stay text in a `raw_…` field and are `int` by property: they have been
+checked before anyone sees them. Empty text and null both mean "none".
 """
 
 from __future__ import annotations
@@ -17,150 +18,16 @@ import msgspec
 from ...core.effects import Identity, Scalar
 from ...core.events import Delivery
 from ...core.values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
-from .topics import FOLDED
+from .movements import Movement, fee_paid, moved
+from .rows import InternalCall, TokenTransfer, UtxoInput, UtxoOutput
+from .topics import CHAIN_IDS, FOLDED
 
-__all__ = ["InternalCall", "TokenTransfer", "Transaction", "UtxoInput", "UtxoOutput", "complete", "identify", "numbers_problem"]
+__all__ = ["Transaction", "complete", "identify", "numbers_problem"]
 
 Scalars: TypeAlias = tuple[Scalar, ...]
 
 Builtin: TypeAlias = "dict[str, Builtin] | list[Builtin] | tuple[Builtin, ...] | str | float | None"
 """What msgspec makes of a value when it is dumped."""
-
-
-class TokenTransfer(Value, rename={
-    "from_address": "from",
-    "to_address": "to",
-    "is_from_contract": "isFromContract",
-    "is_to_contract": "isToContract",
-    "token_contract_address": "tokenContractAddress",
-    "raw_amount": "amount",
-    "from_token_address": "fromTokenAddress",
-    "to_token_address": "toTokenAddress",
-    "program_id": "programId",
-}):  # fmt: skip
-    """One token movement inside a transaction: ERC-20, or SPL with its `mint`, `program_id` and token accounts."""
-
-    from_address: str | None = None
-    to_address: str | None = None
-    is_from_contract: bool | None = None
-    is_to_contract: bool | None = None
-    token_contract_address: str | None = None
-    symbol: str | None = None
-    raw_amount: str | None = None
-    decimals: Decimals | None = None
-    from_token_address: str | None = None
-    to_token_address: str | None = None
-    mint: str | None = None
-    program_id: str | None = None
-
-    @property
-    def amount(self) -> int | None:
-        """In the token's smallest unit."""
-        return integer(self.raw_amount)
-
-    @property
-    def value(self) -> Decimal | None:
-        """`amount` scaled by `decimals`, exact."""
-        return scaled(self.amount, self.decimals)
-
-
-class UtxoInput(Value, rename={
-    "raw_amount": "amount",
-    "camel_is_contract": "isContract",
-    "camel_vin_index": "vinIndex",
-    "camel_pre_vout_index": "preVoutIndex",
-    "camel_ref_tx_hash": "refTxHash",
-}):  # fmt: skip
-    """An input of a UTXO transaction.
-
-    The push's spelling of these rows is not documented: both are read, `camel_…` is the other one.
-    """
-
-    address: str | None = None
-    raw_amount: str | None = None
-    is_contract: bool | None = None
-    vin_index: str | None = None
-    pre_vout_index: str | None = None
-    ref_tx_hash: str | None = None
-    camel_is_contract: bool | None = None
-    camel_vin_index: str | None = None
-    camel_pre_vout_index: str | None = None
-    camel_ref_tx_hash: str | None = None
-
-    def __post_init__(self) -> None:
-        fold_camel(self)
-
-    @property
-    def amount(self) -> int | None:
-        """In the smallest unit."""
-        return integer(self.raw_amount)
-
-
-class UtxoOutput(Value, rename={
-    "raw_amount": "amount",
-    "camel_is_contract": "isContract",
-    "camel_vout_index": "voutIndex",
-}):  # fmt: skip
-    """An output of a UTXO transaction. Both spellings are read, as for `UtxoInput`."""
-
-    address: str | None = None
-    raw_amount: str | None = None
-    is_contract: bool | None = None
-    vout_index: str | None = None
-    camel_is_contract: bool | None = None
-    camel_vout_index: str | None = None
-
-    def __post_init__(self) -> None:
-        fold_camel(self)
-
-    @property
-    def amount(self) -> int | None:
-        """In the smallest unit."""
-        return integer(self.raw_amount)
-
-
-class InternalCall(Value, rename={
-    "raw_amount": "amount",
-    "camel_from_address": "from",
-    "camel_to_address": "to",
-    "camel_tx_status": "txStatus",
-    "camel_program_id": "programId",
-    "camel_instr_index": "instrIndex",
-}):  # fmt: skip
-    """An internal call, or a Solana instruction. Both spellings are read, as for `UtxoInput`."""
-
-    from_address: str | None = None
-    to_address: str | None = None
-    raw_amount: str | None = None
-    tx_status: str | None = None
-    program_id: str | None = None
-    instr_index: int | None = None
-    depth: int | None = None
-    instruction: str | None = None
-    description: str | None = None
-    camel_from_address: str | None = None
-    camel_to_address: str | None = None
-    camel_tx_status: str | None = None
-    camel_program_id: str | None = None
-    camel_instr_index: int | None = None
-
-    def __post_init__(self) -> None:
-        fold_camel(self)
-
-    @property
-    def amount(self) -> int | None:
-        """In the smallest unit."""
-        return integer(self.raw_amount)
-
-
-def fold_camel(row: UtxoInput | UtxoOutput | InternalCall) -> None:
-    """Move what came in the camel spelling to the field that users read."""
-    for name in row.__struct_fields__:
-        if name.startswith("camel_") and (value := getattr(row, name)) is not None:
-            field = name.removeprefix("camel_")
-            if getattr(row, field) is None:
-                setattr(row, field, value)
-            setattr(row, name, None)
 
 
 class Transaction(Value, rename={
@@ -289,8 +156,25 @@ class Transaction(Value, rename={
 
     @property
     def identity(self) -> Identity:
-        """What the ledger knows this delivery by."""
+        """What the ledger knows this delivery by. Empty where it did not come as a push."""
         return Identity(*self.ledgered)
+
+    def key(self, chain_ids: Mapping[str, int] = CHAIN_IDS) -> Scalars:
+        """Chain, its id and the hash, in the form in which they are compared: the same however the transaction came, and for all
+        its versions. `chain_ids` gives the id of a chain where the message names none."""
+        return identify(self, chain_ids)[0]
+
+    def movements(self, address: str, *, without_status: bool = True) -> tuple[Movement, ...]:
+        """What came in and went out for `address`, the fee it paid included; nothing where the transaction failed or is pending.
+        `movements.moved` says what counts. `without_status`: whether a message that gives no status counts as a success.
+
+        Of several versions of one transaction the last alone counts. Raises `LocalProtocolError` for an empty address.
+        """
+        return moved(self, address, without_status=without_status)
+
+    def fee_paid(self, address: str) -> Movement | None:
+        """The fee that `address` paid, also where the transaction failed. Raises `LocalProtocolError` for an empty address."""
+        return fee_paid(self, address)
 
     def dump(self) -> str:
         """The transaction as JSON: what the provider sent, in its own spelling, without what it sent as null."""
