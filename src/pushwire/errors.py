@@ -23,6 +23,7 @@ __all__ = [
     "NotReady",
     "OutcomeUnknown",
     "PushwireError",
+    "RateLimited",
     "RemoteProtocolError",
     "ReplyTimeout",
     "StoreError",
@@ -75,6 +76,11 @@ class CommandRefused(RemoteProtocolError):
         self.text = text
         self.trace_id = trace_id
         self.retry_after = retry_after
+
+
+class RateLimited(CommandRefused):
+    """The provider asks for fewer calls (HTTP 429). The call was not carried out, so it is safe to repeat; not before `retry_after`
+    seconds, where that is said."""
 
 
 class ConnectionLost(PushwireError):

@@ -5,9 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.effects import Close
-from pushwire.wire.refusal import parse_refusal, printable, retry_after
-
-DATE = "Tue, 15 Nov 1994 08:12:31 GMT"
+from pushwire.wire.refusal import parse_refusal, printable
 
 
 def test_a_refusal_has_the_status_the_reason_and_the_seconds_to_wait() -> None:
@@ -35,37 +33,6 @@ def test_101_is_not_a_refusal() -> None:
 @pytest.mark.parametrize("head", [b"", b"\r\n\r\n", b"HTTP/1.1 999 x\r\n\r\n", b"HTTP/1.1 20\r\n\r\n", b"HTTP/2 200 OK\r\n\r\n"])
 def test_what_is_not_http_is_a_transport_error(head: bytes) -> None:
     assert parse_refusal(head) == Close(reason="handshake: not an HTTP/1.1 response", by="transport")
-
-
-def test_a_date_to_retry_after_counts_from_the_date_of_the_response() -> None:
-    assert retry_after("Tue, 15 Nov 1994 08:14:01 GMT", DATE) == 90.0
-
-
-def test_a_date_in_the_past_means_now() -> None:
-    assert retry_after("Mon, 14 Nov 1994 08:12:31 GMT", DATE) == 0.0
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "-1",
-        "1.5",
-        "soon",
-        "9999999999",
-        "\u0661",
-        "Tue, 31 Feb 1994 08:12:31 GMT",
-        "Tue, 15 Nov 1994 25:12:31 GMT",
-        "Tue, 15 Nov 1994 08:12:31 CET",
-        "Tuesday, 15-Nov-94 08:12:31 GMT",
-    ],
-)
-def test_what_is_neither_seconds_nor_a_date_is_none(value: str) -> None:
-    assert retry_after(value, DATE) is None
-
-
-def test_a_date_without_a_date_to_count_from_is_none() -> None:
-    assert retry_after(DATE, "") is None
 
 
 def test_printable_text_is_one_short_line() -> None:

@@ -23,7 +23,7 @@ from .transport import DialFailed
 if TYPE_CHECKING:
     from websockets.uri import WebSocketURI
 
-__all__ = ["Dialer", "explain", "tcp_socket"]
+__all__ = ["Dialer", "explain", "start_tls", "tcp_socket"]
 
 _PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _NO_SOCKS: Final = "proxy: the package python-socks is not installed (pip install 'pushwire[proxy]')"
@@ -55,15 +55,21 @@ class Dialer:
 
     async def open(self, uri: WebSocketURI) -> trio.abc.Stream:
         """A stream to the host of `uri`, TLS done for wss://. Raises `DialFailed`; when cancelled, no socket is left."""
+        stream = await self.open_tcp(uri.host, uri.port)
+        return await start_tls(stream, self.tls, uri.host) if uri.secure else stream
+
+    async def open_tcp(self, host: str, port: int) -> trio.abc.Stream:
+        """A stream to a host, without TLS. Raises `DialFailed`; when cancelled, no socket is left."""
         if self._proxy is None:
-            stream = await _open_tcp(uri.host, uri.port)
-        else:
-            stream = await self._open_through(self._proxy, uri.host, uri.port)
-        if not uri.secure:
-            return stream
+            return await _open_tcp(host, port)
+        return await self._open_through(self._proxy, host, port)
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """The context for hosts; loading the system's certificates takes tens of milliseconds the first time."""
         if self._tls is None:
             self._tls = _default_tls()
-        return await _start_tls(stream, self._tls, uri.host)
+        return self._tls
 
     async def _open_through(self, proxy: _Proxy, host: str, port: int) -> trio.abc.Stream:
         from python_socks import ProxyConnectionError, ProxyError, ProxyType
@@ -131,7 +137,8 @@ async def _open_tcp(host: str, port: int) -> trio.abc.Stream:
         raise _failed("connect", error) from None
 
 
-async def _start_tls(transport: trio.abc.Stream, context: ssl.SSLContext, host: str) -> trio.abc.Stream:
+async def start_tls(transport: trio.abc.Stream, context: ssl.SSLContext, host: str) -> trio.abc.Stream:
+    """TLS over `transport`, shaken hands. Raises `DialFailed`; when that fails or is cancelled, the transport is closed."""
     try:
         stream = trio.SSLStream(transport, context, server_hostname=host, https_compatible=True)
         await stream.do_handshake()

@@ -7,12 +7,12 @@ that keeps the connection open after its 401 must not keep us waiting for a body
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Final
 
 from ..core.effects import Close
+from ..core.retry_after import retry_after
 
-__all__ = ["ResponseHead", "parse_refusal", "printable", "retry_after"]
+__all__ = ["ResponseHead", "parse_refusal", "printable"]
 
 _MAX_HEAD: Final = 128 * 8192
 """Bytes. The most that `websockets` accepts: 128 headers of 8 KiB."""
@@ -20,11 +20,6 @@ _MAX_HEAD: Final = 128 * 8192
 _HTTP: Final = b"HTTP/1."
 _END: Final = b"\r\n\r\n"
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: ([^\r\n]*))?\r\n")
-_SECONDS: Final = re.compile(r"[0-9]{1,9}")
-_DATE: Final = re.compile(
-    r"[A-Z][a-z]{2}, ([0-9]{2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
-)
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class ResponseHead:
@@ -73,32 +68,6 @@ def parse_refusal(head: bytes) -> Close | None:
     )
 
 
-def retry_after(value: str, date: str) -> float | None:
-    """The seconds a Retry-After asks for; None when it has none we can use.
-
-    It is a count of seconds or an HTTP date (RFC 9110, 10.2.3). A date is counted from the response's own `date`, so that neither
-    clock matters.
-    """
-    if _SECONDS.fullmatch(value):
-        return float(value)
-    until, since = _http_date(value), _http_date(date)
-    if until is None or since is None:
-        return None
-    return max(0.0, (until - since).total_seconds())
-
-
 def printable(text: str) -> str:
     """A peer's text as it may stand in one line of a log: no control characters, at most 200 characters."""
     return "".join(character if character.isprintable() else "?" for character in text[:200])
-
-
-def _http_date(text: str) -> datetime | None:
-    # Not strptime: its names of days and months are those of the process's locale.
-    match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    day, month, year, hour, minute, second = match.groups()
-    try:
-        return datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-    except ValueError:
-        return None
