@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ReplyTimeout,
         StoreError,
     )
-    from .providers import gelabs
+    from .providers import bitpanda, gelabs, quantcite
     from .shell.connect import connect
     from .shell.stream import AckStream, Consumer, Stream, StreamStatus
     from .stores.memory import MemoryStore
@@ -54,8 +54,10 @@ __all__ = [
     "StoreError",
     "Stream",
     "StreamStatus",
+    "bitpanda",
     "connect",
     "gelabs",
+    "quantcite",
 ]
 
 _HOMES: Final = {
@@ -68,7 +70,7 @@ _HOMES: Final = {
     "StreamStatus": ".shell.stream",
     "connect": ".shell.connect",
 }
-_PROVIDERS: Final = frozenset({"gelabs"})
+_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "quantcite"})
 
 
 def __getattr__(name: str) -> object:

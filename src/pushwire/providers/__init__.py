@@ -11,15 +11,23 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "load"]
 
-NAMES: Final = ("gelabs",)
+NAMES: Final = ("bitpanda", "gelabs", "quantcite")
 """The providers there are."""
 
 
 def load(name: str) -> Provider:
     """The provider of this name, which alone is imported. Raises `LocalProtocolError` where there is none."""
     match name:
+        case "bitpanda":
+            from .bitpanda.provider import PROVIDER
+
+            return PROVIDER
         case "gelabs":
             from .gelabs.provider import PROVIDER
+
+            return PROVIDER
+        case "quantcite":
+            from .quantcite.provider import PROVIDER
 
             return PROVIDER
         case _:
