@@ -13,6 +13,7 @@ from pushwire.core.commands import Command, Finish, Park
 from pushwire.core.effects import (
     Close,
     Committed,
+    Credential,
     Done,
     Failed,
     Handshake,
@@ -22,12 +23,12 @@ from pushwire.core.effects import (
     Ticket,
     Token,
 )
-from pushwire.core.journal import Closed, Foreign, Fulfil, Heard, Input, Opened, Pong, Receive, Submit
+from pushwire.core.journal import Closed, Foreign, Fulfil, Header, Heard, Input, Opened, Pong, Receive, Submit
 from pushwire.core.journal_lines import read_journal
 from pushwire.core.journal_writer import Encoder
 from pushwire.core.secrets import Secret
 from pushwire.errors import StoreError
-from pushwire.providers import gelabs, load
+from pushwire.providers import bitpanda, gelabs, load
 from tests.core.journals import KEY, header
 
 SPELLINGS = (KEY, json.dumps(KEY)[1:-1], json.dumps(KEY)[1:-1].replace("/", r"\/"), quote(KEY, safe=""), quote(KEY))
@@ -184,6 +185,26 @@ def test_a_secret_in_a_command_is_left_out_of_its_other_fields_too() -> None:
     provider = attrs.evolve(load("gelabs"), commands={"Login": Login})
     line = Encoder(provider).input(Submit(Login("say tok", Secret("tok")), 0.0))
     assert json.loads(line)["fields"] == {"text": "say ***", "token": "***"}
+
+
+def test_a_source_of_secrets_is_left_out_and_replayed_as_a_secret() -> None:
+    async def source(wanted: Credential) -> Secret:
+        return Secret("tok")
+
+    lines: list[bytes] = []
+    for token in (source, Secret("tok")):
+        config = bitpanda.Config(url="wss://tok.example/", token=token, headers={"X-Partner": Secret("hush"), "X-Plain": "seen"})
+        made = Encoder(load("bitpanda"))
+        line = made.header(Header(load("bitpanda"), config, 7, "id", Restored(), "1.2.3"))
+        assert json.loads(line)["config"]["token"] == "***"
+        assert json.loads(line)["config"]["headers"] == {"X-Partner": "***", "X-Plain": "seen"}
+        lines.append(line.encode() + b"\n")
+    assert b"tok.example" in lines[0]
+    assert b"***.example" in lines[1]
+    (again,) = read_journal(lines[:1], load)
+    assert isinstance(again, Header)
+    assert isinstance(again.config, bitpanda.Config)
+    assert again.config.token == Secret("***")
 
 
 def test_what_a_caller_put_where_it_does_not_belong_is_shown_without_the_key() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cattrs
@@ -33,6 +34,9 @@ class Point(NamedTuple):
         (tuple[int, ...], [1, 2, 3], (1, 2, 3)),
         (tuple[int, str], [1, "a"], (1, "a")),
         (Point, [1, "a"], Point(1, "a")),
+        (Secret | Callable[[], Secret], "hush", Secret("hush")),
+        (str | Secret, "hush", Secret("hush")),
+        (Secret | Callable[[], Secret] | None, None, None),
     ],
 )
 def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expected: object) -> None:
@@ -64,6 +68,8 @@ def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expect
         (Point, [1, 2]),
         (Secret, 7),
         (Secret, ""),
+        (Secret | Callable[[], Secret], 7),
+        (Secret | Callable[[], Secret], None),
     ],
 )
 def test_nothing_is_converted_to_what_it_is_not(kind: Any, value: object) -> None:

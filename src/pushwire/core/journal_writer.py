@@ -18,7 +18,7 @@ from .journal import Foreign, Fulfil, Header, Input, Receive, Submit
 from .journal_lines import CORE_COMMANDS, FORMAT, INPUTS, RestoredLine
 from .provider import Provider
 from .secrets import PLACEHOLDER, Redactor, Secret
-from .strict import INFINITIES, is_named_tuple
+from .strict import INFINITIES, is_named_tuple, may_be_secret
 
 __all__ = ["Encoder"]
 
@@ -38,6 +38,7 @@ class Encoder:
         self._converter.register_unstructure_hook(bytes, self._bytes)
         self._converter.register_unstructure_hook(float, _number)
         self._converter.register_unstructure_hook(Secret, self._hide)
+        self._converter.register_unstructure_hook_func(may_be_secret, self._source)
         # Left alone, their fields are of no known type.
         self._converter.register_unstructure_hook_func(is_named_tuple, lambda value: [*map(self._converter.unstructure, value)])
 
@@ -109,6 +110,10 @@ class Encoder:
             self._secrets.add(value)
             self._redact = Redactor(Secret(spelling) for known in self._secrets for spelling in _spellings(known))
         return PLACEHOLDER
+
+    def _source(self, value: object) -> object:
+        """Where a secret comes from may be a function: a replay is told the secrets themselves."""
+        return PLACEHOLDER if callable(value) else self._converter.unstructure(value)
 
     def _shown(self, text: str) -> str:
         return self._redact(text)

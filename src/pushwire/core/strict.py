@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import types
 import typing
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn, TypeGuard
@@ -15,7 +16,7 @@ import cattrs
 
 from .secrets import Secret
 
-__all__ = ["INFINITIES", "is_named_tuple", "read_json", "strict_converter"]
+__all__ = ["INFINITIES", "is_named_tuple", "may_be_secret", "read_json", "strict_converter"]
 
 INFINITIES: Final = {"inf": math.inf, "-inf": -math.inf}
 """How the numbers that JSON does not have are written."""
@@ -42,6 +43,7 @@ def strict_converter() -> cattrs.Converter:
     converter.register_structure_hook(bool, _flag)
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(Secret, _secret)
+    converter.register_structure_hook_func(may_be_secret, _secret_or_none)
 
     def each(value: object, kinds: Sequence[Any]) -> tuple[object, ...]:
         if not _is_list(value) or len(value) != len(kinds):
@@ -65,6 +67,11 @@ def strict_converter() -> cattrs.Converter:
 
 def is_named_tuple(kind: object) -> bool:
     return isinstance(kind, type) and typing.NamedTuple in getattr(kind, "__orig_bases__", ())
+
+
+def may_be_secret(kind: object) -> bool:
+    """Whether it is a secret or something else: a text, what gives a secret, nothing."""
+    return typing.get_origin(kind) in {typing.Union, types.UnionType} and Secret in typing.get_args(kind)
 
 
 def _is_list(value: object) -> TypeGuard[list[object]]:
@@ -106,3 +113,8 @@ def _number(value: object, _: object) -> float:
 
 def _secret(value: object, kind: object) -> Secret:
     return Secret(_text(value, kind))
+
+
+def _secret_or_none(value: object, kind: object) -> Secret | None:
+    """Of what may be a secret, JSON can only hold that; None where it fits."""
+    return None if value is None and type(None) in typing.get_args(kind) else _secret(value, kind)

@@ -1,0 +1,133 @@
+"""How Bitpanda commands are written, and what they do to the subscriptions of their channel (seeds/001…).
+
+A channel is a lane: replies name it and nothing else. No frame gives up a part of a channel: a `Drop` gives up all of it, and the
+rest is asked for again. Whether a second `subscribe` adds to the first or replaces it is not documented: a frame repeats what is
+subscribed to on this connection, which is right either way, unless `merge` says that the provider adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from ...core.commands import AnyCommand
+from ...core.dialect import Dialect
+from ...core.http import Response
+from ...errors import LocalProtocolError
+from .commands import Drop, Subscribe, Unsubscribe
+from .topics import FORMS, PRICES, Form, Pair, Topic, form_of
+
+__all__ = ["BitpandaDialect", "Merge"]
+
+Merge: TypeAlias = Literal["union", "only_new"]
+
+
+def frame(action: str, channel: str, payload: Sequence[dict[str, str]] = ()) -> str:
+    """A client's message. Without items it has no `payload`: that means all."""
+    message: dict[str, object] = {"action": action, "channel": channel}
+    return msgspec.json.encode({**message, "payload": payload} if payload else message).decode()
+
+
+class BitpandaDialect(Dialect[Topic]):
+    """See the module. `is_confirmed` tells what is subscribed to on this connection."""
+
+    name = "bitpanda"
+    commands = (Subscribe, Unsubscribe, Drop)
+
+    def __init__(self, merge: Merge, items_per_frame: int | None) -> None:
+        self._merge: Merge = merge
+        self._limit = items_per_frame
+        self.is_confirmed: Callable[[Topic], bool] = lambda topic: False
+        self._told: set[str] = set()
+
+    def lost(self) -> None:
+        """The connection has gone, and with it what it was told."""
+        self._told.clear()
+
+    def check(self, command: AnyCommand, desired: Collection[Topic]) -> None:
+        super().check(command, desired)
+        if not isinstance(command, Subscribe | Drop):
+            return
+        try:
+            FORMS.next(form_of(command.channel, desired), command.asking)
+        except LocalProtocolError as error:
+            raise LocalProtocolError(f"{command.channel}: {error}") from None
+        if isinstance(command, Drop):
+            unknown = [topic for topic in command.named if topic not in desired]
+            if unknown:
+                raise LocalProtocolError(f"{command.channel}: not subscribed to {', '.join(map(str, unknown))}")
+        elif self._limit is not None and len(command.topics) > self._limit:
+            raise LocalProtocolError(f"Subscribe: more than the {self._limit} items that one frame may hold (items_per_frame)")
+
+    def lane(self, command: AnyCommand) -> str | None:
+        return command.channel if isinstance(command, Subscribe | Unsubscribe | Drop) else None
+
+    def encode(
+        self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[Topic], granted: Response | None
+    ) -> tuple[str | None, str | None]:
+        match command:
+            case Subscribe(channel=channel):
+                self._told.add(channel)
+                return channel, frame("subscribe", channel, [topic.item for topic in self._merged(command, desired)])
+            case Unsubscribe(channel=channel) | Drop(channel=channel):
+                if channel not in self._told:
+                    # What an unsubscribe means without a subscription is not documented.
+                    return None, None
+                self._told.discard(channel)
+                return channel, frame("unsubscribe", channel)
+            case _:
+                raise LocalProtocolError(f"{type(command).__name__} is not a bitpanda command")
+
+    def expects_data(self, topic: Topic) -> bool:
+        # "Each asset-fiat pair receives an update roughly every 15 seconds"; of changes no rate is told, and those of most fiats
+        # are accepted and then silent ("price changes are available only for EUR for now").
+        return topic.channel == PRICES
+
+    def given_up(self, command: AnyCommand, desired: Collection[Topic]) -> Sequence[Topic]:
+        match command:
+            case Unsubscribe(channel=channel):
+                return [topic for topic in desired if topic.channel == channel]
+            case Drop():
+                return command.named
+            case _:
+                return ()
+
+    def undone(self, command: AnyCommand, desired: Collection[Topic]) -> Sequence[Topic]:
+        if not isinstance(command, Drop):
+            return ()
+        return [topic for topic in desired if topic.channel == command.channel and self.is_confirmed(topic)]
+
+    def restore(self, topics: Sequence[Topic]) -> Sequence[Subscribe]:
+        channels = dict.fromkeys(topic.channel for topic in topics)
+        return [
+            _subscribe(channel, part) for channel in channels for part in self._parts([t for t in topics if t.channel == channel])
+        ]
+
+    def release(self, topics: Sequence[Topic], desired: Collection[Topic]) -> Sequence[Unsubscribe | Drop]:
+        released: list[Unsubscribe | Drop] = []
+        for channel in dict.fromkeys(topic.channel for topic in topics):
+            gone = _subscribe(channel, [topic for topic in topics if topic.channel == channel])
+            rest = form_of(channel, desired) is not Form.NONE
+            released.append(Drop(channel, gone.pairs, gone.fiats) if rest else Unsubscribe(channel))
+        return released
+
+    def _parts(self, topics: Sequence[Topic]) -> Iterable[Sequence[Topic]]:
+        """What fits into one frame each."""
+        step = self._limit or len(topics)
+        return (topics[at : at + step] for at in range(0, len(topics), step))
+
+    def _merged(self, command: Subscribe, desired: Iterable[Topic]) -> Iterable[Topic]:
+        """What the frame names: all of it once, what was wanted first coming first."""
+        confirmed = [topic for topic in desired if topic.channel == command.channel and self.is_confirmed(topic)]
+        if self._merge == "union":
+            return dict.fromkeys((*confirmed, *command.topics))
+        return [topic for topic in command.topics if topic not in confirmed] or command.topics
+
+
+def _subscribe(channel: str, topics: Sequence[Topic]) -> Subscribe:
+    """The command that subscribes to these, which are all of one channel and form."""
+    pairs = [Pair(topic.type, topic.asset, topic.fiat) for topic in topics if topic.type and topic.asset and topic.fiat]
+    fiats = [topic.fiat for topic in topics if topic.fiat and not topic.asset]
+    return Subscribe(channel, pairs, fiats)
