@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RateLimited,
         RemoteProtocolError,
         ReplyTimeout,
+        SignatureRefused,
         StoreError,
     )
     from .providers import bitpanda, gelabs, quantcite
@@ -50,6 +51,7 @@ __all__ = [
     "RemoteProtocolError",
     "ReplyTimeout",
     "Secret",
+    "SignatureRefused",
     "SqliteStore",
     "StoreError",
     "Stream",

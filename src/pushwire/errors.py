@@ -26,6 +26,7 @@ __all__ = [
     "RateLimited",
     "RemoteProtocolError",
     "ReplyTimeout",
+    "SignatureRefused",
     "StoreError",
 ]
 
@@ -81,6 +82,10 @@ class CommandRefused(RemoteProtocolError):
 class RateLimited(CommandRefused):
     """The provider asks for fewer calls (HTTP 429). The call was not carried out, so it is safe to repeat; not before `retry_after`
     seconds, where that is said."""
+
+
+class SignatureRefused(RemoteProtocolError):
+    """A webhook carries no signature of the provider, or too old a one: whoever sent it, nothing in it is to be believed."""
 
 
 class ConnectionLost(PushwireError):
