@@ -237,7 +237,7 @@ async def test_what_is_no_websocket_is_turned_away(request_bytes: bytes) -> None
         await stream.aclose()
         async with dial(server.url):
             pass
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 40")
 
 
 async def test_frames_that_break_the_protocol_end_that_connection_alone() -> None:

@@ -60,7 +60,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._serial = 0
         self._wall_offset = 0.0
         self._ready_at: float | None = None
-        self._heard_at = 0.0
+        self._complete_until = 0.0
         self._missing_since: float | None = None
         self._answered = False
         self._paused_at: float | None = None
@@ -130,7 +130,6 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
 
     def receive(self, messages: Sequence[str | bytes], now: float) -> None:
         if self._phase in _OPEN:
-            self._heard_at = now
             self._on_messages(messages, now)
             if self._exchange.waiting and self._phase is Phase.READY:
                 self._exchange.advance(now)
@@ -139,12 +138,10 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
             self._check_flushed(now)
 
     def heard(self, now: float) -> None:
-        """Bytes alone answer no ping, but up to here nothing was missed."""
-        self._heard_at = now
+        """Nothing to do: bytes alone prove nothing, the answer to a ping does."""
 
     def pong(self, payload: bytes, now: float) -> None:
         if self._phase in _UP:
-            self._heard_at = now
             self._pong()
 
     def closed(self, close: Close, now: float, wall: float) -> None:
@@ -293,7 +290,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._timers.disarm("auth")
         self._ready_at = now
         self._heartbeat.start(now)
-        self._heard_at = now
+        self._complete_until = now
         self._out.events.append(Up(now, self._generation))
         self._on_ready(now)
         self._exchange.ready(now)
@@ -308,7 +305,11 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
     def _pong(self) -> float | None:
         """The heartbeat was answered. Returns when its ping was sent; None: no ping was out."""
         self._answered = True
-        return self._heartbeat.answered()
+        sent = self._heartbeat.answered()
+        if sent is not None:
+            # What the peer sent before it answered was on its way before the answer; of what came since, the last may be missing.
+            self._complete_until = sent
+        return sent
 
     def _reply(self, slot: str, now: float, reply: object = None, error: CommandRefused | None = None) -> bool:
         """The reply to `slot` came. False where nothing waits there."""
@@ -399,7 +400,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
             self._redial.ended(now - self._ready_at, answered=self._answered)
             self._ready_at = None
             if not self.replays and self._missing_since is None:
-                self._missing_since = self._wall(self._heard_at)
+                self._missing_since = self._wall(self._complete_until)
             self._out.events.append(Down(now, reason, close))
 
     def _reset(self) -> None:

@@ -18,15 +18,19 @@ How to drive one
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import attrs
+
+from ..core.http import Response
 
 __all__ = [
     "Accept",
     "CloseConn",
     "ConnectRequest",
     "Cut",
+    "HttpCall",
+    "HttpMachine",
     "Kind",
     "Refuse",
     "SendTo",
@@ -45,6 +49,17 @@ class ConnectRequest:
     path: str = "/"
     query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+
+
+@attrs.frozen
+class HttpCall:
+    """A plain HTTP request, its body read whole. Header names are lower case; what may carry credentials is not shown."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
 
 
 @attrs.frozen
@@ -122,4 +137,13 @@ class ServerMachine(Protocol):
 
     def take_effects(self) -> Sequence[ServerEffect]:
         """The effects since the last call, in order; those for a connection that has ended meanwhile are to be ignored."""
+        ...
+
+
+@runtime_checkable
+class HttpMachine(Protocol):
+    """What a server machine has beside the rest where its provider also answers plain HTTP, on the same port."""
+
+    def http(self, call: HttpCall, now: float, wall: float) -> Response:
+        """Answer a request. Total, as `receive` is."""
         ...

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from .base import Accept, CloseConn, Cut, Refuse, SendTo, ServerEffect
+from ..core.http import Response
+from .base import Accept, CloseConn, Cut, HttpMachine, Refuse, SendTo, ServerEffect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from .base import ConnectRequest, ServerMachine
+    from .base import ConnectRequest, HttpCall, ServerMachine
 
 __all__ = ["AcceptThenClose", "Drop", "Duplicate", "Garbage", "Layer", "Mute", "Refusing", "Reorder", "Slow"]
 
@@ -57,6 +58,13 @@ class Layer:
         self._tick(now)
         self._inner.receive(conn, message, now)
         self._drain(now)
+
+    def http(self, call: HttpCall, now: float, wall: float) -> Response:
+        """Faults are of the WebSocket alone."""
+        self._tick(now)
+        response = self._inner.http(call, now, wall) if isinstance(self._inner, HttpMachine) else Response(404)
+        self._drain(now)
+        return response
 
     def disconnected(self, conn: int, now: float) -> None:
         self._forget(conn)

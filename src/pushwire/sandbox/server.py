@@ -12,7 +12,9 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
-from .base import CloseConn, ConnectRequest, Refuse, SendTo
+from ..core.http import Response
+from .base import CloseConn, ConnectRequest, HttpCall, HttpMachine, Refuse, SendTo
+from .http import Peeked, answer_http, is_websocket, peek
 
 if TYPE_CHECKING:
     import ssl
@@ -145,7 +147,10 @@ class _Connection:
 
 
 class SandboxServer:
-    """A running server. `url` is what a client dials, `machine` what decides; any path is accepted."""
+    """A running server. `url` is what a client dials, `machine` what decides; any path is accepted.
+
+    Plain HTTP on the same port is the machine's too, where it has an HTTP side; else it is answered with 404.
+    """
 
     def __init__(self, machine: ServerMachine, *, max_queue: int = MAX_QUEUE, wall: Callable[[], float] = time.time) -> None:
         self.machine = machine
@@ -194,9 +199,15 @@ class SandboxServer:
         """Serve one client, to the end of its connection."""
         self._last += 1
         connection = _Connection(self._last, self._max_queue)
-        stream = _Corked(raw, connection.cut)
         try:
             with connection.scope:
+                head = b""
+                with trio.move_on_after(HANDSHAKE_WITHIN):
+                    head = await peek(raw)
+                stream = _Corked(Peeked(raw, head), connection.cut)
+                if not is_websocket(head):
+                    await answer_http(stream, self._answer)
+                    return
                 async with trio.open_nursery() as nursery:
                     await self._converse(connection, stream, nursery)
                     nursery.cancel_scope.cancel()
@@ -207,6 +218,13 @@ class SandboxServer:
                 self.machine.disconnected(connection.number, trio.current_time())
                 self.pump()
             await trio.aclose_forcefully(raw)
+
+    def _answer(self, call: HttpCall) -> Response:
+        if not isinstance(self.machine, HttpMachine):
+            return Response(404)
+        response = self.machine.http(call, trio.current_time(), self._wall())
+        self.pump()
+        return response
 
     async def _converse(self, connection: _Connection, stream: _Corked, nursery: trio.Nursery) -> None:
         try:

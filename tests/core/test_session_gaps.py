@@ -1,0 +1,69 @@
+"""What was missed and will not come again is told, and nothing else is."""
+
+from __future__ import annotations
+
+from pushwire.core.effects import Done, Failed, Handshake, Token
+from pushwire.core.events import Gap, Up
+from pushwire.core.http import Response
+from tests.core.rig import ready_toy
+from tests.core.toy import Sub
+
+
+def test_a_loss_is_told_as_a_gap_since_the_last_ping_that_was_answered() -> None:
+    rig = ready_toy()
+    rig.advance(31.0, each=rig.answer_pings)
+    rig.say("data a 1")
+    rig.advance(5.0)
+    rig.drop()
+    rig.news()
+    rig.get_ready()
+    assert rig.news() == [Up(rig.now, 2), Gap(rig.now, rig.wall - rig.now + 30.0, rig.wall)]
+
+
+def test_the_gap_is_told_once_what_was_subscribed_to_is_so_again() -> None:
+    rig = ready_toy()
+    rig.submit(Sub("a"))
+    rig.say("ok 1")
+    rig.drop()
+    rig.get_ready()
+    rig.news()
+    rig.advance(1.0)
+    assert rig.news() == []
+    rig.say("ok 2")
+    assert rig.news() == [Gap(rig.now, rig.wall - rig.now, rig.wall)]
+
+
+def test_a_loss_before_the_gap_was_told_makes_it_longer() -> None:
+    rig = ready_toy()
+    rig.submit(Sub("a"))
+    rig.say("ok 1")
+    for _ in range(2):
+        rig.drop()
+        rig.get_ready()
+    rig.news()
+    rig.say("ok 3")
+    assert rig.news() == [Gap(rig.now, rig.wall - rig.now, rig.wall)]
+
+
+def test_a_clock_that_was_set_back_makes_no_gap_that_ends_before_it_begins() -> None:
+    rig = ready_toy()
+    rig.drop()
+    rig.news()
+    machine = rig.machine
+    machine.handle_timer(machine.next_deadline(), 5.0)
+    rig.drain()
+    rig.give_tokens()
+    machine.opened(Handshake(), 2.0, 6.0)
+    rig.now = 2.0
+    rig.say("hello")
+    assert rig.news()[-1] == Gap(2.0, 6.0, 6.0)
+
+
+# What is asked by HTTP
+
+
+def test_the_answer_to_an_http_request_goes_to_the_command_that_waits_for_it() -> None:
+    rig = ready_toy()
+    rig.machine.fulfil(Token(1, 999), Done(Response(200)), rig.now)
+    rig.machine.fulfil(Token(1, 998), Failed(OSError("late")), rig.now)
+    assert rig.frames() == []
