@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         SignatureRefused,
         StoreError,
     )
-    from .providers import bitpanda, gelabs, quantcite
+    from .providers import bitpanda, gelabs, quantcite, satoriex
     from .shell.connect import connect
     from .shell.stream import AckStream, Consumer, Stream, StreamStatus
     from .stores.memory import MemoryStore
@@ -60,6 +60,7 @@ __all__ = [
     "connect",
     "gelabs",
     "quantcite",
+    "satoriex",
 ]
 
 _HOMES: Final = {
@@ -72,7 +73,7 @@ _HOMES: Final = {
     "StreamStatus": ".shell.stream",
     "connect": ".shell.connect",
 }
-_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "quantcite"})
+_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "quantcite", "satoriex"})
 
 
 def __getattr__(name: str) -> object:

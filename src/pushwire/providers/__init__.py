@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "load"]
 
-NAMES: Final = ("bitpanda", "gelabs", "quantcite")
+NAMES: Final = ("bitpanda", "gelabs", "quantcite", "satoriex")
 """The providers there are."""
 
 
@@ -28,6 +28,10 @@ def load(name: str) -> Provider:
             return PROVIDER
         case "quantcite":
             from .quantcite.provider import PROVIDER
+
+            return PROVIDER
+        case "satoriex":
+            from .satoriex.provider import PROVIDER
 
             return PROVIDER
         case _:
