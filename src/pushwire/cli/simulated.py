@@ -5,8 +5,7 @@ One builder a provider; the commands are the same for all of them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from random import Random
 from typing import Final, TypeAlias
 
@@ -36,15 +35,34 @@ class Wanted:
     settings: Sequence[str] = ()
 
 
-@attrs.frozen
+def _identity(event: object) -> Hashable | None:
+    """What a ledger knows an event by."""
+    identity: object = getattr(event, "identity", None)
+    return identity if isinstance(identity, Identity) else None
+
+
+def _nothing(url: str) -> Sequence[str]:
+    return ()
+
+
+@attrs.frozen(kw_only=True)
 class Simulated:
-    """A sandbox, not served yet. `stop` ends its generator; `sent` gives what it generated, with the POSIX seconds of that;
-    `unacked` counts what no ACK has cleared."""
+    """A sandbox, not served yet. `stop` ends its generator; `sent` gives what it generated, with the POSIX seconds of that, under
+    what `key` gives for the event; `unacked` counts what no ACK has cleared.
+
+    The rest is what a client of it needs in the demo: what it subscribes to, its settings (by the URL), and its secrets,
+    by field. `distinct`: whether a message sent twice can be told from two.
+    """
 
     machine: ServerMachine
     stop: Callable[[], None]
-    sent: Callable[[], Mapping[Identity, float]]
-    unacked: Callable[[], int]
+    sent: Callable[[], Mapping[Hashable, float]]
+    key: Callable[[object], Hashable | None] = _identity
+    unacked: Callable[[], int] = int
+    distinct: bool = True
+    specs: Sequence[str] = ()
+    settings: Callable[[str], Sequence[str]] = _nothing
+    secrets: Mapping[str, Secret] = attrs.Factory(dict[str, Secret])
 
 
 def accepted_key(provider: str) -> Secret | None:
@@ -52,9 +70,11 @@ def accepted_key(provider: str) -> Secret | None:
 
     Raises `ConfigError` for a file that cannot be read, `LocalProtocolError` for an unknown provider.
     """
-    for name in load(provider).secrets.values():
-        if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
-            return Secret.env(name)
+    known = load(provider)
+    for name in (*known.secrets.values(), *known.optional_secrets.values()):
+        found = Secret.find(name)
+        if found is not None:
+            return found
     return None
 
 
@@ -85,10 +105,10 @@ def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
         return None
     server = GelabsServer(settings, rng)
     return Simulated(
-        server,
-        server.stop,
-        lambda: {message.identity: message.at for message in server.messages.values()},
-        lambda: len(server.unacked()),
+        machine=server,
+        stop=server.stop,
+        sent=lambda: {message.identity: message.at for message in server.messages.values()},
+        unacked=lambda: len(server.unacked()),
     )
 
 

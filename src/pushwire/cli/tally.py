@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import attrs
 
-from ..core.effects import Identity
 from ..core.events import Gap, Up
 from ..core.machine import Status
 
@@ -42,9 +41,10 @@ class Summary:
 
 @attrs.define
 class Tally:
-    """The events of one stream, counted."""
+    """The events of one stream, counted. `key` gives what the sandbox knows a message by; None: it is none of the sandbox's."""
 
-    arrived: Counter[Identity] = attrs.Factory(Counter[Identity])
+    key: Callable[[object], Hashable | None]
+    arrived: Counter[Hashable] = attrs.Factory(Counter[Hashable])
     ups: int = 0
     gaps: list[tuple[float, float]] = attrs.Factory(list[tuple[float, float]])
 
@@ -58,21 +58,23 @@ class Tally:
 
     def add(self, events: Sequence[object]) -> None:
         for event in events:
-            identity = getattr(event, "identity", None)
-            if isinstance(identity, Identity):
-                self.arrived[identity] += 1
-            elif isinstance(event, Up):
+            if isinstance(event, Up):
                 self.ups += 1
             elif isinstance(event, Gap):
                 self.gaps.append((event.since, event.until))
+            else:
+                key = self.key(event)
+                if key is not None:
+                    self.arrived[key] += 1
 
-    def has_all(self, sent: Iterable[Identity]) -> bool:
-        return all(identity in self.arrived for identity in sent)
+    def accounts_for(self, sent: Mapping[Hashable, float]) -> bool:
+        """Whether all that was sent has arrived, or was announced as missing."""
+        return all(map(self._announced, self._missing(sent)))
 
-    def summary(self, sent: Mapping[Identity, float], status: Status) -> Summary:
+    def summary(self, sent: Mapping[Hashable, float], status: Status) -> Summary:
         """`sent` gives what was sent, with the POSIX seconds of that."""
-        missing = [at for identity, at in sent.items() if identity not in self.arrived]
-        announced = sum(any(since <= at <= until for since, until in self.gaps) for at in missing)
+        missing = self._missing(sent)
+        announced = sum(map(self._announced, missing))
         return Summary(
             messages=self.messages,
             reconnects=self.reconnects,
@@ -82,3 +84,9 @@ class Tally:
             lost=len(missing) - announced,
             twice=sum(times - 1 for times in self.arrived.values()),
         )
+
+    def _missing(self, sent: Mapping[Hashable, float]) -> list[float]:
+        return [at for key, at in sent.items() if key not in self.arrived]
+
+    def _announced(self, at: float) -> bool:
+        return any(since <= at <= until for since, until in self.gaps)
