@@ -6,7 +6,30 @@ from .commands import GetExchanges, SubscribeTransactions, ValidateCredentials
 from .config import Config
 from .machine import QuantciteMachine
 from .messages import AccountInfo, Event, Notice, SupportedExchange, Validation
-from .settings import TIERS
+from .replies import (
+    Account,
+    ApiHealth,
+    BillingPeriod,
+    CredentialPolicy,
+    KeyStatus,
+    SessionState,
+    TransactionPage,
+    TypeCatalogue,
+    Usage,
+)
+from .rest import (
+    Authenticate,
+    CheckCredentials,
+    CredentialSources,
+    DataUsage,
+    Health,
+    ListExchanges,
+    QueryTransactions,
+    SessionGrant,
+    SessionStatus,
+    TransactionTypes,
+)
+from .settings import PATHS, TIERS
 from .stages import AUTHENTICATION, CLOSES
 from .topics import Credentials, Topic
 from .transactions import Amount, DateRange, Description, Sender, Summary, Transaction
@@ -14,11 +37,20 @@ from .transactions import Amount, DateRange, Description, Sender, Summary, Trans
 __all__ = [
     "AUTHENTICATION",
     "CLOSES",
+    "PATHS",
     "TIERS",
+    "Account",
     "AccountInfo",
     "Amount",
+    "ApiHealth",
+    "Authenticate",
+    "BillingPeriod",
+    "CheckCredentials",
     "Config",
+    "CredentialPolicy",
+    "CredentialSources",
     "Credentials",
+    "DataUsage",
     "DateRange",
     "Delivery",
     "Description",
@@ -26,11 +58,18 @@ __all__ = [
     "Event",
     "Gap",
     "GetExchanges",
+    "Health",
     "Identity",
+    "KeyStatus",
+    "ListExchanges",
     "Malformed",
     "Notice",
     "QuantciteMachine",
+    "QueryTransactions",
     "Sender",
+    "SessionGrant",
+    "SessionState",
+    "SessionStatus",
     "Stale",
     "SubscribeTransactions",
     "SubscriptionRefused",
@@ -38,8 +77,12 @@ __all__ = [
     "SupportedExchange",
     "Topic",
     "Transaction",
+    "TransactionPage",
+    "TransactionTypes",
+    "TypeCatalogue",
     "Unrecognized",
     "Up",
+    "Usage",
     "ValidateCredentials",
     "Validation",
 ]

@@ -146,23 +146,25 @@ class QuantciteDialect(Dialect[Topic]):
         if problem is not None:
             # Learned since it was asked for.
             raise CommandRefused(type(command).__name__, None, problem)
-        fields: dict[str, object]
-        credentials = None
         match command:
-            case SubscribeTransactions(exchange, testnet, transaction_types, credentials):
-                self._followed[exchange.lower()] = self._account(testnet, credentials)
-                fields = {"action": "subscribe_transactions", "exchange": exchange, "testnet": self.network(testnet)}
-                if transaction_types:
-                    fields["transaction_types"] = transaction_types
-            case ValidateCredentials(exchange, testnet, credentials):
-                fields = {"action": "validate_credentials", "exchange": exchange, "testnet": self.network(testnet)}
+            case SubscribeTransactions():
+                self._followed[command.exchange.lower()] = self._account(command.testnet, command.credentials)
+                types: dict[str, object] = {"transaction_types": command.transaction_types} if command.transaction_types else {}
+                return LANE, self._frame("subscribe_transactions", command, types)
+            case ValidateCredentials():
+                return LANE, self._frame("validate_credentials", command, {})
             case _:
-                fields = {"action": "get_exchanges"}
-        if credentials is None:
-            return LANE, frame(fields)
-        told = frame({**fields, "credentials": credentials_fields(credentials, Secret.reveal)})
-        shown = frame({**fields, "credentials": credentials_fields(credentials, lambda _: PLACEHOLDER)})
-        return LANE, SecretFrame(told, shown)
+                return LANE, frame({"action": "get_exchanges"})
+
+    def _frame(
+        self, action: str, command: SubscribeTransactions | ValidateCredentials, more: Mapping[str, object]
+    ) -> str | SecretFrame:
+        fields = {"action": action, "exchange": command.exchange, "testnet": self.network(command.testnet), **more}
+        if command.credentials is None:
+            return frame(fields)
+        told = frame({**fields, "credentials": credentials_fields(command.credentials, Secret.reveal)})
+        shown = frame({**fields, "credentials": credentials_fields(command.credentials, lambda _: PLACEHOLDER)})
+        return SecretFrame(told, shown)
 
     def lane(self, command: AnyCommand) -> str:
         return LANE

@@ -12,6 +12,7 @@ import attrs
 from ...core.config import as_websocket_url
 from ...core.effects import Restored
 from .machine import QuantciteMachine
+from .rest import SessionGrant
 from .settings import Settings
 from .topics import Topic
 from .transactions import Transaction
@@ -37,6 +38,10 @@ class Config(Settings):
         """The protocol as a machine. Nothing is restored: the provider's history is what remembers."""
         paced = self if self.send_rate < math.inf else attrs.evolve(self, send_rate=self.requests_a_second)
         return QuantciteMachine(paced, rng=rng, ids=ids)
+
+    def grant(self) -> SessionGrant:
+        """Sessions are got with the key."""
+        return SessionGrant(self)
 
     def topics(self, event: object) -> tuple[Topic, ...]:
         """A transaction may be of any type that was subscribed to on its exchange."""

@@ -210,7 +210,7 @@ def seconds(raw: msgspec.Raw) -> float | None:
         value = exact(raw)
     except ValueError:
         return None
-    return float(min(value, RETRY_AFTER_CAP)) if value > 0 else None
+    return min(float(value), RETRY_AFTER_CAP) if value > 0 else None
 
 
 class Unknown(msgspec.Struct):

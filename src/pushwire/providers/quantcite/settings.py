@@ -5,19 +5,39 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, TypeGuard, cast
 
 import attrs
 
 from ...core.config import ConnectionConfig, checked, count, flag, http_url, one_of, optional, seconds, websocket_url
+from ...core.ratelimit import RateLimit
 from ...core.secrets import Secret
 
-__all__ = ["TIERS", "Settings", "Tier"]
+__all__ = ["BUCKET", "PATHS", "TIERS", "Settings", "Tier"]
 
 Tier: TypeAlias = Literal["basic", "premium", "developer", "enterprise"]
 
 TIERS: Final[Mapping[Tier, int]] = MappingProxyType({"basic": 600, "premium": 1200, "developer": 1000, "enterprise": 10_000})
 """Requests a minute, for each key over all its connections (providers/quantcite.md, 8)."""
+
+BUCKET: Final = "requests"
+"""The one rate limit that all REST calls count against."""
+
+KEY_PLACE: Final = "{api_key}"
+PATHS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Authenticate": "/authenticate",
+        "SessionStatus": "/session-status",
+        "QueryTransactions": "/transactions",
+        "CheckCredentials": "/transactions/validate-credentials",
+        "TransactionTypes": "/transactions/types",
+        "ListExchanges": "/exchanges",
+        "CredentialSources": "/exchanges/credentials",
+        "DataUsage": f"/data-usage/{KEY_PLACE}",
+        "Health": "/health",
+    }
+)
+"""Of REST calls, by their names (providers/quantcite.md, 3)."""
 
 
 def _sendable(value: object) -> str | None:
@@ -45,6 +65,30 @@ def _codes(value: object) -> str | None:
     return None if right else "must be a list of close codes, from 1000 to 4999"
 
 
+def _is_texts(value: object) -> TypeGuard[Mapping[str, str]]:
+    if not isinstance(value, Mapping):
+        return False
+    items = cast("Mapping[object, object]", value).items()
+    return all(isinstance(name, str) and isinstance(path, str) for name, path in items)
+
+
+def _as_paths(value: Mapping[str, str]) -> Mapping[str, str]:
+    """The caller's paths beside the documented ones; what is none is left to the check."""
+    return MappingProxyType({**PATHS, **value}) if _is_texts(value) else value
+
+
+def _paths(value: object) -> str | None:
+    if not _is_texts(value):
+        return "must map names of calls to paths"
+    for name, path in value.items():
+        if name not in PATHS:
+            return f"there is no call {name!r} (there are {', '.join(PATHS)})"
+        plain = path.replace(KEY_PLACE, "") if name == "DataUsage" else path
+        if not path.startswith("/") or any(character in plain for character in "?#{}") or not plain.isprintable() or " " in plain:
+            return f"the path of {name} must begin with a slash, without query, fragment or places to fill"
+    return None
+
+
 @attrs.frozen(kw_only=True)
 class Settings(ConnectionConfig):
     """What there is to set. Times are seconds."""
@@ -53,6 +97,8 @@ class Settings(ConnectionConfig):
     url: str = attrs.field(default="wss://data.quantcite.com/api/v1/ws", metadata=checked(websocket_url))
     api_url: str = attrs.field(default="https://data.quantcite.com/api/v1", metadata=checked(http_url))
     """What the paths of REST calls are added to."""
+    paths: Mapping[str, str] = attrs.field(default=PATHS, converter=_as_paths, metadata=checked(_paths))
+    """Where REST calls go, by their names; those left out go where the document says."""
     testnet: bool = attrs.field(default=False, metadata=checked(flag))
     """For commands and calls that do not say."""
     auth: Literal["message", "query"] = attrs.field(default="message", metadata=checked(one_of("message", "query")))
@@ -72,7 +118,8 @@ class Settings(ConnectionConfig):
     passphrase_exchanges: tuple[str, ...] = attrs.field(default=(), metadata=checked(_names))
     """Exchanges whose credentials need a passphrase, beside those that `GetExchanges` names."""
     tier: Tier | None = attrs.field(default=None, metadata=checked(optional(one_of(*TIERS))))
-    """The plan of the key: commands and calls are paced by its limit, each on its own. None: not paced."""
+    """The plan of the key, by whose limit commands and calls are paced, each on their own. None: commands are not paced, and
+    calls as on the smallest plan."""
     rate_limit_pause: float = attrs.field(default=60.0, metadata=checked(seconds))
     """How long commands are held back by a refusal for their rate that does not say; the documented limits are by the minute."""
     fatal_closes: tuple[int, ...] = attrs.field(default=(), metadata=checked(_codes))
@@ -82,6 +129,10 @@ class Settings(ConnectionConfig):
     def requests_a_second(self) -> float:
         """By the plan; infinity where none is given."""
         return math.inf if self.tier is None else TIERS[self.tier] / 60
+
+    @property
+    def rate_limits(self) -> Mapping[str, RateLimit]:
+        return {BUCKET: RateLimit(TIERS[self.tier or "basic"], 60.0)}
 
     @property
     def requiring(self) -> frozenset[str]:

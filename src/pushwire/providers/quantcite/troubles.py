@@ -8,7 +8,7 @@ from ...core.commands import AnyCommand
 from .commands import SubscribeTransactions, ValidateCredentials
 from .messages import SubscriptionError, Trouble
 
-__all__ = ["UNAUTHENTICATED", "is_about_the_key", "is_about_the_rate", "may_answer"]
+__all__ = ["UNAUTHENTICATED", "is_about_the_key", "is_about_the_rate", "is_key_error", "may_answer"]
 
 AUTHENTICATION_FAILED: Final = 4001
 RATE_LIMITED: Final = 4005
@@ -30,7 +30,12 @@ UNAUTHENTICATED: Final = "authentication_required"
 
 
 def is_about_the_key(message: Trouble) -> bool:
-    return message.code == AUTHENTICATION_FAILED or (message.error or "").lower() in _KEY_ERRORS
+    return message.code == AUTHENTICATION_FAILED or is_key_error(message.error)
+
+
+def is_key_error(name: str | None) -> bool:
+    """Whether an error of this name is about the key."""
+    return (name or "").lower() in _KEY_ERRORS
 
 
 def is_about_the_rate(message: Trouble) -> bool:
@@ -43,5 +48,6 @@ def may_answer(message: Trouble, command: AnyCommand) -> bool:
         return False
     if message.exchange is None:
         return True
-    asked = isinstance(command, SubscribeTransactions | ValidateCredentials)
-    return asked and message.exchange.lower() == command.exchange.lower()
+    if not isinstance(command, SubscribeTransactions | ValidateCredentials):
+        return False
+    return message.exchange.lower() == command.exchange.lower()
