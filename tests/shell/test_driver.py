@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -13,6 +13,7 @@ import trio.testing
 
 import pushwire
 from pushwire import gelabs
+from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Committed, Credential, Ping, Restored, Ticket, Write
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
@@ -267,17 +268,14 @@ async def test_ping_frames_are_sent_and_their_pongs_heard(
 Source: TypeAlias = Callable[[Credential], Awaitable[Secret]]
 
 
-@attrs.frozen
-class ToyConfig:
+@attrs.frozen(kw_only=True)
+class ToyConfig(ConnectionConfig):
     """For a machine that fetches a token before each dial."""
 
     namespace: str = "toy"
 
     def machine(self, *, rng: random.Random, ids: Callable[[], str], restored: Restored | None = None) -> Toy:
         return Toy(rng=rng)
-
-    def expendable(self, event: object) -> Hashable | None:
-        return None
 
 
 async def toy_frame(network: MemoryNetwork) -> str:

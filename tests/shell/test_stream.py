@@ -12,7 +12,7 @@ import pushwire
 from pushwire import gelabs
 from pushwire.core.commands import Command
 from pushwire.core.machine import Phase
-from pushwire.shell.stream import YIELD_EVERY
+from pushwire.shell.consumer import YIELD_EVERY
 from tests.shell.provider import CONFIG, Provider, tx_hash
 from tests.shell.streams import LOOK, SUBSCRIBE, MemoryStream, connect, next_of, phase, transaction
 

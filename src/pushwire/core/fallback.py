@@ -33,6 +33,7 @@ class FreshnessTrigger(enum.Enum):
     BEGIN = "fetch begins"
     FETCHED = "fetched"
     FAILED = "fetch failed"
+    GIVEN_UP = "fetch given up"
     INVALIDATED = "invalidated"
     RECONNECTED = "reconnected"
     DUE = "time is up"
@@ -47,6 +48,8 @@ def _rows() -> dict[tuple[Freshness, FreshnessTrigger], Freshness]:
         (s.FETCHING, t.FAILED): s.BACKING_OFF,
         # The next attempt will see what the last would have missed.
         (s.OUTDATED, t.FAILED): s.BACKING_OFF,
+        (s.FETCHING, t.GIVEN_UP): s.WANTED,
+        (s.OUTDATED, t.GIVEN_UP): s.WANTED,
         (s.FRESH, t.DUE): s.WANTED,
         (s.BACKING_OFF, t.DUE): s.WANTED,
         # What fails is spared a storm of events; a connection that is there again is a reason to try.
@@ -91,7 +94,7 @@ class Fallback:
         return self._state
 
     def begin(self) -> bool:
-        """Whether a fetch is to begin now. True: it has begun, and `fetched` or `failed` ends it."""
+        """Whether a fetch is to begin now. True: it has begun, and `fetched`, `failed` or `given_up` ends it."""
         wanted = self._state is Freshness.WANTED
         if wanted:
             self._to(FreshnessTrigger.BEGIN)
@@ -107,6 +110,10 @@ class Fallback:
         """The fetch gave none: it is tried again after a back-off."""
         self._to(FreshnessTrigger.FAILED)
         self._due = now + self._backoff.delay()
+
+    def given_up(self) -> None:
+        """Whoever fetched was cancelled: the answer is wanted as before."""
+        self._to(FreshnessTrigger.GIVEN_UP)
 
     def invalidated(self) -> None:
         """What was fetched last, or is being fetched, is out of date."""

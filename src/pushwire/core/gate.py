@@ -23,19 +23,20 @@ import enum
 import math
 import random
 from collections.abc import Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
 from ..errors import LocalProtocolError
 from .backoff import Backoff, BackoffPolicy
 from .commands import AnyCommand, Hydrate
+from .config import ConnectionConfig
 from .effects import Close, Done, Effect, Fetch, Handshake, Outcome, Settled, Snapshot, Ticket, Token
 from .events import CONTROL, Down, Gap, Hydrated, SnapshotFailed, Up
 from .machine import Machine, Status
 from .transitions import Table
 
-__all__ = ["GATE", "Gate", "GateTrigger", "Gated"]
+__all__ = ["GATE", "Gate", "GateTrigger", "Gated", "gated"]
 
 EventT = TypeVar("EventT")
 
@@ -328,3 +329,19 @@ class Gated(Generic[EventT]):
             self._serial -= 1
             self._token = Token(self._generation, self._serial)
             self._effects.append(Fetch(self._token, Snapshot()))
+
+
+@runtime_checkable
+class _Acked(Protocol):
+    """The config of a provider that wants ACKs."""
+
+    def acked(self) -> type:
+        """The type of the events that are ACKed."""
+        ...
+
+
+def gated(machine: Machine[EventT], config: object, *, rng: random.Random, hold: int) -> Gated[EventT]:
+    """`machine`, built from `config` and with the same `rng`, behind a gate."""
+    ledgered = config.acked() if isinstance(config, _Acked) else None
+    backoff = config.backoff if isinstance(config, ConnectionConfig) else None
+    return Gated(machine, rng=rng, hold=hold, ledgered=ledgered, backoff=backoff)

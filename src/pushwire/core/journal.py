@@ -17,6 +17,7 @@ import attrs
 from ..errors import LocalProtocolError
 from .commands import AnyCommand, Command
 from .effects import Close, Effect, Handshake, Outcome, Restored, Settled, Ticket, Token
+from .gate import gated
 from .ids import id_source
 from .machine import Machine
 from .provider import Provider, ProviderConfig
@@ -47,7 +48,8 @@ __all__ = [
 
 @attrs.frozen
 class Header:
-    """What the machine was built from. `library` is the version of pushwire that wrote the journal."""
+    """What the machine was built from. `library` is the version of pushwire that wrote the journal; `hold` how many events its
+    hydration gate may hold, None where it has no gate."""
 
     provider: Provider
     config: ProviderConfig
@@ -55,10 +57,13 @@ class Header:
     prefix: str
     restored: Restored
     library: str
+    hold: int | None = None
 
     def machine(self) -> Machine[object]:
         """A machine built in the same way, not started."""
-        return self.config.machine(rng=random.Random(self.seed), ids=id_source(self.prefix), restored=self.restored)
+        rng = random.Random(self.seed)
+        machine = self.config.machine(rng=rng, ids=id_source(self.prefix), restored=self.restored)
+        return machine if self.hold is None else gated(machine, self.config, rng=rng, hold=self.hold)
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ import attrs
 import cattrs
 
 from ..errors import JournalError, PushwireError, StoreError
-from .commands import AnyCommand, Finish, Park
+from .commands import AnyCommand, Finish, Hydrate, Leave, Park
 from .effects import Committed, Done, Failed, Identity, Outcome, Restored, Scalar, Ticket, Token
 from .http import Response
 from .journal import (
@@ -63,7 +63,13 @@ INPUTS: Final[Mapping[str, type[Input]]] = {
 }
 """Inputs not named below have the fields of their record."""
 
-CORE_COMMANDS: Final[Mapping[str, type[AnyCommand]]] = {"Finish": Finish, "Park": Park, "Foreign": Foreign}
+CORE_COMMANDS: Final[Mapping[str, type[AnyCommand]]] = {
+    "Finish": Finish,
+    "Hydrate": Hydrate,
+    "Leave": Leave,
+    "Park": Park,
+    "Foreign": Foreign,
+}
 """Commands beside those of the provider."""
 
 
@@ -78,6 +84,7 @@ class HeaderLine:
     seed: int
     prefix: str
     restored: RestoredLine
+    hold: int | None = None
 
 
 @attrs.frozen
@@ -87,6 +94,14 @@ class RestoredLine:
     finished: tuple[tuple[Identity, float], ...]
     delivered: tuple[tuple[Identity, float], ...]
     mark: float | None
+
+
+@attrs.frozen
+class LeaveLine:
+    """The fields of a `Leave`: those of the command it takes back."""
+
+    command: str
+    fields: dict[str, Any]  # as the command has them
 
 
 @attrs.frozen
@@ -191,7 +206,7 @@ def _header(fields: dict[str, object], load: Callable[[str], Provider]) -> Heade
     provider = load(line.provider)
     config = _CONVERTER.structure(line.config, provider.config)
     restored = Restored(dict(line.restored.finished), dict(line.restored.delivered), line.restored.mark)
-    return Header(provider, config, line.seed, line.prefix, restored, line.library)
+    return Header(provider, config, line.seed, line.prefix, restored, line.library, line.hold)
 
 
 def _input(fields: dict[str, object], provider: Provider) -> Input:
@@ -212,10 +227,17 @@ def _input(fields: dict[str, object], provider: Provider) -> Input:
 
 
 def _submit(line: SubmitLine, provider: Provider) -> Submit:
-    kind = CORE_COMMANDS.get(line.command) or provider.commands.get(line.command)
+    if line.command == Leave.__name__:
+        left = _CONVERTER.structure(line.fields, LeaveLine)
+        return Submit(Leave(_command(left.command, left.fields, {"Foreign": Foreign}, provider)), line.now)
+    return Submit(_command(line.command, line.fields, CORE_COMMANDS, provider), line.now)
+
+
+def _command(name: str, fields: Mapping[str, Any], known: Mapping[str, type[AnyCommand]], provider: Provider) -> AnyCommand:
+    kind = known.get(name) or provider.commands.get(name)
     if kind is None:
         raise ValueError(f"{provider.name} has no such command")
-    return Submit(_CONVERTER.structure(line.fields, kind), line.now)
+    return _CONVERTER.structure(fields, kind)
 
 
 def _fulfil(line: FulfilLine) -> Fulfil:

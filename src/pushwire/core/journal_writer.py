@@ -12,6 +12,7 @@ import cattrs
 import msgspec
 
 from ..errors import StoreError
+from .commands import AnyCommand, Leave
 from .effects import Committed, Failed, Outcome
 from .http import Response
 from .journal import Foreign, Fulfil, Header, Input, Receive, Submit
@@ -55,6 +56,7 @@ class Encoder:
                 "seed": header.seed,
                 "prefix": self._shown(header.prefix),
                 "restored": self._converter.unstructure(rows),
+                "hold": header.hold,
             }
         )
 
@@ -71,19 +73,20 @@ class Encoder:
 
     def _unstructured(self, record: Input) -> dict[str, object]:
         match record:
+            case Submit(Leave(command), now):
+                return {"now": now, "command": "Leave", "fields": self._command(command)}
             case Submit(command, now):
-                if type(command) not in self._commands:
-                    command = Foreign(type(command).__name__)
-                return {
-                    "now": now,
-                    "command": type(command).__name__,
-                    "fields": self._converter.unstructure(command),
-                }
+                return {"now": now, **self._command(command)}
             case Fulfil(token, outcome, now):
                 return {"token": token, "now": now, **self._outcome(outcome)}
             case _:
                 fields: dict[str, object] = self._converter.unstructure(record)
                 return fields
+
+    def _command(self, command: AnyCommand) -> dict[str, object]:
+        if type(command) not in self._commands:
+            command = Foreign(type(command).__name__)
+        return {"command": type(command).__name__, "fields": self._converter.unstructure(command)}
 
     def _outcome(self, outcome: Outcome) -> dict[str, object]:
         if isinstance(outcome, Failed):

@@ -18,15 +18,20 @@ import trio
 from ..core.commands import Ledgered
 from ..core.config import count, one_of, optional, positive
 from ..core.effects import Credential, Restored
+from ..core.events import Hydrated, SnapshotFailed
+from ..core.gate import gated
 from ..core.machine import Machine, Phase
 from ..core.secrets import Secret
-from ..errors import ConfigError, NotReady
+from ..errors import NotReady
 from ..stores.base import Store
 from ..stores.memory import MemoryStore
+from .arguments import check_arguments
 from .driver import Driver
 from .entropy import Entropy, id_source
-from .inbox import Inbox, Overflow
+from .fetching import Fetcher
+from .inbox import OVERFLOWS, Inbox, Overflow
 from .journal import open_journal
+from .router import Router
 from .stream import AckPolicy, AckStream, Stream
 from .transport import Connector
 from .websocket import WebSocketConnector
@@ -37,6 +42,7 @@ EventT = TypeVar("EventT")
 AckedT = TypeVar("AckedT", bound=Ledgered)
 AckedT_co = TypeVar("AckedT_co", bound=Ledgered, covariant=True)
 ConnectionT = TypeVar("ConnectionT")
+SnapshotT = TypeVar("SnapshotT")
 
 
 class StreamConfig(Protocol[EventT]):
@@ -55,6 +61,10 @@ class StreamConfig(Protocol[EventT]):
         """The key under which a later event makes this one superfluous; None for what must never be let go."""
         ...
 
+    def topics(self, event: EventT) -> tuple[Hashable, ...]:
+        """The topics of subscriptions an event may belong to."""
+        ...
+
 
 @runtime_checkable
 class AckStreamConfig(StreamConfig[EventT], Protocol[EventT, AckedT_co]):
@@ -71,6 +81,7 @@ class Options(TypedDict, total=False):
     overflow: Overflow
     capacity: int
     unread_bytes: int
+    hold: int
     ready_within: float | None
     transport: Connector | None
     tls: ssl.SSLContext | None
@@ -92,8 +103,35 @@ def connect(
 ) -> AbstractAsyncContextManager[AckStream[EventT, AckedT, None]]: ...
 @overload
 def connect(config: StreamConfig[EventT], **options: Unpack[Options]) -> AbstractAsyncContextManager[Stream[EventT]]: ...
+@overload
 def connect(
-    config: StreamConfig[Any], *, store: Store[Any] | None = None, ack: AckPolicy = "manual", **options: Unpack[Options]
+    config: AckStreamConfig[EventT, AckedT],
+    *,
+    snapshot: Callable[[], Awaitable[SnapshotT]],
+    store: Store[ConnectionT],
+    ack: AckPolicy = ...,
+    **options: Unpack[Options],
+) -> AbstractAsyncContextManager[AckStream[EventT | Hydrated[SnapshotT] | SnapshotFailed, AckedT, ConnectionT]]: ...
+@overload
+def connect(
+    config: AckStreamConfig[EventT, AckedT],
+    *,
+    snapshot: Callable[[], Awaitable[SnapshotT]],
+    store: None = ...,
+    ack: AckPolicy = ...,
+    **options: Unpack[Options],
+) -> AbstractAsyncContextManager[AckStream[EventT | Hydrated[SnapshotT] | SnapshotFailed, AckedT, None]]: ...
+@overload
+def connect(
+    config: StreamConfig[EventT], *, snapshot: Callable[[], Awaitable[SnapshotT]], **options: Unpack[Options]
+) -> AbstractAsyncContextManager[Stream[EventT | Hydrated[SnapshotT] | SnapshotFailed]]: ...
+def connect(
+    config: StreamConfig[Any],
+    *,
+    snapshot: Callable[[], Awaitable[Any]] | None = None,
+    store: Store[Any] | None = None,
+    ack: AckPolicy = "manual",
+    **options: Unpack[Options],
 ) -> AbstractAsyncContextManager[Any]:  # which stream it is, the overloads say
     """A stream of a provider's events, kept up until the block ends.
 
@@ -105,6 +143,9 @@ def connect(
     - `ack`: "manual", or "after": a consumer's event is ACKed when that consumer asks for the next.
     - `overflow` ("block"), `capacity` (1024 events): what a full inbox means, see `shell.inbox`. `unread_bytes` (16 MiB): how
       much may come in beyond that while a call waits for its reply.
+    - `snapshot`: loads what the events are changes to. Each time the stream becomes ready, and when something was missed, message
+      events are held while it runs, `hold` (10,000) of them at most; then come `Hydrated` with its value, the held events in
+      order, and live ones. `SnapshotFailed` says that it raised; it is tried again. See `core.gate`.
     - `transport`: a `Connector`; the default speaks WebSocket over TCP or TLS (`tls`) and through `proxy` (HTTP CONNECT or
       SOCKS).
     - `connect_timeout`, `close_within` (seconds): in place of the config's.
@@ -114,18 +155,20 @@ def connect(
     Raises `NotReady` or `AuthenticationRefused` when the stream does not come up, `StoreError` when the store cannot be opened,
     and `ConfigError` naming every wrong argument.
     """
-    return _connected(config, MemoryStore() if store is None else store, ack, **options)
+    return _connected(config, snapshot, MemoryStore() if store is None else store, ack, **options)
 
 
 @asynccontextmanager
 async def _connected(
     config: StreamConfig[Any],
+    snapshot: Callable[[], Awaitable[Any]] | None,
     store: Store[Any],
     ack: AckPolicy,
     *,
     overflow: Overflow = "block",
     capacity: int = 1024,
     unread_bytes: int = 16 * 2**20,
+    hold: int = 10_000,
     ready_within: float | None = 30.0,
     transport: Connector | None = None,
     tls: ssl.SSLContext | None = None,
@@ -136,34 +179,48 @@ async def _connected(
     credential: Callable[[Credential], Awaitable[Secret]] | None = None,
     entropy: Entropy | None = None,
 ) -> AsyncGenerator[Stream[Any]]:
-    _check(overflow=overflow, capacity=capacity, unread_bytes=unread_bytes, ready_within=ready_within, ack=ack)
+    check_arguments(
+        overflow=one_of(*OVERFLOWS)(overflow),
+        capacity=count(capacity),
+        unread_bytes=count(unread_bytes),
+        hold=count(hold),
+        ready_within=optional(positive)(ready_within),
+        ack=one_of("manual", "after")(ack),
+    )
     changes = {"connect_timeout": connect_timeout, "close_within": close_within}
     present = {name: value for name, value in changes.items() if value is not None}
     if present:
         config = attrs.evolve(cast(Any, config), **present)  # every config is an attrs class; the protocol cannot say so
     connector = transport or WebSocketConnector(tls=tls, proxy=proxy)
     entropy = entropy or Entropy()
+    acked = _acked(config)
     inbox: Inbox[Any] = Inbox(capacity, overflow, config.expendable)
+    router: Router[Any] = Router(
+        inbox, config.topics, config.expendable, lambda event: acked is not None and isinstance(event, acked)
+    )
     restored = await store.open(config.namespace)
     try:
-        machine = config.machine(rng=entropy.rng(), ids=id_source(entropy.prefix), restored=restored)
-        with open_journal(journal, config, machine, entropy, restored) as recorded:
+        rng = entropy.rng()
+        machine: Machine[Any] = config.machine(rng=rng, ids=id_source(entropy.prefix), restored=restored)
+        if snapshot is not None:
+            machine = gated(machine, config, rng=rng, hold=hold)
+        with open_journal(journal, config, machine, entropy, restored, None if snapshot is None else hold) as recorded:
             driver: Driver[Any, Any] = Driver(
                 recorded,
                 connector,
-                inbox,
+                router,
                 store,
                 config.namespace,
                 entropy,
                 unread_bytes=unread_bytes,
-                credential=credential,
+                fetch=Fetcher(credential=credential, snapshot=snapshot),
             )
             failure: BaseException | None = None
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(driver.run)
                 try:
                     await _ready(driver, ready_within)
-                    yield _stream(driver, config, ack)
+                    yield Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
                 except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
                     failure = error
                 try:
@@ -182,16 +239,15 @@ async def _connected(
             await store.close(config.namespace)
 
 
-def _stream(driver: Driver[Any, Any], config: StreamConfig[Any], ack: AckPolicy) -> Stream[Any]:
-    if not isinstance(config, AckStreamConfig):
-        return Stream(driver)
-    acked = cast(Any, config).acked()  # `isinstance` cannot see of what type
-    return AckStream(driver, acked, acks_after=ack == "after")
+def _acked(config: object) -> type | None:
+    """The type of the events that are ACKed, None for a provider without ACKs."""
+    # `isinstance` cannot see of what type.
+    return cast(Any, config).acked() if isinstance(config, AckStreamConfig) else None
 
 
 async def _leave(driver: Driver[Any, Any]) -> None:
     """End in good order. Cancelled: there is no time for that."""
-    driver.inbox.close(discard=True)
+    driver.router.close(discard=True)
     with trio.CancelScope(shield=True):
         await driver.started.wait()
     await trio.lowlevel.checkpoint_if_cancelled()
@@ -212,17 +268,3 @@ async def _ready(driver: Driver[Any, Any], within: float | None) -> None:
         return
     last = driver.machine.status().last_error
     raise NotReady(f"not ready within {within:g} s" + (f": {last}" if last else ""))
-
-
-def _check(*, overflow: object, capacity: object, unread_bytes: object, ready_within: object, ack: object) -> None:
-    """Raise one `ConfigError` that names every wrong argument."""
-    verdicts = {
-        "overflow": one_of("block", "conflate", "drop_oldest")(overflow),
-        "capacity": count(capacity),
-        "unread_bytes": count(unread_bytes),
-        "ready_within": optional(positive)(ready_within),
-        "ack": one_of("manual", "after")(ack),
-    }
-    problems = [f"{name}: {problem}" for name, problem in verdicts.items() if problem is not None]
-    if problems:
-        raise ConfigError(problems)

@@ -7,6 +7,7 @@ on its way.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
@@ -26,15 +27,16 @@ from ..core.effects import (
     Persist,
     Ping,
     SecretFrame,
+    Snapshot,
     Ticket,
 )
+from ..core.http import Request
 from ..core.machine import Machine
-from ..core.secrets import Secret
 from ..errors import InboxFull, NotReady, PushwireError
 from ..stores.base import Store
 from .committer import Committer
 from .entropy import Entropy
-from .inbox import Inbox
+from .router import Router
 from .transport import Connection, Connector, DialFailed, Read
 from .waiters import Waiters
 
@@ -46,27 +48,29 @@ EffectT = TypeVar("EffectT", bound=Effect)
 
 
 class Driver(Generic[EventT, ConnectionT]):
-    """One machine with its connector, store and inbox. `run` ends when the machine has finished, and never raises."""
+    """One machine with its connector, store and inboxes. `run` ends when the machine has finished, and never raises."""
 
     def __init__(
         self,
         machine: Machine[EventT],
         connector: Connector,
-        inbox: Inbox[EventT],
+        router: Router[EventT],
         store: Store[ConnectionT],
         namespace: str,
         entropy: Entropy,
         *,
         unread_bytes: int,
-        credential: Callable[[Credential], Awaitable[Secret]] | None = None,
+        fetch: Callable[[Credential | Request | Snapshot], Awaitable[object]],
     ) -> None:
         self.machine: Machine[EventT] = machine
-        self.inbox: Inbox[EventT] = inbox
+        self.router: Router[EventT] = router
+        self.rng: random.Random = entropy.rng()
+        """For delays that are the shell's own."""
         self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._connector = connector
         self._committer = Committer(store, namespace, self._fulfil)
         self._wall = entropy.wall
-        self._credential = credential or no_credential
+        self._get = fetch
         self._unread_bytes = unread_bytes
         self._unread = 0
         self._connection: Connection | None = None
@@ -122,7 +126,7 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def _end(self) -> None:
         failure = self.failure
-        self.inbox.close(failure, discard=False)
+        self.router.close(failure, discard=False)
         self._waiters.end(failure or NotReady("the stream has ended"))
         self.started.set()
         self.ended.set()
@@ -132,10 +136,10 @@ class Driver(Generic[EventT, ConnectionT]):
 
     async def call(self, command: Command[Any, Any]) -> object:
         """Submit a command and wait for its reply. The reply of a caller who is cancelled keeps its slot."""
-        ticket = self._submit(command)
+        ticket = self.submit(command)
         waiter = self._waiters.add(ticket, needs_reading=True)
         self._reading_callers += 1
-        self.inbox.wake_reader()
+        self.router.inbox.wake_reader()
         try:
             self.pump()
             await waiter.done.wait()
@@ -151,7 +155,7 @@ class Driver(Generic[EventT, ConnectionT]):
 
     async def settle(self, command: Command[Any, Any], book: Callable[[ConnectionT], object] | None) -> None:
         """Submit a ledger command and wait until its commit is durable, or has failed, also when cancelled."""
-        ticket = self._submit(command)
+        ticket = self.submit(command)
         if book is not None:
             self._committer.books[ticket] = book
         waiter = self._waiters.add(ticket, needs_reading=False)
@@ -180,7 +184,8 @@ class Driver(Generic[EventT, ConnectionT]):
         except Exception as error:  # noqa: BLE001 - as in `run`
             self._crashed(error)
 
-    def _submit(self, command: Command[Any, Any]) -> Ticket:
+    def submit(self, command: Command[Any, Any]) -> Ticket:
+        """Submit a command; `pump` must follow. Raises what the machine raises, and what ended the session."""
         if self._nursery is None:
             raise self.failure or NotReady("the stream has ended")
         try:
@@ -208,7 +213,7 @@ class Driver(Generic[EventT, ConnectionT]):
         while effects := machine.take_effects():
             for effect in effects:
                 wrote = self._obey(effect) or wrote
-        self.inbox.put(machine.take_events())
+        self.router.put(machine.take_events())
         for settled in machine.take_settled():
             self._committer.books.pop(settled.ticket, None)
             self._waiters.settle(settled)
@@ -293,7 +298,7 @@ class Driver(Generic[EventT, ConnectionT]):
                 machine.reading(False, trio.current_time())
                 self.pump()
                 while self._blocked():
-                    await self.inbox.wait_room()
+                    await self.router.inbox.wait_room()
                 machine.reading(True, trio.current_time())
                 self.pump()
             read = await connection.read()
@@ -310,12 +315,12 @@ class Driver(Generic[EventT, ConnectionT]):
         for payload in read.pongs:
             machine.pong(payload, now)
         self.pump()
-        if self._reading_callers and self.inbox.full:
+        if self._reading_callers and self.router.full:
             self._count_unread(read.messages)
 
     def _blocked(self) -> bool:
         """Whether a full inbox stops the reading: not while a caller waits for a reply, nor once the connection is ending."""
-        return self.inbox.full and not (self._hanging_up or self._reading_callers)
+        return self.router.full and not (self._hanging_up or self._reading_callers)
 
     def _count_unread(self, messages: Sequence[str | bytes]) -> None:
         self._unread += sum(map(len, messages))
@@ -328,7 +333,7 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def _hang_up(self, effect: Hangup) -> bool:
         self._hanging_up = True
-        self.inbox.wake_reader()
+        self.router.inbox.wake_reader()
         if self._connection is None:
             self._attempt.cancel()
             return False
@@ -366,8 +371,8 @@ class Driver(Generic[EventT, ConnectionT]):
     @trio.lowlevel.enable_ki_protection
     async def _fetch(self, effect: Fetch) -> None:
         try:
-            outcome: Outcome = Done(await self._credential(effect.what))
-        except Exception as error:  # noqa: BLE001 - whatever a caller's token source raises is the machine's to judge
+            outcome: Outcome = Done(await self._get(effect.what))
+        except Exception as error:  # noqa: BLE001 - whatever a caller's source raises is the machine's to judge
             outcome = Failed(error)
         self._fulfil(effect, outcome)
         self.pump()
@@ -387,8 +392,3 @@ def _bare(error: Exception) -> Exception:
 async def _after(seconds: float, action: Callable[[], None]) -> None:
     await trio.sleep(seconds)
     action()
-
-
-async def no_credential(wanted: Credential) -> Secret:
-    """The source of credentials of a provider that needs none."""
-    raise NotReady(f"no source for the credential {wanted.name!r}")

@@ -1,4 +1,4 @@
-"""The inbox: events between the machine and the consumers, handed over a read at a time.
+"""An inbox: events between the machine and the consumers, handed over a read at a time.
 
 Its policies say what a full inbox means: "block" stops the reading; "conflate" keeps the latest event of each key; "drop_oldest"
 lets the oldest go. The last two count what went and touch only events whose key says they may go: never a ledgered or a control
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, TypeAlias, TypeVar, get_args
+from weakref import WeakSet
 
 import trio
 
-__all__ = ["Inbox", "Overflow"]
+__all__ = ["OVERFLOWS", "Inbox", "Overflow"]
 
 EventT = TypeVar("EventT")
 
 Overflow: TypeAlias = Literal["block", "conflate", "drop_oldest"]
+OVERFLOWS: Final = get_args(Overflow)
 
 
 def _never(event: object) -> None:
@@ -25,24 +27,26 @@ def _never(event: object) -> None:
 
 
 class Inbox(Generic[EventT]):
-    """A bounded queue of events. One task puts, any number take."""
+    """A bounded queue of events. One task puts, any number take. `readers`: where a reader waits for room in any of several."""
 
     def __init__(
         self,
         capacity: int,
         overflow: Overflow = "block",
         expendable: Callable[[EventT], Hashable | None] = _never,
+        readers: trio.lowlevel.ParkingLot | None = None,
     ) -> None:
         self._capacity = capacity
         self._overflow = overflow
         self._expendable = expendable
         self._events: deque[EventT] = deque()
         self._takers = trio.lowlevel.ParkingLot()
-        self._readers = trio.lowlevel.ParkingLot()
+        self._consumers: WeakSet[object] = WeakSet()
+        self.readers: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot() if readers is None else readers
         self._end: Exception | None = None
         self.closed: bool = False
         self.discarded: int = 0
-        """Events that went by "conflate" or "drop_oldest"."""
+        """Events that went by "conflate", "drop_oldest" or `shed`."""
 
     def __len__(self) -> int:
         return len(self._events)
@@ -51,6 +55,19 @@ class Inbox(Generic[EventT]):
     def full(self) -> bool:
         """Whether reading must stop. The policies that make room leave more than the capacity only where they could not."""
         return len(self._events) >= self._capacity + (self._overflow != "block")
+
+    @property
+    def attended(self) -> bool:
+        """Whether anybody still holds a consumer of it."""
+        return bool(self._consumers)
+
+    def attend(self, consumer: object) -> None:
+        """This consumer takes from here, until it is let go or `leave`s."""
+        self._consumers.add(consumer)
+
+    def leave(self, consumer: object) -> None:
+        """This consumer takes no more."""
+        self._consumers.discard(consumer)
 
     def put(self, events: Sequence[EventT]) -> None:
         """Take over what one read brought. After `close` it is let go: not delivered, and therefore never ACKed."""
@@ -67,6 +84,12 @@ class Inbox(Generic[EventT]):
             self._events.appendleft(event)
             self._takers.unpark()
 
+    def shed(self, stays: Callable[[EventT], bool]) -> None:
+        """Let the oldest go, but for those that stay, until it is half empty."""
+        excess = len(self._events) - self._capacity // 2
+        self._keep(self._without_oldest(excess, lambda event: not stays(event)))
+        self._tell_readers()
+
     def close(self, failure: Exception | None = None, *, discard: bool) -> None:
         """No more will come. What is left is delivered first, unless `discard`; then takers get `failure`, or the end."""
         if not self.closed:
@@ -74,22 +97,22 @@ class Inbox(Generic[EventT]):
             self._end = failure
         if discard:
             self._events.clear()
-        self._readers.unpark_all()
+        self.readers.unpark_all()
         self._takers.unpark_all()
 
     async def wait_room(self) -> None:
         """Wait until there is room again, or `wake_reader` is called: look at `full` afterwards."""
-        await self._readers.park()
+        await self.readers.park()
 
     def wake_reader(self) -> None:
         """Let a reader that waits for room look again."""
-        self._readers.unpark_all()
+        self.readers.unpark_all()
 
     def take_nowait(self) -> EventT | None:
         """The next event, None when there is none yet. Raises what ended the stream, or `StopAsyncIteration`."""
         if self._events:
             event = self._events.popleft()
-            if self._readers:
+            if self.readers:
                 self._tell_readers()
             return event
         if self.closed:
@@ -101,7 +124,7 @@ class Inbox(Generic[EventT]):
         events = self._events
         if events:
             batch = [events.popleft() for _ in range(min(most, len(events)))]
-            if self._readers:
+            if self.readers:
                 self._tell_readers()
             return batch
         if self.closed:
@@ -120,21 +143,28 @@ class Inbox(Generic[EventT]):
     def _tell_readers(self) -> None:
         """Half empty: the reading may go on. One stop and one start for many events."""
         if len(self._events) <= self._capacity // 2:
-            self._readers.unpark_all()
+            self.readers.unpark_all()
 
     def _make_room(self) -> None:
-        keep: deque[EventT] = deque()
-        excess = len(self._events) - self._capacity
         if self._overflow == "conflate":
-            keep.extend(self._latest(self._events))
+            self._keep(self._latest(self._events))
         else:
-            for event in self._events:
-                if excess > 0 and self._expendable(event) is not None:
-                    excess -= 1
-                else:
-                    keep.append(event)
-        self.discarded += len(self._events) - len(keep)
-        self._events = keep
+            excess = len(self._events) - self._capacity
+            self._keep(self._without_oldest(excess, lambda event: self._expendable(event) is not None))
+
+    def _keep(self, events: list[EventT]) -> None:
+        self.discarded += len(self._events) - len(events)
+        self._events = deque(events)
+
+    def _without_oldest(self, excess: int, may_go: Callable[[EventT], bool]) -> list[EventT]:
+        """The events without the `excess` oldest of those that may go."""
+        kept: list[EventT] = []
+        for event in self._events:
+            if excess > 0 and may_go(event):
+                excess -= 1
+            else:
+                kept.append(event)
+        return kept
 
     def _latest(self, events: Iterable[EventT]) -> list[EventT]:
         """The events without those that a later one of the same key makes superfluous, in order."""

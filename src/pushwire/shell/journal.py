@@ -69,7 +69,12 @@ class JournalFile:
 
 @contextmanager
 def open_journal(
-    path: str | os.PathLike[str] | None, config: object, machine: Machine[EventT], entropy: Entropy, restored: Restored
+    path: str | os.PathLike[str] | None,
+    config: object,
+    machine: Machine[EventT],
+    entropy: Entropy,
+    restored: Restored,
+    hold: int | None = None,
 ) -> Generator[Machine[EventT]]:
     """The machine, recorded into a new or empty file that only its owner may read; where `path` is None, the machine itself.
 
@@ -82,7 +87,7 @@ def open_journal(
     # Who writes no journal is spared the import.
     from ..core.recording import Recording
 
-    header = _header(config, entropy, restored)
+    header = _header(config, entropy, restored, hold)
     file = JournalFile(path)
     try:
         yield Recording(machine, header, file)
@@ -90,7 +95,7 @@ def open_journal(
         file.close()
 
 
-def _header(config: object, entropy: Entropy, restored: Restored) -> Header:
+def _header(config: object, entropy: Entropy, restored: Restored, hold: int | None) -> Header:
     from ..core.journal import Header
     from ..providers import load
 
@@ -98,7 +103,7 @@ def _header(config: object, entropy: Entropy, restored: Restored) -> Header:
     provider = load(str(name))
     if not isinstance(config, provider.config):
         raise LocalProtocolError(f"a journal cannot hold a {type(config).__name__}: it is no config of {name}")
-    return Header(provider, config, entropy.seed, entropy.prefix, restored, _version())
+    return Header(provider, config, entropy.seed, entropy.prefix, restored, _version(), hold)
 
 
 def _version() -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypeVar, cast
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 from weakref import WeakSet
 
 import attrs
-import trio
 
-from ..core.commands import Command, Finish, Ledgered, Park
+from ..core.commands import Command, Finish, Hydrate, Ledgered, Park
+from ..core.config import count, one_of, positive
 from ..core.machine import Status
 from ..errors import LocalProtocolError
+from .arguments import check_arguments
+from .consumer import Batches, Consumer
 from .driver import Driver
-from .inbox import Inbox
+from .feeds import Feed, feeding
+from .inbox import OVERFLOWS, Inbox, Overflow
+from .queries import Invalidating, Query
 
 __all__ = ["AckPolicy", "AckStream", "Consumer", "Stream", "StreamStatus"]
 
@@ -21,106 +26,19 @@ EventT = TypeVar("EventT")
 AckedT = TypeVar("AckedT", bound=Ledgered)
 ReplyT = TypeVar("ReplyT")
 ConnectionT = TypeVar("ConnectionT")
-
-TakenT = TypeVar("TakenT")
+ValueT = TypeVar("ValueT")
 
 AckPolicy: TypeAlias = Literal["manual", "after"]
-
-YIELD_EVERY: Final = 64
-"""Events a consumer takes before it lets other tasks run: a checkpoint costs more than an event."""
 
 
 @attrs.frozen
 class StreamStatus:
     """A look at a stream. `session` says where the connection stands; `in_hand` counts events waiting for a consumer, `discarded`
-    those an overflow policy let go."""
+    those that were let go; both with those of its feeds."""
 
     session: Status
     in_hand: int
     discarded: int
-
-
-class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
-    """One taker of events; it owns the event it took last. Several may run side by side, each event goes to one of them.
-
-    A second `receive` on the same consumer while one waits raises `trio.BusyResourceError`.
-    """
-
-    def __init__(self, inbox: Inbox[EventT], done: Callable[[list[EventT]], Awaitable[None]] | None = None) -> None:
-        self._inbox = inbox
-        self._done = done
-        self._busy = False
-        self._closed = False
-        self._taken = 0
-        self._hand: list[EventT] = []
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def receive(self) -> EventT:
-        """The next event. Raises `trio.EndOfChannel` after `stop`, the terminal failure where there was one."""
-        try:
-            return await self.__anext__()
-        except StopAsyncIteration:
-            raise trio.EndOfChannel from None
-
-    async def __anext__(self) -> EventT:
-        event = await self._next(self._inbox.take_nowait, 1)
-        if self._done is not None:
-            self._hand = [event]
-        return event
-
-    async def many(self, most: int) -> list[EventT]:
-        """The next events, one to `most` of them. Raises as `__anext__` does."""
-        events = await self._next(lambda: self._inbox.take_many_nowait(most), YIELD_EVERY)
-        if self._done is not None:
-            self._hand = events.copy()
-        return events
-
-    async def aclose(self) -> None:
-        """Take no more; who waits on this consumer gets `trio.ClosedResourceError`. The event in hand is not ACKed."""
-        self._closed = True
-        self._hand.clear()
-        self._inbox.wake_takers()
-        await trio.lowlevel.checkpoint()
-
-    def let_go(self, event: EventT) -> None:
-        """If the event is in hand, it is somebody else's from now on."""
-        self._hand = [held for held in self._hand if held is not event]
-
-    async def _next(self, take: Callable[[], TakenT | None], weight: int) -> TakenT:
-        """What `take` gives, once the events in hand are done with."""
-        if self._busy:
-            raise trio.BusyResourceError("another task is using this consumer")
-        self._busy = True
-        try:
-            if self._done is not None and self._hand:
-                await self._done(self._hand)
-                self._hand.clear()
-            self._taken += weight
-            if self._taken >= YIELD_EVERY:
-                self._taken = 0
-                await trio.lowlevel.checkpoint()
-            while True:
-                if self._closed:
-                    raise trio.ClosedResourceError
-                taken = take()
-                if taken is not None:
-                    return taken
-                await self._inbox.wait()
-        finally:
-            self._busy = False
-
-
-class _Batches(AsyncIterator[list[EventT]]):
-    """A class, since a generator that is left half way needs closing."""
-
-    def __init__(self, consumer: Consumer[EventT], most: int) -> None:
-        self._consumer = consumer
-        self._most = most
-
-    async def __anext__(self) -> list[EventT]:
-        return await self._consumer.many(self._most)
 
 
 class Stream(Generic[EventT]):
@@ -131,13 +49,11 @@ class Stream(Generic[EventT]):
 
     def __aiter__(self) -> Consumer[EventT]:
         """A new consumer of the events."""
-        return Consumer(self._driver.inbox)
+        return self._consumer(self._driver.router.inbox)
 
     def batches(self, max: int = 100) -> AsyncIterator[list[EventT]]:
         """A new consumer that takes lists of one to `max` events, as many as there are."""
-        if max < 1:
-            raise LocalProtocolError("batches: max must be a positive whole number")
-        return _Batches(aiter(self), max)
+        return Batches(aiter(self), max)
 
     async def call(self, command: Command[EventT, ReplyT]) -> ReplyT:
         """Send a command and return its reply.
@@ -148,15 +64,57 @@ class Stream(Generic[EventT]):
         # The machine settles a ticket with the reply type of the command it was submitted with.
         return cast(ReplyT, await self._driver.call(command))
 
+    def subscribe(
+        self, command: Command[EventT, ReplyT], *, overflow: Overflow = "block", capacity: int = 1024
+    ) -> AbstractAsyncContextManager[Feed[EventT, ReplyT]]:
+        """A feed of what `command` subscribes to, for the length of an `async with` block: several tasks may each have their own.
+
+        Its message events go to the feeds that subscribed to them and no longer to the stream; control events go to both. Leaving
+        the block unsubscribes, unless others want the same. `overflow` and `capacity` (events) are the feed's own; a feed with
+        "block" that is full stops the reading for all. Entering raises as `call` does, `LocalProtocolError` for a command that
+        subscribes to nothing, and `ConfigError`.
+        """
+        check_arguments(overflow=one_of(*OVERFLOWS)(overflow), capacity=count(capacity))
+        if not command.topics:
+            raise LocalProtocolError(f"{type(command).__name__} subscribes to nothing")
+        return feeding(self._driver, self._consumer, command, overflow, capacity)
+
+    def query(
+        self,
+        fetch: Callable[[], Awaitable[ValueT]],
+        *,
+        invalidated_by: Invalidating[EventT] = (),
+        every: float = 60.0,
+    ) -> Query[EventT, ValueT]:
+        """Fresh values of `fetch`, by iteration: again `every` so many seconds after the last one, at once when an event of the
+        types `invalidated_by` arrives (or one for which that function is true), and at once after a reconnect; never twice at a
+        time.
+
+        It takes no event away from anybody. `every` may be infinite. Raises `ConfigError`.
+        """
+        check_arguments(every=positive(every))
+        return Query(self._driver.router, fetch, invalidated_by, every, self._driver.rng)
+
+    def hydrate(self) -> None:
+        """Load the snapshot again, as after a reconnect: one covers what was subscribed to when its load began.
+
+        Raises `LocalProtocolError` for a stream without `snapshot`, and what ended the stream.
+        """
+        self._driver.submit(Hydrate())
+        self._driver.pump()
+
     @property
     def status(self) -> StreamStatus:
         """Where the stream stands."""
         driver = self._driver
-        return StreamStatus(driver.machine.status(), len(driver.inbox), driver.inbox.discarded)
+        return StreamStatus(driver.machine.status(), len(driver.router), driver.router.discarded)
 
     def stop(self) -> None:
         """End the delivery: iterations end, `ack` still works. Leaving the `async with` block then flushes the ACKs."""
-        self._driver.inbox.close(discard=True)
+        self._driver.router.close(discard=True)
+
+    def _consumer(self, inbox: Inbox[EventT]) -> Consumer[EventT]:
+        return Consumer(inbox)
 
 
 class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
@@ -171,11 +129,10 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         self._acks_after = acks_after
         self._consumers: WeakSet[Consumer[EventT]] = WeakSet()
 
-    def __aiter__(self) -> Consumer[EventT]:
-        """A new consumer of the events."""
+    def _consumer(self, inbox: Inbox[EventT]) -> Consumer[EventT]:
         if not self._acks_after:
-            return super().__aiter__()
-        consumer = Consumer(self._driver.inbox, self._finish)
+            return super()._consumer(inbox)
+        consumer = Consumer(inbox, self._finish)
         self._consumers.add(consumer)
         return consumer
 
@@ -198,17 +155,17 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         await self._driver.settle(Park(event.identity, reason, event.dump()), None)
 
     def release(self, event: AckedT, after: float = 0.0) -> None:
-        """Give an event back, to be delivered again to any consumer, `after` seconds from now. Raises `LocalProtocolError`
-        for anything but an event of this stream."""
+        """Give an event back, to be delivered again to any consumer of the stream, or of each feed it belongs to, `after` seconds
+        from now. Raises `LocalProtocolError` for anything but an event of this stream."""
         self._check(event)
         # AckedT is one of the members of EventT, which the type system cannot express.
         back = cast(EventT, event)
         for consumer in self._consumers:
             consumer.let_go(back)
         if after > 0:
-            self._driver.later(after, lambda: self._driver.inbox.put_back(back))
+            self._driver.later(after, lambda: self._driver.router.put_back(back))
         else:
-            self._driver.inbox.put_back(back)
+            self._driver.router.put_back(back)
 
     def _check(self, event: AckedT) -> None:
         if not isinstance(event, self._acked):  # pyright: ignore[reportUnnecessaryIsInstance] - untyped callers

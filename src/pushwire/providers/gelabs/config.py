@@ -1,24 +1,29 @@
-"""The settings of a gelabs connection."""
+"""The settings of gelabs: of its connection and of its REST calls."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
-from typing import TypeGuard, cast
+from typing import Final, TypeGuard, cast
 
 import attrs
 
 from ...core.acks import AckConfig
-from ...core.config import as_websocket_url, checked, flag, secret, websocket_url
+from ...core.config import as_websocket_url, checked, flag, http_url, secret, websocket_url
 from ...core.effects import Restored
+from ...core.ratelimit import RateLimit
 from ...core.secrets import Secret
 from .machine import GelabsMachine
-from .topics import CHAIN_IDS
+from .paths import API_URL, PATHS, as_paths, paths_problem
+from .topics import CHAIN_IDS, topic
 from .transactions import Transaction
 
-__all__ = ["Config"]
+__all__ = ["BUCKET", "Config"]
+
+BUCKET: Final = "http"
+"""The one rate limit that all REST calls count against."""
 
 
 def _is_chain_ids(value: object) -> TypeGuard[Mapping[str, int]]:
@@ -37,6 +42,10 @@ def _as_chain_ids(value: Mapping[str, int]) -> Mapping[str, int]:
     return MappingProxyType({name.lower(): number for name, number in value.items()}) if _is_chain_ids(value) else value
 
 
+def _rate_limit(value: object) -> str | None:
+    return None if isinstance(value, RateLimit) else "must be a RateLimit"
+
+
 @attrs.frozen(kw_only=True)
 class Config(AckConfig):
     """How to reach gelabs and as whom. Raises `ConfigError` naming every wrong field."""
@@ -48,6 +57,13 @@ class Config(AckConfig):
     ack_message_id: bool = attrs.field(default=True, metadata=checked(flag))
     """Whether an ACK names the message beside the transaction. The document's error text accepts it, its sample leaves it out."""
 
+    api_url: str = attrs.field(default=API_URL, metadata=checked(http_url))
+    """Of REST; `paths` are added to it."""
+    paths: Mapping[str, str] = attrs.field(default=PATHS, converter=as_paths, metadata=checked(paths_problem))
+    """Where REST calls go, by their names; those left out go where the document says."""
+    rate_limit: RateLimit = attrs.field(default=RateLimit(10, 1.0), metadata=checked(_rate_limit))
+    """How many REST calls may be made in how many seconds. The document names no limit; this is ours."""
+
     @property
     def provider(self) -> str:
         return "gelabs"
@@ -57,6 +73,10 @@ class Config(AckConfig):
         """What this connection's ledger is stored under: provider, URL, and a digest of the key."""
         digest = hashlib.sha256(self.api_key.reveal().encode()).hexdigest()[:16]
         return f"gelabs {as_websocket_url(self.url)} {digest}"
+
+    @property
+    def rate_limits(self) -> Mapping[str, RateLimit]:
+        return {BUCKET: self.rate_limit}
 
     def machine(self, *, rng: random.Random, ids: Callable[[], str], restored: Restored | None = None) -> GelabsMachine:
         """The protocol as a machine; `ids` gives a new id for each command."""
@@ -70,6 +90,12 @@ class Config(AckConfig):
             restored=restored or Restored(),
             ack_message_id=self.ack_message_id,
         )
+
+    def topics(self, event: object) -> tuple[Hashable, ...]:
+        """The monitored addresses that a transaction matched, on its chain."""
+        if not isinstance(event, Transaction):
+            return ()
+        return tuple(topic(event.chain_type, address) for address in event.listen_addresses or ())
 
     def acked(self) -> type[Transaction]:
         """The type of the events that are ACKed."""

@@ -1,0 +1,162 @@
+"""Where events go: to the feeds they belong to, else to the stream itself.
+
+A message event goes to each open feed that subscribed to one of its topics; one that belongs to no feed goes to the stream's own
+inbox. Control events go there and to all feeds; those about one topic, to the feeds of that topic.
+
+While feeds or queries are open, perhaps nobody reads the stream itself: where no consumer of it exists, its inbox, when full,
+lets the oldest events go (they are counted as discarded) and never stops the reading. Ledgered events are not let go: on a stream
+with ACKs, what belongs to no feed needs a consumer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Final, Generic, Protocol, TypeVar, cast
+from weakref import WeakSet
+
+from ..core.events import CONTROL, Stale, SubscriptionRefused
+from .inbox import Inbox, Overflow
+
+__all__ = ["Router", "Watcher"]
+
+EventT = TypeVar("EventT")
+EventT_contra = TypeVar("EventT_contra", contravariant=True)
+
+_OF_A_TOPIC: Final = (Stale, SubscriptionRefused)
+
+
+class Watcher(Protocol[EventT_contra]):
+    """Sees all events before anybody takes one."""
+
+    def see(self, events: Sequence[EventT_contra]) -> None:
+        """What one read brought. Must not raise."""
+        ...
+
+    def end(self, failure: Exception | None) -> None:
+        """No more will come, because of `failure` where there is one."""
+        ...
+
+
+class Router(Generic[EventT]):
+    """The inboxes of one stream: its own, and those of its open feeds.
+
+    `topics` says what an event may belong to, `stays` which events are never let go, `expendable` as for an `Inbox`.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox[EventT],
+        topics: Callable[[EventT], tuple[Hashable, ...]],
+        expendable: Callable[[EventT], Hashable | None],
+        stays: Callable[[EventT], bool],
+    ) -> None:
+        self.inbox: Inbox[EventT] = inbox
+        self._topics = topics
+        self._expendable = expendable
+        self._stays = stays
+        self._feeds: list[Inbox[EventT]] = []
+        self._by_topic: dict[Hashable, list[Inbox[EventT]]] = {}
+        # A query is over when nobody holds it any more.
+        self._watchers: WeakSet[Watcher[EventT]] = WeakSet()
+        self._failure: Exception | None = None
+        self._discarded = 0
+
+    # For the driver
+
+    def put(self, events: Sequence[EventT]) -> None:
+        """Hand over what one read brought; also what brought nothing, since a consumer may have gone meanwhile."""
+        if self._feeds or self._watchers:
+            self._share(events)
+        else:
+            self.inbox.put(events)
+
+    @property
+    def full(self) -> bool:
+        """Whether the reading must stop."""
+        return self.inbox.full or any(feed.full for feed in self._feeds)
+
+    def close(self, failure: Exception | None = None, *, discard: bool) -> None:
+        """No more will come: see `Inbox.close`."""
+        if not self.inbox.closed:
+            self._failure = failure
+        for inbox in (self.inbox, *self._feeds):
+            inbox.close(failure, discard=discard)
+        for watcher in list(self._watchers):
+            watcher.end(self._failure)
+
+    # For the stream
+
+    def open(self, topics: Iterable[Hashable], capacity: int, overflow: Overflow) -> Inbox[EventT]:
+        """The inbox of a new feed."""
+        feed = Inbox(capacity, overflow, self._expendable, self.inbox.readers)
+        self._feeds.append(feed)
+        for topic in dict.fromkeys(topics):
+            self._by_topic.setdefault(topic, []).append(feed)
+        return feed
+
+    def forget(self, feed: Inbox[EventT]) -> None:
+        """A feed is over; what it holds is let go."""
+        self._feeds.remove(feed)
+        for topic, feeds in list(self._by_topic.items()):
+            self._by_topic[topic] = left = [other for other in feeds if other is not feed]
+            if not left:
+                del self._by_topic[topic]
+        self._discarded += feed.discarded
+        feed.close(discard=True)
+
+    def watch(self, watcher: Watcher[EventT]) -> None:
+        """Show it all events, until `unwatch` or until nobody holds it."""
+        self._watchers.add(watcher)
+        if self.inbox.closed:
+            watcher.end(self._failure)
+
+    def unwatch(self, watcher: Watcher[EventT]) -> None:
+        """Show it no more."""
+        self._watchers.discard(watcher)
+
+    def put_back(self, event: EventT) -> None:
+        """One event comes back, to be delivered again: to the feeds it belongs to now, else to the stream."""
+        for inbox in self._of(event) or (self.inbox,):
+            inbox.put_back(event)
+
+    def __len__(self) -> int:
+        """Events that wait for a consumer."""
+        return len(self.inbox) + sum(map(len, self._feeds))
+
+    @property
+    def discarded(self) -> int:
+        """Events that were let go, those of feeds that are over included."""
+        return self._discarded + self.inbox.discarded + sum(feed.discarded for feed in self._feeds)
+
+    # Within
+
+    def _share(self, events: Sequence[EventT]) -> None:
+        for watcher in list(self._watchers):
+            watcher.see(events)
+        own: list[EventT] = []
+        parts: dict[Inbox[EventT], list[EventT]] = {feed: [] for feed in self._feeds}
+        for event in events:
+            control = type(event) in CONTROL
+            feeds = self._told(event) if control else self._of(event)
+            for feed in feeds:
+                parts[feed].append(event)
+            if control or not feeds:
+                own.append(event)
+        for feed, part in parts.items():
+            feed.put(part)
+        self.inbox.put(own)
+        if self.inbox.full and not self.inbox.attended:
+            self.inbox.shed(self._stays)
+
+    def _of(self, event: EventT) -> Sequence[Inbox[EventT]]:
+        """The feeds a message belongs to, each once."""
+        if not self._by_topic:
+            return ()
+        return list(dict.fromkeys(feed for topic in self._topics(event) for feed in self._by_topic.get(topic, ())))
+
+    def _told(self, event: object) -> Sequence[Inbox[EventT]]:
+        """The feeds that are told of a control event."""
+        if not isinstance(event, _OF_A_TOPIC):
+            return self._feeds
+        # `isinstance` cannot see the type of the topic.
+        return self._by_topic.get(cast("Stale[Hashable]", event).topic, ())
