@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         SignatureRefused,
         StoreError,
     )
-    from .providers import bitpanda, gelabs, quantcite, satoriex
+    from .providers import bitpanda, gelabs, pusher, quantcite, satoriex
     from .shell.connect import connect
     from .shell.stream import AckStream, Consumer, Stream, StreamStatus
     from .stores.memory import MemoryStore
@@ -59,6 +59,7 @@ __all__ = [
     "bitpanda",
     "connect",
     "gelabs",
+    "pusher",
     "quantcite",
     "satoriex",
 ]
@@ -73,7 +74,7 @@ _HOMES: Final = {
     "StreamStatus": ".shell.stream",
     "connect": ".shell.connect",
 }
-_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "quantcite", "satoriex"})
+_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "pusher", "quantcite", "satoriex"})
 
 
 def __getattr__(name: str) -> object:

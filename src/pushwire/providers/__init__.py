@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "load"]
 
-NAMES: Final = ("bitpanda", "gelabs", "quantcite", "satoriex")
+NAMES: Final = ("bitpanda", "gelabs", "pusher", "quantcite", "satoriex")
 """The providers there are."""
 
 
@@ -24,6 +24,10 @@ def load(name: str) -> Provider:
             return PROVIDER
         case "gelabs":
             from .gelabs.provider import PROVIDER
+
+            return PROVIDER
+        case "pusher":
+            from .pusher.provider import PROVIDER
 
             return PROVIDER
         case "quantcite":
