@@ -6,8 +6,8 @@ What lives here: the settings all connections share, and the checks. A provider'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
@@ -15,7 +15,10 @@ import attrs
 from ..errors import ConfigError
 from .backoff import BackoffPolicy
 from .secrets import Secret
-from .tokens import TokenSource
+from .tokens import Grant, TokenSource
+
+if TYPE_CHECKING:
+    from .ratelimit import RateLimit  # it needs the checks of this module
 
 __all__ = [
     "ConnectionConfig",
@@ -194,6 +197,15 @@ class ConnectionConfig:
     def credential(self, name: str) -> Secret | TokenSource | None:
         """Where the credential that the machine asks for by this name comes from; None: not from here."""
         return None
+
+    def grant(self) -> Grant | None:
+        """How access tokens are got, where the credential "token" is one of those and comes from nowhere else."""
+        return None
+
+    @property
+    def rate_limits(self) -> Mapping[str, RateLimit]:
+        """The limits of REST calls, by the names that endpoints have in their `buckets`."""
+        return {}
 
     @property
     def backoff(self) -> BackoffPolicy:

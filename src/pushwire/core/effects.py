@@ -102,10 +102,14 @@ class Ping:
 
 @attrs.frozen
 class Credential:
-    """A fetch of the credential called `name`; `refresh` asks for a new one, since the last was refused."""
+    """A fetch of the credential called `name`; `refresh` asks for a new one, since the last was refused.
+
+    `refused` is that last one. The shell adds it, so that a source shared by several knows whether it was replaced meanwhile.
+    """
 
     name: str
     refresh: bool = False
+    refused: Secret | None = attrs.field(default=None, eq=False, repr=False)
 
 
 @attrs.frozen

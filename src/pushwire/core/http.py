@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, Literal, Self, TypeVar
 
 import attrs
 
+from .retry_after import retry_after
 from .secrets import PLACEHOLDER, Secret
 
 __all__ = ["Endpoint", "Paged", "Request", "Response"]
@@ -52,6 +53,11 @@ class Response:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
 
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds its Retry-After asks for; None where it has none that can be used."""
+        return retry_after(self.headers.get("retry-after", ""), self.headers.get("date", ""))
+
 
 class Endpoint(abc.ABC, Generic[ConfigT_contra, ReplyT_co]):
     """The base of all REST calls. Subclasses are frozen attrs classes whose fields are checked before anything is sent.
@@ -72,7 +78,7 @@ class Endpoint(abc.ABC, Generic[ConfigT_contra, ReplyT_co]):
 
     @abc.abstractmethod
     def decode(self, response: Response) -> ReplyT_co:
-        """The reply, of a response of any status but 429.
+        """The reply, of a response of any status. Of a 429 only the error counts: its code, text and trace id.
 
         Raises `CommandRefused` with the provider's code and trace id for an error the provider reports, `AuthenticationRefused`
         where it does not accept the credential, and `RemoteProtocolError` for what cannot be read.

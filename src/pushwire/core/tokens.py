@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import attrs
 
@@ -45,9 +45,16 @@ class Tokens:
         """Whether the access token may still be used, with a fifth of its lifetime to spare."""
         return self.expires is None or wall < self.issued + RENEW_AT * (self.expires - self.issued)
 
+    def alive(self, wall: float) -> bool:
+        """Whether the access token has not expired."""
+        return self.expires is None or wall < self.expires
+
 
 class Grant(abc.ABC):
     """How a provider gives out tokens."""
+
+    buckets: ClassVar[tuple[str, ...]] = ()
+    """The rate limits that a request counts against, by their names in the config's `rate_limits`."""
 
     @abc.abstractmethod
     def request(self, held: Tokens | None) -> Request:
@@ -55,5 +62,6 @@ class Grant(abc.ABC):
 
     @abc.abstractmethod
     def decode(self, response: Response, held: Tokens | None, wall: float) -> Tokens:
-        """The tokens of a response. Raises `GrantExpired` where the refresh token was refused, `AuthenticationRefused` where the
+        """The tokens of a response, never a 429 or 5xx; `wall` is when it was asked for. A refresh token that the provider does not
+        replace is carried over from `held`. Raises `GrantExpired` where the refresh token was refused, `AuthenticationRefused` where the
         credentials were, and `RemoteProtocolError` for what cannot be read."""
