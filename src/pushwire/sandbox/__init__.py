@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .gelabs_book import Message
     from .gelabs_feed import Mix
     from .gelabs_settings import GelabsSettings
+    from .satoriex import SatoriexServer
+    from .satoriex_settings import SatoriexSettings
     from .server import SandboxServer, serve
 
 __all__ = [
@@ -31,6 +33,8 @@ __all__ = [
     "Mix",
     "Refuse",
     "SandboxServer",
+    "SatoriexServer",
+    "SatoriexSettings",
     "SendTo",
     "ServerEffect",
     "ServerMachine",
@@ -47,6 +51,8 @@ _HOMES = {
     "gelabs_book": ("Message",),
     "gelabs_feed": ("Mix",),
     "gelabs_settings": ("GelabsSettings",),
+    "satoriex": ("SatoriexServer",),
+    "satoriex_settings": ("SatoriexSettings",),
     "server": ("SandboxServer", "serve"),
 }
 

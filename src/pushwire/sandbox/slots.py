@@ -1,7 +1,7 @@
 """When a sandbox's feed produces: a schedule of slots at a steady rate.
 
-Slots follow from the rate alone, never from when the timer happened to be handled, so a seed gives the same feed on a slow machine.
-What fills a slot is the feed's part.
+Slots follow from the rate alone, never from when the timer happened to be handled, so a seed gives the same feed on a slow
+machine. What fills a slot is the feed's part.
 """
 
 from __future__ import annotations
