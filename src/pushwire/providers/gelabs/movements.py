@@ -127,8 +127,8 @@ def _coins(tx: Transaction, wanted: str) -> Iterator[Movement]:
     if tx.inputs or tx.outputs:
         for row in tx.inputs or ():
             yield from _between(coin.amount("utxo", row.amount), (row.address,), (), wanted)
-        for row in tx.outputs or ():
-            yield from _between(coin.amount("utxo", row.amount), (), (row.address,), wanted)
+        for output in tx.outputs or ():
+            yield from _between(coin.amount("utxo", output.amount), (), (output.address,), wanted)
         return
     own = _told(tx.sender, tx.receiver, tx.amount) if coin.is_own else None
     if own is not None:

@@ -1,0 +1,83 @@
+"""What the fields of REST calls may hold. Each check raises `LocalProtocolError`, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias, TypeVar, cast
+
+import attrs
+
+from ....core.fields import optional_text, some_text
+from ....errors import LocalProtocolError
+
+__all__ = [
+    "LARGEST_ID",
+    "as_texts",
+    "as_tuple",
+    "listed",
+    "optional_text",
+    "optional_whole",
+    "row_limit",
+    "some_text",
+    "some_whole",
+    "texts",
+    "whole",
+]
+
+ItemT = TypeVar("ItemT")
+Check: TypeAlias = "Callable[[object, attrs.Attribute[Any], object], None]"  # the attribute's type binds the caller alone
+
+LARGEST_ID: Final = 2**63 - 1
+
+
+def whole(least: int, most: int) -> Check:
+    """A whole number in these bounds."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:  # as for Check
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a whole number from {least} to {most}")
+
+    return check
+
+
+row_limit: Final = whole(1, 100)
+"""How many rows a query may ask for."""
+some_whole: Final = whole(0, LARGEST_ID)
+optional_whole: Final = attrs.validators.optional(some_whole)
+
+
+def as_tuple(value: Iterable[ItemT]) -> tuple[ItemT, ...]:
+    """What was listed. A text is not taken for the list of its letters: it is left to the check, as all that is no list."""
+    if isinstance(value, str | bytes) or not isinstance(cast("object", value), Iterable):
+        return cast("tuple[ItemT, ...]", value)
+    return tuple(value)
+
+
+def as_texts(value: Iterable[str]) -> tuple[str, ...]:
+    return as_tuple(value)
+
+
+def listed(kind: type[object], least: int = 1, most: int | None = None) -> Check:
+    """A tuple of so many of these."""
+    how_many = f"at least {least}" if most is None else f"{least} to {most}"
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:  # as for Check
+        where = f"{type(instance).__name__}: {attribute.name}"
+        if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in cast("tuple[object, ...]", value)):
+            raise LocalProtocolError(f"{where} must be a list of {kind.__name__}")
+        if not least <= len(cast("tuple[object, ...]", value)) <= (LARGEST_ID if most is None else most):
+            raise LocalProtocolError(f"{where} must hold {how_many}")
+
+    return check
+
+
+def texts(least: int = 1, most: int | None = None) -> Check:
+    """A tuple of so many non-empty texts."""
+    many = listed(str, least, most)
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:  # as for Check
+        many(instance, attribute, value)
+        for item in cast("tuple[str, ...]", value):
+            some_text(instance, attribute, item)
+
+    return check
