@@ -29,6 +29,9 @@ class Settings:
     key: str = "secret"
 
 
+KNOWN = "name, count, wait, on, limit, mode, table, part.share"
+
+
 def read(*pairs: str) -> tuple[dict[str, object], list[str]]:
     problems: list[str] = []
     values = read_pairs(pairs, problems)
@@ -68,11 +71,11 @@ def test_a_value_becomes_what_its_field_holds(pair: str, value: object) -> None:
         ("mode=half", "mode: must be all or some"),
         ("table=[1]", "table: must be JSON of the right shape"),
         ("table={", "table: must be JSON of the right shape"),
-        ("part=1", "part: there is no such setting"),
-        ("part.size=1", "part.size: there is no such setting"),
+        ("part=1", "part: there is no such setting; there are: " + KNOWN),
+        ("part.size=1", "part.size: there is no such setting; there are: " + KNOWN),
         ("part.share=x", "part.share: must be a number"),
-        ("name.first=x", "name.first: there is no such setting"),
-        ("colour=blue", "colour: there is no such setting"),
+        ("name.first=x", "name.first: there is no such setting; there are: " + KNOWN),
+        ("colour=blue", "colour: there is no such setting; there are: " + KNOWN),
         ("key=hunter2", "key: comes from the environment"),
         ("name", "--set needs KEY=VALUE"),
         ("=x", "--set needs KEY=VALUE"),

@@ -13,11 +13,25 @@ from ..errors import ConfigError
 __all__ = ["run_command"]
 
 EPILOGUE: Final = """
-Secrets come from environment variables, or with the suffix _FILE from files, never from arguments: gelabs' key from
-PUSHWIRE_GELABS_API_KEY or PUSHWIRE_GELABS_API_KEY_FILE.
+Secrets come from environment variables, or with the suffix _FILE from files, never from arguments:
+
+- quantcite: PUSHWIRE_QUANTCITE_API_KEY
+- bitpanda: PUSHWIRE_BITPANDA_TOKEN
+- gelabs: PUSHWIRE_GELABS_API_KEY
+- pusher: PUSHWIRE_PUSHER_SECRET (where channels are signed here)
+- quickpay: PUSHWIRE_QUICKPAY_API_KEY, and PUSHWIRE_QUICKPAY_JWT or PUSHWIRE_QUICKPAY_PRIVATE_KEY
+- satoriex: PUSHWIRE_SATORIEX_TOKEN
 """
 
-Provider: TypeAlias = Annotated[str, Parameter(help="The provider's name: gelabs.")]
+SPECS: Final = """What to subscribe to. May be repeated.
+
+quantcite: exchange:type,type; bitpanda: channel, channel:FIAT,FIAT or channel:type/ASSET/FIAT,...; gelabs: chain_type:address;
+pusher: a channel's name; quickpay: merchant:ID, payments:ID, notifications:ID or a channel's name; satoriex: market:ID or
+marketdata:ID."""
+
+Provider: TypeAlias = Annotated[
+    str, Parameter(help="The provider's name: quantcite, bitpanda, gelabs, pusher, quickpay or satoriex.")
+]
 Settings: TypeAlias = Annotated[
     list[str] | None, Parameter(name="--set", negative=(), help="A setting, as KEY=VALUE. May be repeated.")
 ]
@@ -73,9 +87,7 @@ def tail(
     *,
     url: Annotated[str | None, Parameter(help="In place of the provider's own.")] = None,
     settings: Settings = None,
-    subscribe: Annotated[
-        list[str] | None, Parameter(negative=(), help="What to subscribe to; of gelabs chain_type:address. May be repeated.")
-    ] = None,
+    subscribe: Annotated[list[str] | None, Parameter(negative=(), help=SPECS)] = None,
     count: Annotated[int | None, Parameter(validator=Positive, help="End after so many messages.")] = None,
     seconds: Seconds = None,
     journal: Annotated[str | None, Parameter(help="Write a journal for `pushwire replay`, secrets left out.")] = None,
@@ -117,19 +129,7 @@ def sandbox(
     - slow[:SECONDS]: send everything SECONDS (0.2) late
     - refuse:STATUS[,share=S|first=N][,after=SECONDS]: refuse handshakes with an HTTP STATUS
 
-    Settings of gelabs:
-
-    - max_messages: generate no more than this many
-    - drop_every: cut all connections each time this many messages were generated
-    - wait_for_client: whether generation begins with the first connection (true)
-    - addresses: the persistent address list, as JSON: {"ethereum": ["0x..."]}; made up, if not given
-    - broadcast: all, or matching: only to connections whose subscriptions, or the list, match
-    - ack_scope: message, or key: what an ACK with a message id clears
-    - resend_every: seconds after which an un-ACKed message is sent again on a live connection
-    - default_window: seconds of resend window when the handshake asks for none (180)
-    - history: messages remembered (1000000)
-    - mix.pending, mix.failed, mix.reorg, mix.sparse: shares of new transactions, from 0 to 1
-    - mix.confirm_after: seconds from pending to confirmed (2)
+    Settings differ between providers and stand in their pages; a wrong one is answered with a list of those there are.
     """
     from .running import run
     from .sandbox import Sandbox

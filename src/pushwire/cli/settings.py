@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import attrs
@@ -68,7 +68,9 @@ def read_fields(
         if elsewhere is not None and head in elsewhere:
             problems.append(f"{prefix}{head}: {elsewhere[head]}")
         elif hint is None or bool(dot) is not _is_attrs(hint):
-            problems.append(f"{prefix}{key}: there is no such setting")
+            problems.append(
+                f"{prefix}{key}: there is no such setting; there are: {', '.join(_names({name: types[field.name] for name, field in known.items()}, elsewhere or ()))}"
+            )
         elif dot:
             nested.setdefault(head, {})[rest] = value
         else:
@@ -77,6 +79,17 @@ def read_fields(
         part = types[head]
         read[head] = part(**read_fields(part, parts, problems, prefix=f"{prefix}{head}."))
     return read
+
+
+def _names(known: Mapping[str, object], elsewhere: Iterable[str]) -> list[str]:
+    """The settings there are, those of a nested class by their parts."""
+    names: list[str] = []
+    for name, hint in known.items():
+        if isinstance(hint, type) and attrs.has(hint):
+            names += (f"{name}.{field.alias or field.name}" for field in attrs.fields(hint))
+        elif name not in elsewhere:
+            names.append(name)
+    return names
 
 
 def _is_attrs(hint: object) -> bool:
