@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
-from ..errors import LocalProtocolError
+from ..errors import CommandRefused, LocalProtocolError
 from .commands import AnyCommand
 from .effects import SecretFrame
 from .http import Request, Response
@@ -37,8 +37,8 @@ class Dialect(abc.ABC, Generic[TopicT]):
     def encode(
         self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[TopicT], granted: Response | None
     ) -> tuple[str | None, str | SecretFrame | None]:
-        """The slot the reply will name (an id from `new_id`, or a lane), None where nothing will answer; and the frame, None (with
-        no slot) where nothing has to be said on this connection.
+        """The slot the reply will name (an id from `new_id`, or a lane), None where nothing will answer; and the frame, None
+        (with no slot) where nothing has to be said on this connection.
 
         `granted` is the answer to `authorisation`, where there was one. Raises `CommandRefused` where that refuses, and
         `RemoteProtocolError` where it is of no use but may be the next time.
@@ -71,6 +71,11 @@ class Dialect(abc.ABC, Generic[TopicT]):
     def undone(self, command: AnyCommand, desired: Collection[TopicT]) -> Sequence[TopicT]:
         """The desired topics a command takes away on the wire though they are not given up: asked for again right behind it."""
         return ()
+
+    def blamed(self, topics: Sequence[TopicT], error: CommandRefused) -> Sequence[TopicT]:
+        """Those of the topics of a refused subscription that it was refused for. The others are asked for again at once, without
+        them, so that one topic that the provider no longer has does not cost all that are restored together."""
+        return topics
 
     @abc.abstractmethod
     def restore(self, topics: Sequence[TopicT]) -> Sequence[AnyCommand]:

@@ -63,7 +63,7 @@ class Exchange(Generic[EventT, TopicT]):
     def submit(self, ticket: Ticket, command: AnyCommand) -> None:
         """Queue a command; `advance` sends it. Raises `LocalProtocolError`, before any change, for one that may not be asked."""
         if isinstance(command, Leave):
-            self._leave(command.command)
+            self._leave(command.command, command.ticket)
             self._out.settle(ticket)
             return
         self._dialect.check(command, self.subscriptions)
@@ -79,18 +79,8 @@ class Exchange(Generic[EventT, TopicT]):
 
     def abandon(self, ticket: Ticket) -> None:
         """The caller no longer waits. What has not left is withdrawn; the reply to what has keeps its slot."""
-        for place, call in enumerate(self._queue):
-            if call.ticket == ticket:
-                del self._queue[place]
-                for own in reversed(self._own(self._release(call))):
-                    self._queue.insert(place, own)
-                return
-        for token, call in self._granting.items():
-            if call.ticket == ticket:
-                del self._granting[token]
-                self._queue.extendleft(reversed(self._own(self._release(call))))
-                return
-        self._pending.abandon(ticket)
+        if not self._withdrawn(ticket):
+            self._pending.abandon(ticket)
 
     # The connection
 
@@ -319,7 +309,9 @@ class Exchange(Generic[EventT, TopicT]):
                 self._held_until = max(self._held_until, now + error.retry_after)
                 self._again.add(unmade, now + error.retry_after)
             else:
-                self._refused(unmade, error.code, error.text, now)
+                blamed = self._dialect.blamed(unmade, error) or unmade
+                self._refused(blamed, error.code, error.text, now)
+                self._queue.extendleft(reversed(self._own([topic for topic in unmade if topic not in blamed])))
         if call.ticket is not None:
             self._out.settle(call.ticket, reply, error)
 
@@ -341,10 +333,30 @@ class Exchange(Generic[EventT, TopicT]):
             self._out.settle(call.ticket, error=error)
         return self._release(call)
 
+    def _withdrawn(self, ticket: Ticket) -> bool:
+        """Take a call back that has not left. False where it has, or is not there."""
+        for place, call in enumerate(self._queue):
+            if call.ticket == ticket:
+                del self._queue[place]
+                for own in reversed(self._own(self._release(call))):
+                    self._queue.insert(place, own)
+                return True
+        for token, call in self._granting.items():
+            if call.ticket == ticket:
+                del self._granting[token]
+                self._queue.extendleft(reversed(self._own(self._release(call))))
+                return True
+        return False
+
     # Subscriptions
 
-    def _leave(self, command: AnyCommand) -> None:
+    def _leave(self, command: AnyCommand, ticket: Ticket | None) -> None:
         self._dialect.check(command, ())
+        if ticket is not None:
+            if self._withdrawn(ticket):
+                return
+            if (call := self._pending.abandon(ticket)) is not None:
+                call.counted = False
         # As in `_call`.
         topics = cast("tuple[TopicT, ...]", command.topics)
         made = [topic for topic in topics if self.subscriptions.is_made(topic)]

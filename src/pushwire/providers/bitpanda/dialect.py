@@ -8,14 +8,14 @@ subscribed to on this connection, which is right either way, unless `merge` says
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from ...core.commands import AnyCommand
 from ...core.dialect import Dialect
 from ...core.http import Response
-from ...errors import LocalProtocolError
+from ...errors import CommandRefused, LocalProtocolError
 from .commands import Drop, Subscribe, Unsubscribe
 from .topics import FORMS, PRICES, Form, Pair, Topic, form_of
 
@@ -24,9 +24,14 @@ __all__ = ["BitpandaDialect", "Merge"]
 Merge: TypeAlias = Literal["union", "only_new"]
 
 
-def frame(action: str, channel: str, payload: Sequence[dict[str, str]] = ()) -> str:
-    """A client's message. Without items it has no `payload`: that means all."""
+_NO_ASSET: Final = "asset not found for domain: "
+_NO_FIAT: Final = "fiat not found: "
+
+
+def frame(action: str, channel: str, topics: Iterable[Topic] = ()) -> str:
+    """A client's message. The whole of a channel is asked for without a `payload`."""
     message: dict[str, object] = {"action": action, "channel": channel}
+    payload = [topic.item for topic in topics if topic.form is not Form.ALL]
     return msgspec.json.encode({**message, "payload": payload} if payload else message).decode()
 
 
@@ -57,7 +62,7 @@ class BitpandaDialect(Dialect[Topic]):
         if isinstance(command, Drop):
             unknown = [topic for topic in command.named if topic not in desired]
             if unknown:
-                raise LocalProtocolError(f"{command.channel}: not subscribed to {', '.join(map(str, unknown))}")
+                raise LocalProtocolError(f"not subscribed to {', '.join(map(str, unknown))}")
         elif self._limit is not None and len(command.topics) > self._limit:
             raise LocalProtocolError(f"Subscribe: more than the {self._limit} items that one frame may hold (items_per_frame)")
 
@@ -70,7 +75,7 @@ class BitpandaDialect(Dialect[Topic]):
         match command:
             case Subscribe(channel=channel):
                 self._told.add(channel)
-                return channel, frame("subscribe", channel, [topic.item for topic in self._merged(command, desired)])
+                return channel, frame("subscribe", channel, self._merged(command, desired))
             case Unsubscribe(channel=channel) | Drop(channel=channel):
                 if channel not in self._told:
                     # What an unsubscribe means without a subscription is not documented.
@@ -98,6 +103,14 @@ class BitpandaDialect(Dialect[Topic]):
         if not isinstance(command, Drop):
             return ()
         return [topic for topic in desired if topic.channel == command.channel and self.is_confirmed(topic)]
+
+    def blamed(self, topics: Sequence[Topic], error: CommandRefused) -> Sequence[Topic]:
+        # One symbol is named, of however many are wrong.
+        if error.text.startswith(_NO_ASSET):
+            return [topic for topic in topics if topic.asset == error.text.removeprefix(_NO_ASSET)]
+        if error.text.startswith(_NO_FIAT):
+            return [topic for topic in topics if topic.fiat == error.text.removeprefix(_NO_FIAT)]
+        return topics
 
     def restore(self, topics: Sequence[Topic]) -> Sequence[Subscribe]:
         channels = dict.fromkeys(topic.channel for topic in topics)

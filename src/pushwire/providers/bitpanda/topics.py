@@ -95,9 +95,12 @@ class Topic(NamedTuple):
 
     @property
     def item(self) -> dict[str, str]:
-        """It as an item of the `payload`; empty for the whole, which has none."""
+        """An item of the `payload`; empty for the whole, which has none."""
         parts = {"type": self.type, "asset": self.asset, "fiat": self.fiat}
         return {name: value for name, value in parts.items() if value is not None}
+
+    def __str__(self) -> str:
+        return ":".join(filter(None, (self.channel, "/".join(self.item.values()))))
 
     @classmethod
     def of(cls, channel: str, pair: Pair) -> Topic:
