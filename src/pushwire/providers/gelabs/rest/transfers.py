@@ -8,7 +8,9 @@ from typing import ClassVar, Final, Self
 import attrs
 import msgspec
 
+from ....core.events import Malformed
 from ....core.http import Paged
+from ....errors import RemoteProtocolError
 from ..config import Config
 from ..spellings import read_transaction
 from ..transactions import Transaction
@@ -156,7 +158,12 @@ class TransferDetail(Call[Transaction | None]):
         return {**wanted, "no_cache": "true"} if self.no_cache else wanted
 
     def read(self, data: bytes) -> Transaction | None:
-        return None if data == b"null" else _one(data)
+        if data == b"null":
+            return None
+        row = read_transaction(data)
+        if isinstance(row, Malformed):
+            raise RemoteProtocolError(f"{self.name}: the transaction is malformed: {row.reason}")
+        return row
 
 
 @attrs.frozen
@@ -193,8 +200,3 @@ _decode_items: Final = msgspec.json.Decoder(_Items).decode
 
 def _listing(data: bytes) -> Listing:
     return Listing(tuple(read_transaction(bytes(raw)) for raw in _decode_rows(data)))
-
-
-def _one(data: bytes) -> Transaction:
-    (tx,) = Listing((read_transaction(data),)).transactions()
-    return tx
