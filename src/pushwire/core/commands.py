@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from .effects import Identity
+from .effects import Identity, Ticket
 
 __all__ = ["AnyCommand", "Command", "Finish", "Hydrate", "Leave", "Ledgered", "Park"]
 
@@ -55,9 +55,13 @@ class Ledgered(Protocol):
 
 @attrs.frozen
 class Leave(Command[object, None]):
-    """Give back what `command` subscribed to. Others may want the same: the last one to leave unsubscribes."""
+    """Give back what `command` subscribed to. Others may want the same: the last one to leave unsubscribes.
+
+    `ticket` is that of `command` where its answer is still due: nobody waits for it any more.
+    """
 
     command: AnyCommand
+    ticket: Ticket | None = None
 
 
 @attrs.frozen

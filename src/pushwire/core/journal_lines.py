@@ -98,10 +98,11 @@ class RestoredLine:
 
 @attrs.frozen
 class LeaveLine:
-    """The fields of a `Leave`: those of the command it takes back."""
+    """The fields of a `Leave`, with those of the command it takes back."""
 
     command: str
     fields: dict[str, Any]  # as the command has them
+    ticket: Ticket | None = None
 
 
 @attrs.frozen
@@ -229,7 +230,8 @@ def _input(fields: dict[str, object], provider: Provider) -> Input:
 def _submit(line: SubmitLine, provider: Provider) -> Submit:
     if line.command == Leave.__name__:
         left = _CONVERTER.structure(line.fields, LeaveLine)
-        return Submit(Leave(_command(left.command, left.fields, {"Foreign": Foreign}, provider)), line.now)
+        command = _command(left.command, left.fields, {Foreign.__name__: Foreign}, provider)
+        return Submit(Leave(command, left.ticket), line.now)
     return Submit(_command(line.command, line.fields, CORE_COMMANDS, provider), line.now)
 
 

@@ -73,8 +73,8 @@ class Encoder:
 
     def _unstructured(self, record: Input) -> dict[str, object]:
         match record:
-            case Submit(Leave(command), now):
-                return {"now": now, "command": "Leave", "fields": self._command(command)}
+            case Submit(Leave(command, ticket), now):
+                return {"now": now, "command": "Leave", "fields": {**self._command(command), "ticket": ticket}}
             case Submit(command, now):
                 return {"now": now, **self._command(command)}
             case Fulfil(token, outcome, now):

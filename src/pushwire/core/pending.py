@@ -72,12 +72,13 @@ class Pending(Generic[TopicT]):
         """The call that waits in a slot, left there."""
         return self._calls.get(slot)
 
-    def abandon(self, ticket: Ticket) -> None:
-        """The caller no longer waits; the slot stays. Nothing happens where the ticket is not in flight."""
+    def abandon(self, ticket: Ticket) -> Call[TopicT] | None:
+        """The caller no longer waits; the slot stays. Returns the call, None where the ticket is not in flight."""
         for call in self._calls.values():
             if call.ticket == ticket:
                 call.ticket = None
-                return
+                return call
+        return None
 
     def overdue(self, now: float) -> list[tuple[str, Call[TopicT]]]:
         """Take the calls whose deadline has passed."""

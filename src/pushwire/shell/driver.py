@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar, cast
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
 
 import trio
 
-from ..core.commands import Command
+from ..core.commands import Command, Leave
 from ..core.effects import (
     Close,
     Credential,
@@ -34,6 +35,7 @@ from ..core.http import Request
 from ..core.machine import Machine
 from ..errors import InboxFull, NotReady, PushwireError
 from ..stores.base import Store
+from .bare import bare
 from .committer import Committer
 from .entropy import Entropy
 from .router import Router
@@ -121,7 +123,7 @@ class Driver(Generic[EventT, ConnectionT]):
         return self.crash or self.machine.failure
 
     def _crashed(self, error: Exception) -> None:
-        self.crash = self.crash or _bare(error)
+        self.crash = self.crash or bare(error)
         self._scope.cancel()
 
     def _end(self) -> None:
@@ -134,10 +136,19 @@ class Driver(Generic[EventT, ConnectionT]):
 
     # Callers
 
-    async def call(self, command: Command[Any, Any]) -> object:
-        """Submit a command and wait for its reply. The reply of a caller who is cancelled keeps its slot."""
+    async def call(self, command: Command[Any, Any], *, or_leave: bool = False) -> object:
+        """Submit a command and wait for its reply. The reply of a caller who is cancelled keeps its slot. `or_leave`: what it
+        subscribes to is not wanted then."""
         ticket = self.submit(command)
-        waiter = self._waiters.add(ticket, needs_reading=True)
+
+        def give_up() -> None:
+            if not or_leave:
+                self.machine.abandon(ticket, trio.current_time())
+            else:
+                with suppress(PushwireError):  # where the session is stopping, nothing is wanted any more
+                    self.machine.submit(Leave(command, ticket), trio.current_time())
+
+        waiter = self._waiters.add(ticket, needs_reading=True, give_up=give_up)
         self._reading_callers += 1
         self.router.inbox.wake_reader()
         try:
@@ -145,7 +156,8 @@ class Driver(Generic[EventT, ConnectionT]):
             await waiter.done.wait()
         except trio.Cancelled:
             self._waiters.forget(ticket)
-            self._feed(lambda: self.machine.abandon(ticket, trio.current_time()))
+            if waiter.error is None:
+                self._feed(waiter.give_up)
             raise
         finally:
             self._reading_callers -= 1
@@ -327,8 +339,7 @@ class Driver(Generic[EventT, ConnectionT]):
         if self._unread <= self._unread_bytes:
             return
         full = InboxFull(f"{self._unread} bytes of events arrived before the reply")
-        for ticket in self._waiters.fail_readers(full):
-            self.machine.abandon(ticket, trio.current_time())
+        self._waiters.fail_readers(full)
         self.pump()
 
     def _hang_up(self, effect: Hangup) -> bool:
@@ -376,16 +387,6 @@ class Driver(Generic[EventT, ConnectionT]):
             outcome = Failed(error)
         self._fulfil(effect, outcome)
         self.pump()
-
-
-def _bare(error: Exception) -> Exception:
-    """The error itself, out of the groups that nurseries wrap it in."""
-    group: object = error
-    if isinstance(group, ExceptionGroup):
-        within = cast("ExceptionGroup[Exception]", group).exceptions
-        if len(within) == 1:
-            return _bare(within[0])
-    return error
 
 
 @trio.lowlevel.enable_ki_protection

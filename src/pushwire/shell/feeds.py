@@ -60,7 +60,7 @@ async def feeding(
     inbox = driver.router.open(command.topics, capacity, overflow)
     try:
         # The machine settles a ticket with the reply type of the command it was submitted with.
-        reply = cast(ReplyT, await driver.call(command))
+        reply = cast(ReplyT, await driver.call(command, or_leave=True))
         try:
             yield Feed(inbox, reply, consume)
         finally:

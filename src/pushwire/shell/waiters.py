@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import trio
 
@@ -10,11 +12,16 @@ from ..core.effects import Settled, Ticket
 __all__ = ["Waiter", "Waiters"]
 
 
+def _nothing() -> None:
+    """Whoever cannot give up."""
+
+
 @attrs.define(eq=False)
 class Waiter:
-    """One who waits. `needs_reading`: the answer comes from the peer."""
+    """One who waits. `needs_reading`: the answer comes from the peer. `give_up` tells the machine that nobody waits any more."""
 
     needs_reading: bool
+    give_up: Callable[[], None]
     done: trio.Event = attrs.Factory(trio.Event)
     reply: object = None
     error: BaseException | None = None
@@ -38,9 +45,9 @@ class Waiters:
     def __init__(self) -> None:
         self._waiting: dict[Ticket, Waiter] = {}
 
-    def add(self, ticket: Ticket, *, needs_reading: bool) -> Waiter:
+    def add(self, ticket: Ticket, *, needs_reading: bool, give_up: Callable[[], None] = _nothing) -> Waiter:
         """One more."""
-        waiter = self._waiting[ticket] = Waiter(needs_reading)
+        waiter = self._waiting[ticket] = Waiter(needs_reading, give_up)
         return waiter
 
     def forget(self, ticket: Ticket) -> None:
@@ -53,12 +60,13 @@ class Waiters:
         if waiter is not None:
             waiter.settle(settled.reply, settled.error)
 
-    def fail_readers(self, error: Exception) -> list[Ticket]:
-        """`error` is the answer to all who wait for the peer. Returns their tickets."""
+    def fail_readers(self, error: Exception) -> None:
+        """`error` is the answer to all who wait for the peer."""
         readers = [ticket for ticket, waiter in self._waiting.items() if waiter.needs_reading]
         for ticket in readers:
-            self._waiting.pop(ticket).settle(None, error)
-        return readers
+            waiter = self._waiting.pop(ticket)
+            waiter.settle(None, error)
+            waiter.give_up()
 
     def end(self, error: Exception) -> None:
         """`error` is the answer to all."""

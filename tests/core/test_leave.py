@@ -1,0 +1,82 @@
+"""Giving back what a command subscribed to: the last one to leave unsubscribes, also one who leaves before the answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from pushwire.core.commands import Leave
+from pushwire.core.effects import Ticket
+from pushwire.errors import LocalProtocolError
+from tests.core.rig import Rig, paced_toy, ready_toy, subscribed, words
+from tests.core.toy import Foreign, Sub, Toy
+
+
+def wanted(rig: Rig) -> list[str]:
+    """What the next connection asks for."""
+    rig.drop()
+    rig.get_ready()
+    return words(rig)
+
+
+def test_the_last_one_to_leave_gives_the_topic_up() -> None:
+    rig = ready_toy()
+    subscribed(rig, "a", "a")
+    rig.submit(Leave(Sub("a")))
+    assert wanted(rig) == ["sub a"]
+    rig.submit(Leave(Sub("a")))
+    rig.frames()
+    assert wanted(rig) == []
+
+
+def test_one_who_leaves_in_flight_is_alone_in_leaving() -> None:
+    rig = ready_toy()
+    subscribed(rig, "a")
+    ticket = rig.submit(Sub("a"))
+    rig.submit(Leave(Sub("a"), ticket))
+    rig.say("no 2 17 already subscribed")
+    assert ticket not in rig.answers(), "nobody waits"
+    rig.frames()
+    assert wanted(rig) == ["sub a"], "the other one has it"
+
+
+def test_one_who_leaves_in_flight_and_is_the_last_is_not_subscribed() -> None:
+    rig = ready_toy()
+    rig.submit(Leave(Sub("a"), rig.submit(Sub("a"))))
+    rig.say("ok 1")
+    rig.frames()
+    assert wanted(rig) == []
+
+
+def test_what_has_not_left_is_withdrawn_when_its_caller_leaves() -> None:
+    rig = Rig(Toy())
+    rig.start()
+    rig.submit(Sub("a"))
+    rig.submit(Leave(Sub("a"), rig.submit(Sub("a"))))
+    rig.get_ready()
+    assert words(rig) == ["sub a"], "once, for the other one"
+    rig.say("ok 1")
+    rig.submit(Leave(Sub("a")))
+    rig.frames()
+    assert wanted(rig) == []
+
+
+def test_one_who_leaves_after_the_answer_leaves_all_the_same() -> None:
+    rig = ready_toy()
+    ticket = rig.submit(Sub("a"))
+    rig.say("ok 1")
+    rig.submit(Leave(Sub("a"), ticket))
+    rig.frames()
+    assert wanted(rig) == []
+
+
+def test_leaving_is_settled_at_once_also_while_commands_are_held_back() -> None:
+    rig = paced_toy(burst=1)
+    subscribed(rig, "a")
+    leaving = rig.submit(Leave(Sub("a"), Ticket(999)))
+    assert rig.answers()[leaving].error is None
+
+
+def test_another_providers_subscription_cannot_be_left() -> None:
+    rig = ready_toy()
+    with pytest.raises(LocalProtocolError, match="Foreign is not"):
+        rig.submit(Leave(Foreign()))
