@@ -48,7 +48,7 @@ STDLIB: Final = frozenset(
         "urllib.parse",
     }
 )
-LIBRARIES: Final = frozenset({"attr", "attrs", "cattrs", "msgspec", "nacl"})
+LIBRARIES: Final = frozenset({"attr", "attrs", "cattrs", "cryptography", "jwt", "msgspec", "nacl"})
 OURS: Final = ("pushwire.core", "pushwire.errors", "pushwire.providers", "pushwire.sandbox")
 
 EXCEPTIONS: Final = {"pushwire/core/secrets.py": frozenset({"os", "pathlib"})}

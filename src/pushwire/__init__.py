@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .core.ratelimit import RateLimit
     from .core.secrets import Secret
     from .errors import (
         AuthenticationRefused,
@@ -27,19 +28,27 @@ if TYPE_CHECKING:
         SignatureRefused,
         StoreError,
     )
-    from .providers import bitpanda, gelabs, pusher, quantcite, satoriex
+    from .providers import bitpanda, gelabs, pusher, quantcite, quickpay, satoriex
+    from .shell.api import Api, open_api
     from .shell.connect import connect
+    from .shell.http import HttpClient
+    from .shell.ratelimit import RateBuckets
     from .shell.stream import AckStream, Consumer, Stream, StreamStatus
+    from .shell.token_file import FileTokenStore
+    from .shell.tokens import TokenKeeper, TokenStore
     from .stores.memory import MemoryStore
     from .stores.sqlite import SqliteStore
 
 __all__ = [
     "AckStream",
+    "Api",
     "AuthenticationRefused",
     "CommandRefused",
     "ConfigError",
     "ConnectionLost",
     "Consumer",
+    "FileTokenStore",
+    "HttpClient",
     "InboxFull",
     "JournalError",
     "LocalProtocolError",
@@ -47,6 +56,8 @@ __all__ = [
     "NotReady",
     "OutcomeUnknown",
     "PushwireError",
+    "RateBuckets",
+    "RateLimit",
     "RateLimited",
     "RemoteProtocolError",
     "ReplyTimeout",
@@ -56,25 +67,37 @@ __all__ = [
     "StoreError",
     "Stream",
     "StreamStatus",
+    "TokenKeeper",
+    "TokenStore",
     "bitpanda",
     "connect",
     "gelabs",
+    "open_api",
     "pusher",
     "quantcite",
+    "quickpay",
     "satoriex",
 ]
 
 _HOMES: Final = {
     "AckStream": ".shell.stream",
+    "Api": ".shell.api",
     "Consumer": ".shell.stream",
+    "FileTokenStore": ".shell.token_file",
+    "HttpClient": ".shell.http",
     "MemoryStore": ".stores.memory",
+    "RateBuckets": ".shell.ratelimit",
+    "RateLimit": ".core.ratelimit",
     "Secret": ".core.secrets",
     "SqliteStore": ".stores.sqlite",
     "Stream": ".shell.stream",
     "StreamStatus": ".shell.stream",
+    "TokenKeeper": ".shell.tokens",
+    "TokenStore": ".shell.tokens",
     "connect": ".shell.connect",
+    "open_api": ".shell.api",
 }
-_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "pusher", "quantcite", "satoriex"})
+_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "pusher", "quantcite", "quickpay", "satoriex"})
 
 
 def __getattr__(name: str) -> object:

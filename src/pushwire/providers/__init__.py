@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "load"]
 
-NAMES: Final = ("bitpanda", "gelabs", "pusher", "quantcite", "satoriex")
+NAMES: Final = ("bitpanda", "gelabs", "pusher", "quantcite", "quickpay", "satoriex")
 """The providers there are."""
 
 
@@ -32,6 +32,10 @@ def load(name: str) -> Provider:
             return PROVIDER
         case "quantcite":
             from .quantcite.provider import PROVIDER
+
+            return PROVIDER
+        case "quickpay":
+            from .quickpay.provider import PROVIDER
 
             return PROVIDER
         case "satoriex":

@@ -1,0 +1,53 @@
+"""QuickPay: a merchant's payments, rates, verifications and notifications, by the Pusher protocol; and its webhooks."""
+
+from ...core.events import Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ..pusher.commands import Subscribe, Unsubscribe
+from ..pusher.messages import CacheMiss, ChannelEvent, Members, PeerError, Subscribed, SubscriptionCount
+from ..pusher.tables import CLOSES, HANDSHAKE
+from .channels import TEST_CHANNEL, merchant, notifications, payments
+from .config import APP_KEY, Config
+from .machine import QuickPayMachine
+from .messages import Customer, Event, ExchangeRate, Kyc, KycData, Notification, OtherEvent, Payment, PaymentData, RateData
+from .signing import RequestSigner, read_private_key
+from .webhook import Webhook, WebhookVerifier
+
+__all__ = [
+    "APP_KEY",
+    "CLOSES",
+    "HANDSHAKE",
+    "TEST_CHANNEL",
+    "CacheMiss",
+    "ChannelEvent",
+    "Config",
+    "Customer",
+    "Down",
+    "Event",
+    "ExchangeRate",
+    "Gap",
+    "Kyc",
+    "KycData",
+    "Malformed",
+    "Members",
+    "Notification",
+    "OtherEvent",
+    "Payment",
+    "PaymentData",
+    "PeerError",
+    "QuickPayMachine",
+    "RateData",
+    "RequestSigner",
+    "Stale",
+    "Subscribe",
+    "Subscribed",
+    "SubscriptionCount",
+    "SubscriptionRefused",
+    "Unrecognized",
+    "Unsubscribe",
+    "Up",
+    "Webhook",
+    "WebhookVerifier",
+    "merchant",
+    "notifications",
+    "payments",
+    "read_private_key",
+]
