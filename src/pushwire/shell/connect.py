@@ -17,18 +17,21 @@ import trio
 
 from ..core.commands import Ledgered
 from ..core.config import count, one_of, optional, positive
-from ..core.effects import Credential, Restored
+from ..core.effects import Restored
 from ..core.events import Hydrated, SnapshotFailed
 from ..core.gate import gated
 from ..core.machine import Machine, Phase
 from ..core.secrets import Secret
+from ..core.tokens import TokenSource
 from ..errors import NotReady
 from ..stores.base import Store
 from ..stores.memory import MemoryStore
 from .arguments import check_arguments
+from .credentials import Credentials
 from .driver import Driver
 from .entropy import Entropy, id_source
 from .fetching import Fetcher
+from .http import Http, HttpClient
 from .inbox import OVERFLOWS, Inbox, Overflow
 from .journal import open_journal
 from .router import Router
@@ -89,7 +92,8 @@ class Options(TypedDict, total=False):
     connect_timeout: float | None
     close_within: float | None
     journal: str | os.PathLike[str] | None
-    credential: Callable[[Credential], Awaitable[Secret]] | None
+    credential: TokenSource | Secret | None
+    http: Http | None
     entropy: Entropy | None
 
 
@@ -149,7 +153,9 @@ def connect(
     - `transport`: a `Connector`; the default speaks WebSocket over TCP or TLS (`tls`) and through `proxy` (HTTP CONNECT or
       SOCKS).
     - `connect_timeout`, `close_within` (seconds): in place of the config's.
-    - `credential`: fetches a credential the machine asks for before it dials, for providers whose tokens expire.
+    - `credential`: the credentials that the machine asks for before it dials, or what fetches them, for instance a `TokenKeeper`
+      shared with an `Api`; by default what the config names, else a `TokenKeeper` of the config's grant.
+    - `http`: carries the machine's HTTP requests, in place of a client with this `tls` and `proxy`; whoever opened it closes it.
     - `journal`: a file that gets every input of the machine, secrets left out, for `pushwire replay`.
 
     Raises `NotReady` or `AuthenticationRefused` when the stream does not come up, `StoreError` when the store cannot be opened,
@@ -176,7 +182,8 @@ async def _connected(
     connect_timeout: float | None = None,
     close_within: float | None = None,
     journal: str | os.PathLike[str] | None = None,
-    credential: Callable[[Credential], Awaitable[Secret]] | None = None,
+    credential: TokenSource | Secret | None = None,
+    http: Http | None = None,
     entropy: Entropy | None = None,
 ) -> AsyncGenerator[Stream[Any]]:
     check_arguments(
@@ -193,6 +200,8 @@ async def _connected(
         config = attrs.evolve(cast(Any, config), **present)  # every config is an attrs class; the protocol cannot say so
     connector = transport or WebSocketConnector(tls=tls, proxy=proxy)
     entropy = entropy or Entropy()
+    client = HttpClient(tls=tls, proxy=proxy)
+    credentials = Credentials(config, credential, http or client, wall=entropy.wall)
     acked = _acked(config)
     inbox: Inbox[Any] = Inbox(capacity, overflow, config.expendable)
     router: Router[Any] = Router(
@@ -213,7 +222,7 @@ async def _connected(
                 config.namespace,
                 entropy,
                 unread_bytes=unread_bytes,
-                fetch=Fetcher(credential=credential, snapshot=snapshot),
+                fetch=Fetcher(credentials=credentials, http=http or client, snapshot=snapshot),
             )
             failure: BaseException | None = None
             async with trio.open_nursery() as nursery:
@@ -236,6 +245,8 @@ async def _connected(
                 del failure  # this frame is part of its traceback: one would keep the other alive
     finally:
         with trio.CancelScope(shield=True):
+            await credentials.aclose()
+            await client.aclose()
             await store.close(config.namespace)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from ..core.effects import Credential, Snapshot
 from ..core.http import Request
-from ..core.secrets import Secret
+from ..core.tokens import TokenSource
 from ..errors import NotReady
+from .http import Http
 from .queries import SnapshotLoader
 
 __all__ = ["Fetcher"]
@@ -19,19 +20,21 @@ class Fetcher:
     def __init__(
         self,
         *,
-        credential: Callable[[Credential], Awaitable[Secret]] | None = None,
+        credentials: TokenSource,
+        http: Http,
         snapshot: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        self._credential = credential
+        self._credentials = credentials
+        self._http = http
         self._snapshot = None if snapshot is None else SnapshotLoader(snapshot)
 
     async def __call__(self, what: Credential | Request | Snapshot) -> object:
         match what:
-            case Credential() if self._credential is not None:
-                return await self._credential(what)
+            case Credential():
+                return await self._credentials(what)
+            case Request():
+                return await self._http.send(what)
             case Snapshot() if self._snapshot is not None:
                 return await self._snapshot()
-            case Credential():
-                raise NotReady(f"no source for the credential {what.name!r}")
-            case _:
-                raise NotReady(f"no source for a {type(what).__name__}")
+            case Snapshot():
+                raise NotReady("no source for a snapshot")

@@ -28,9 +28,9 @@ class _Stored(msgspec.Struct):
 class FileTokenStore:
     """Tokens in a file that its owner alone may read (mode 0600).
 
-    It holds secrets in the clear: keep it out of backups and images. A save writes a file beside it (its name and `.new`), syncs it and
-    puts it in place of the old one: a crash leaves the old tokens or the new, whole. One process at a time may use it. Raises
-    `StoreError`, which names the file.
+    It holds secrets in the clear: keep it out of backups and images. A save writes a file beside it (its name and `.new`), syncs
+    it and puts it in place of the old one: a crash leaves the old tokens or the new, whole. One process at a time may use it.
+    Raises `StoreError`, which names the file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -64,9 +64,9 @@ class TokenKeeper:
     - Where a renewal fails for a reason that may pass, a token that still lives is used on, and the next attempt is 10 seconds
       later.
 
-    `store` is where tokens outlive the process (`FileTokenStore`, or your own; None: nowhere), `http` what carries the requests (by
-    default a client that is opened for each), `buckets` the rate limits that the grant names, and `wall` a clock of POSIX seconds.
-    Calling it raises `AuthenticationRefused` where there will be no token, `StoreError`, and what an `Http` raises.
+    `store` is where tokens outlive the process (`FileTokenStore`, or your own; None: nowhere), `http` what carries the requests
+    (by default a client that is opened for each), `buckets` the rate limits that the grant names, and `wall` a clock of POSIX
+    seconds. Calling it raises `AuthenticationRefused` where there will be no token, `StoreError`, and what an `Http` raises.
     """
 
     def __init__(
