@@ -16,10 +16,9 @@ import msgspec
 
 from ...core.config import check_all, checked, flag, http_url, one_of, optional, seconds, secret, text
 from ...core.http import Request, Response
-from ...core.retry_after import retry_after
 from ...core.secrets import Secret
 from ...core.tokens import Grant, GrantExpired, Tokens
-from ...errors import AuthenticationRefused, RateLimited, RemoteProtocolError
+from ...errors import AuthenticationRefused, RemoteProtocolError
 
 __all__ = ["ClientCredentials"]
 
@@ -104,7 +103,7 @@ class ClientCredentials(Grant):
         if not granted.access_token:
             raise RemoteProtocolError("the token endpoint's response holds an empty access token")
         lifetime = self.lifetime if granted.expires_in is None else granted.expires_in
-        # The refresh token that was used is dead: where no new one came, the next request begins anew.
+        # The one in `held` is dead, since it was used: where no new one came, the next request begins anew.
         refresh = Secret(granted.refresh_token) if granted.refresh_token else None
         return Tokens(Secret(granted.access_token), wall, wall + lifetime, refresh)
 
@@ -115,9 +114,6 @@ class ClientCredentials(Grant):
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             code = None
         told = f"HTTP {status}" + (f", {code}" if code else "")
-        if status == 429:
-            wait = retry_after(response.headers.get("retry-after", ""), response.headers.get("date", ""))
-            return RateLimited("token", code or status, "the token endpoint gets too many requests", retry_after=wait)
         # Only a plain 401 leaves open what was refused: the client, or a refresh token that is too old.
         if refreshing and (code == "invalid_grant" or (status == 401 and code != "invalid_client")):
             return GrantExpired(f"the refresh token is no longer accepted ({told})")

@@ -1,0 +1,204 @@
+"""Whatever a peer sends, `receive` accepts it or says what was wrong with it, as an event; it never raises."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pushwire.core.commands import AnyCommand, Leave
+from pushwire.core.events import Malformed, Unrecognized
+from pushwire.core.machine import Phase
+from pushwire.errors import LocalProtocolError
+from pushwire.providers.bitpanda import PRICE_CHANGES, PRICES, Drop, Price, PriceChange, Subscribe, Unsubscribe
+from pushwire.testing import bitpanda as build
+from pushwire.testing.bitpanda import AAPL, BTC
+from tests.providers.bitpanda.harness import TOKEN, Client, expect
+
+# What is no message at all
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        " ",
+        "{",
+        "nonsense",
+        "null",
+        "[]",
+        "5",
+        '"text"',
+        "{}",
+        '{"CH":null}',
+        '{"CH":5}',
+        '{"CH":"prices-v1"}',
+        '{"CH":"prices-v1","CH":"price-changes-v1"}',
+        '{"action":null,"channel":null}',
+        build.push() + " trailing",
+        build.push().replace("BTC", "\\ud800"),
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"action":"subscribe","channel":"prices-v1","status":' + "[" * 100_000,
+        '{"CH":"prices-v1","U":' + "9" * 5000 + "}",
+        "\ud800",
+        '{"CH":"\udcff"}',
+        b"",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b'{"CH":"\xff"}',
+        b"\x00" * 100,
+    ],
+    ids=lambda raw: repr(raw[:30]),
+)
+def test_what_cannot_be_decoded_is_malformed_and_kept_whole(raw: str | bytes) -> None:
+    client = Client().ready()
+    client.submit(Subscribe(PRICES))
+    client.receive(raw)
+    (event,) = client.take_events()
+    malformed = expect(Malformed, event)
+    assert malformed.raw == raw
+    assert malformed.reason
+    assert client.hangups == []
+
+
+def test_binary_messages_are_read_like_text() -> None:
+    client = Client().ready()
+    client.receive(build.push().encode())
+    assert client.take_events() == [build.price()]
+
+
+def test_a_bad_message_does_not_harm_its_neighbours_in_the_same_read() -> None:
+    client = Client().ready()
+    client.submit(Subscribe(PRICES))
+    client.receive(build.push(), "{", build.success(), '{"CH":"news"}', build.push(build.price_change()))
+    kinds = [type(event) for event in client.take_events()]
+    assert kinds == [Price, Malformed, Unrecognized, PriceChange]
+    assert client.take_error() is None
+
+
+def test_the_repr_of_what_was_not_understood_shows_its_size_alone() -> None:
+    client = Client().ready()
+    client.receive('{"secret":"hunter2"', b'{"secret":"hunter2"', '{"CH":"news","secret":"hunter2"}')
+    shown = repr(client.take_events())
+    assert "hunter2" not in shown
+    assert "<19 characters>" in shown
+    assert "<19 bytes>" in shown
+
+
+# Generated
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["NaN", "1e5", "1", ""])
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+MESSAGES = [
+    json.loads(raw)
+    for raw in (
+        build.push(),
+        build.push(build.price_change()),
+        build.success(),
+        build.success("unsubscribe"),
+        build.refused("asset not found for domain: BTC"),
+        build.refused("fiat not found: EUR", channel=PRICE_CHANGES),
+    )
+]
+NAMES = st.sampled_from(sorted({name for message in MESSAGES for name in message}))
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A real message with a few of its values replaced, removed or added."""
+    message: dict[str, Any] = dict(draw(st.sampled_from(MESSAGES)))
+    for name in draw(st.lists(NAMES, max_size=3)):
+        if draw(st.booleans()):
+            message[name] = draw(values)
+        else:
+            message.pop(name, None)
+    return json.dumps(message)
+
+
+@st.composite
+def cut(draw: st.DrawFn) -> bytes:
+    """The bytes of a message with some changed, left out or put in."""
+    raw = bytearray(draw(mutated()).encode())
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(raw)))
+        raw[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(raw)
+
+
+anything = st.one_of(
+    st.text(),
+    st.text(alphabet=st.characters(codec=None)),
+    st.binary(),
+    values.map(json.dumps),
+    st.dictionaries(NAMES, values).map(json.dumps),
+    mutated(),
+    cut(),
+    st.sampled_from([build.success(), build.success("unsubscribe"), build.refused("asset not found for domain: BTC")]),
+)
+COMMANDS: st.SearchStrategy[AnyCommand] = st.sampled_from(
+    [
+        Subscribe(PRICES, [BTC]),
+        Subscribe(PRICES, [BTC, AAPL]),
+        Subscribe(PRICE_CHANGES, fiats=["EUR"]),
+        Unsubscribe(PRICES),
+        Drop(PRICES, [BTC]),
+        Leave(Subscribe(PRICES, [BTC])),
+    ]
+)
+KINDS = (Price, PriceChange, Malformed, Unrecognized)
+
+
+def check(inputs: list[str | bytes | AnyCommand]) -> None:
+    client = Client().ready()
+    for given_ in inputs:
+        if not isinstance(given_, str | bytes):
+            with contextlib.suppress(LocalProtocolError):
+                client.submit(given_)
+            continue
+        client.receive(given_)
+        for event in client.take_events():
+            assert TOKEN not in repr(event)
+            if isinstance(event, Malformed | Unrecognized):
+                assert event.raw == given_
+            if isinstance(event, KINDS):
+                # What is delivered is whole: every property can be read.
+                assert [getattr(event, name) for name in dir(event) if not name.startswith("_")]
+        client.advance(0.5)
+    assert client.machine.status().phase in {Phase.READY, Phase.HANGING_UP}
+    # It can still go on: the connection ends, and the next one is dialled.
+    client.closed()
+    assert client.machine.status().phase is Phase.BACKING_OFF
+
+
+@given(st.lists(anything | COMMANDS, max_size=10))
+def test_receive_accepts_anything_or_says_what_was_wrong(inputs: list[str | bytes | AnyCommand]) -> None:
+    check(inputs)
+
+
+@pytest.mark.fuzz
+@pytest.mark.slow
+@settings(max_examples=max(500, settings().max_examples))
+@given(st.lists(anything | COMMANDS, min_size=5, max_size=30))
+def test_receive_accepts_long_conversations_of_anything(inputs: list[str | bytes | AnyCommand]) -> None:
+    check(inputs)
+
+
+@given(mutated())
+def test_a_mutated_price_is_delivered_exactly_or_not_at_all(raw: str) -> None:
+    client = Client().ready()
+    client.receive(raw)
+    for event in client.take_events():
+        wire = json.loads(raw)
+        if isinstance(event, Price):
+            assert (event.ask, event.bid, event.updated) == (Decimal(wire["AP"]), Decimal(wire["BP"]), wire["U"])
+            assert event.pair == (wire["T"], wire["A"], wire["F"])
