@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from types import MappingProxyType
 
 import pytest
 
+from pushwire.core.provider import config_from_settings
+from pushwire.core.ratelimit import RateLimit
 from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError
 from pushwire.providers import gelabs
+from pushwire.providers.gelabs.provider import PROVIDER
 from pushwire.providers.gelabs.topics import CHAIN_IDS
 from tests.providers.gelabs.harness import KEY, Client, config, counted
 
@@ -21,12 +25,17 @@ def test_every_wrong_setting_is_named_at_once() -> None:
             api_key=KEY,  # type: ignore[arg-type]  # what an untyped caller does
             url="ftp://example.org",
             chain_ids={"ethereum": "1"},  # type: ignore[dict-item]  # as above
+            api_url="wss://example.org",
+            paths={"QueryTransfers": "elsewhere"},
+            rate_limit=10,  # type: ignore[arg-type]  # as above
             ping_interval=math.nan,
             resend_min=-1,
             max_message=0,
         )
     named = {problem.split(":")[0] for problem in caught.value.problems}
-    assert named == {"api_key", "url", "chain_ids", "ping_interval", "resend_min", "max_message"}
+    assert named == {
+        "api_key", "url", "chain_ids", "api_url", "paths", "rate_limit", "ping_interval", "resend_min", "max_message"
+    }  # fmt: skip
     assert KEY not in str(caught.value)
 
 
@@ -43,6 +52,52 @@ def test_chain_ids_are_copied_and_found_whatever_their_case() -> None:
     assert settings.chain_ids == {"newchain": 7}
     assert isinstance(settings.chain_ids, MappingProxyType)
     assert config().chain_ids == CHAIN_IDS
+
+
+@pytest.mark.parametrize(
+    "paths, problem",
+    [
+        (None, "must map names"),
+        ({"QueryTransfers": 5}, "must map names"),
+        ({5: "/x"}, "must map names"),
+        ({"QueryTransfer": "/x"}, "there is no call 'QueryTransfer'"),
+        ({"Status": ""}, "must begin with a slash"),
+        ({"Status": "status"}, "must begin with a slash"),
+        ({"Status": "/status?a=1"}, "must begin with a slash"),
+        ({"Status": "/status#a"}, "must begin with a slash"),
+        ({"Status": "/sta tus"}, "must begin with a slash"),
+        ({"Status": "/{id}"}, "may hold no field"),
+        ({"Status": "/{}"}, "may hold no field"),
+        ({"TransferDetail": "/{tx_hash}/{pool}"}, "may hold {chain_id} {chain_type} {tx_hash}"),
+        ({"TransferDetail": "/{tx_hash"}, "may hold {chain_id} {chain_type} {tx_hash}"),
+        ({"TransferDetail": "/tx_hash}"}, "may hold {chain_id} {chain_type} {tx_hash}"),
+        ({"DexPoolTrades": "/trades"}, "must hold {pool}"),
+    ],
+)
+def test_a_path_that_would_lead_nowhere_is_refused(paths: object, problem: str) -> None:
+    with pytest.raises(ConfigError, match=f"^paths: .*{re.escape(problem)}"):
+        config(paths=paths)
+
+
+def test_paths_that_are_not_set_are_the_documents() -> None:
+    mine = {"Status": "/elsewhere"}
+    settings = config(paths=mine)
+    mine.clear()
+    assert settings.paths == {**gelabs.PATHS, "Status": "/elsewhere"}
+    assert config().paths == gelabs.PATHS
+
+
+def test_the_limit_of_rest_calls_can_be_set() -> None:
+    assert config().rate_limits == {"http": RateLimit(10, 1.0)}
+    assert config(rate_limit=RateLimit(5, 60.0)).rate_limits == {"http": RateLimit(5, 60.0)}
+
+
+def test_all_of_it_can_be_set_as_text() -> None:
+    texts = {"paths": '{"Status": "/s"}', "rate_limit": '{"count": 5, "per": 60}', "api_url": "http://127.0.0.1:1"}
+    settings = config_from_settings(PROVIDER, texts, {"api_key": Secret(KEY)})
+    assert settings == config(
+        paths={"Status": "/s"}, rate_limit=RateLimit(5, 60.0), api_url="http://127.0.0.1:1", ack_message_id=True
+    )
 
 
 def test_the_key_shows_in_no_repr() -> None:

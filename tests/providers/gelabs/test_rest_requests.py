@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -224,7 +225,7 @@ def test_the_largest_batches_pass() -> None:
 
 def test_wrong_calls_are_refused_by_name_and_field() -> None:
     untyped: Any = gelabs  # what an untyped caller does
-    wrong = {
+    wrong: dict[str, tuple[Callable[[], object], ...]] = {
         "QueryMultiChain: groups must hold 1 to 10": (
             lambda: untyped.QueryMultiChain(groups(11)),
             lambda: untyped.QueryMultiChain([]),
