@@ -34,7 +34,7 @@ async def test_help_names_the_commands() -> None:
     assert status == 0
     for command in ("demo", "tail", "sandbox", "replay"):
         assert command in printed
-    assert "PUSHWIRE_GELABS_API_KEY_FILE" in printed
+    assert "PUSHWIRE_GELABS_API_KEY" in printed
 
 
 async def test_it_knows_its_version() -> None:

@@ -102,12 +102,14 @@ async def test_a_port_that_is_taken_is_one_line() -> None:
     assert complaint == f"pushwire: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
-async def test_help_names_every_fault_and_every_setting() -> None:
+async def test_help_names_every_fault_and_a_wrong_setting_every_right_one() -> None:
     status, printed, _ = await outcome("sandbox", "--help", COLUMNS="200")
     assert status == 0
     for fault in FAULTS.values():
         assert fault.syntax in printed
+    status, _, complaint = await outcome("sandbox", "gelabs", "--set", "colour=blue")
+    assert status == 2
     by_option = {"keys", "rate", "mix"}
     names = {field.name for field in attrs.fields(GelabsSettings)} - by_option
     for name in names | {f"mix.{field.name}" for field in attrs.fields(Mix)}:
-        assert name in printed
+        assert name in complaint

@@ -72,7 +72,7 @@ def test_a_value_becomes_what_its_field_holds(pair: str, value: object) -> None:
         ("table=[1]", "table: must be JSON of the right shape"),
         ("table={", "table: must be JSON of the right shape"),
         ("part=1", "part: there is no such setting; there are: " + KNOWN),
-        ("part.size=1", "part.size: there is no such setting; there are: " + KNOWN),
+        ("part.size=1", "part.size: there is no such setting; there are: part.share"),
         ("part.share=x", "part.share: must be a number"),
         ("name.first=x", "name.first: there is no such setting; there are: " + KNOWN),
         ("colour=blue", "colour: there is no such setting; there are: " + KNOWN),

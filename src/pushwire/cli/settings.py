@@ -68,9 +68,8 @@ def read_fields(
         if elsewhere is not None and head in elsewhere:
             problems.append(f"{prefix}{head}: {elsewhere[head]}")
         elif hint is None or bool(dot) is not _is_attrs(hint):
-            problems.append(
-                f"{prefix}{key}: there is no such setting; there are: {', '.join(_names({name: types[field.name] for name, field in known.items()}, elsewhere or ()))}"
-            )
+            there_are = _names({name: types[field.name] for name, field in known.items()}, elsewhere or (), prefix)
+            problems.append(f"{prefix}{key}: there is no such setting; there are: {', '.join(there_are)}")
         elif dot:
             nested.setdefault(head, {})[rest] = value
         else:
@@ -81,14 +80,14 @@ def read_fields(
     return read
 
 
-def _names(known: Mapping[str, object], elsewhere: Iterable[str]) -> list[str]:
+def _names(known: Mapping[str, object], elsewhere: Iterable[str], prefix: str) -> list[str]:
     """The settings there are, those of a nested class by their parts."""
     names: list[str] = []
     for name, hint in known.items():
         if isinstance(hint, type) and attrs.has(hint):
-            names += (f"{name}.{field.alias or field.name}" for field in attrs.fields(hint))
+            names += (f"{prefix}{name}.{field.alias or field.name}" for field in attrs.fields(hint))
         elif name not in elsewhere:
-            names.append(name)
+            names.append(prefix + name)
     return names
 
 
