@@ -1,0 +1,167 @@
+"""How tokens are got, by password and then by the refresh token."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from pushwire.core.http import Response
+from pushwire.core.secrets import Secret
+from pushwire.core.tokens import GrantExpired, Tokens
+from pushwire.errors import AuthenticationRefused, ConfigError, RemoteProtocolError
+from pushwire.providers import satoriex
+from pushwire.testing.satoriex import refusal, reply
+
+WALL = 1_745_000_000.0
+PASSWORD = "do-not-show-this"
+LOGIN = satoriex.Login(email="a@example.org", password=Secret(PASSWORD))
+HELD = Tokens(Secret("old"), issued=WALL, refresh=Secret("refresh-1"))
+
+
+def jwt(claims: object, *, parts: int = 3) -> str:
+    """A token that says so."""
+    encoded = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return ".".join(["eyJhbGciOiJSUzI1NiJ9", encoded, "signature"][:parts])
+
+
+def granted(token: str, **more: Any) -> Tokens:  # JSON
+    return LOGIN.decode(reply({"access_token": token, **more}), None, WALL)
+
+
+def test_the_first_token_is_asked_for_with_the_password() -> None:
+    request = LOGIN.request(None)
+    assert (request.method, request.url) == ("POST", f"{satoriex.STAGING_API}/auth/login")
+    assert json.loads(request.body) == {"email": "a@example.org", "password": PASSWORD}
+    assert PASSWORD not in repr((request, LOGIN))
+
+
+def test_the_next_ones_with_the_refresh_token() -> None:
+    request = LOGIN.request(HELD)
+    assert request.url == f"{satoriex.STAGING_API}/auth/refresh"
+    assert json.loads(request.body) == {"refresh_token": "refresh-1"}
+    assert "refresh-1" not in repr(request)
+
+
+def test_without_a_refresh_token_with_the_password_again() -> None:
+    assert str(LOGIN.request(Tokens(Secret("old"), issued=WALL)).url).endswith("/auth/login")
+
+
+def test_what_is_not_documented_of_a_refresh_is_a_setting() -> None:
+    login = satoriex.Login(
+        email="a", password=Secret("p"), api_url="https://h/v2/", refresh_path="/token", refresh_field="refreshToken"
+    )
+    request = login.request(HELD)
+    assert request.url == "https://h/v2/token"
+    assert json.loads(request.body) == {"refreshToken": "refresh-1"}
+
+
+def test_a_login_gives_both_tokens() -> None:
+    tokens = granted("access-1", refresh_token="refresh-1", user={"id": 5})
+    assert (tokens.access, tokens.refresh, tokens.issued, tokens.expires) == (Secret("access-1"), Secret("refresh-1"), WALL, None)
+
+
+@pytest.mark.parametrize("renewed, expected", [({}, "refresh-1"), ({"refresh_token": "refresh-2"}, "refresh-2")])
+def test_a_refresh_may_renew_the_refresh_token_or_not(renewed: dict[str, str], expected: str) -> None:
+    tokens = LOGIN.decode(reply({"access_token": "access-2", **renewed}), HELD, WALL)
+    assert (tokens.access, tokens.refresh) == (Secret("access-2"), Secret(expected))
+
+
+@pytest.mark.parametrize(
+    "claims, lifetime",
+    [
+        ({"exp": WALL + 900}, 900.0),
+        ({"exp": int(WALL) + 900, "iat": int(WALL)}, 900.0),
+        # Their clock is an hour fast: what counts is the span.
+        ({"exp": WALL + 4500, "iat": WALL + 3600}, 900.0),
+        ({"exp": WALL + 0.5}, 0.5),
+    ],
+)
+def test_a_token_says_how_long_it_lives(claims: object, lifetime: float) -> None:
+    assert granted(jwt(claims)).expires == WALL + lifetime
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "opaque",
+        "a.b",
+        "a.b.c",
+        "a.!.c",
+        "a.ü.c",
+        jwt({"exp": WALL + 900}, parts=2),
+        jwt({}),
+        jwt([]),
+        jwt({"exp": "soon"}),
+        jwt({"exp": True}),
+        jwt({"exp": WALL - 5}),
+        jwt({"exp": 5, "iat": 5}),
+    ],
+)
+def test_a_token_that_does_not_tell_is_used_until_it_is_refused(token: str) -> None:
+    assert granted(token).expires is None
+
+
+# Refusals
+
+
+def test_a_wrong_password_ends_it() -> None:
+    with pytest.raises(AuthenticationRefused, match="wrong password") as caught:
+        LOGIN.decode(refusal(1001, "wrong password", status=401), None, WALL)
+    assert (caught.value.status, caught.value.code) == (401, 1001)
+    with pytest.raises(AuthenticationRefused):
+        LOGIN.decode(refusal(1001, status=200), None, WALL)
+    with pytest.raises(AuthenticationRefused):
+        LOGIN.decode(Response(401), None, WALL)
+
+
+def test_a_refused_refresh_token_begins_anew() -> None:
+    for answer in (refusal(2003, status=401), refusal(2003, status=400), Response(401)):
+        with pytest.raises(GrantExpired):
+            LOGIN.decode(answer, HELD, WALL)
+
+
+@pytest.mark.parametrize("held", [None, HELD])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(50000, "internal error", status=400),
+        Response(200, body=b"<html>"),
+        reply(None),
+        reply([]),
+        reply({}),
+        reply({"access_token": ""}),
+        reply({"access_token": 5}),
+    ],
+)
+def test_what_says_nothing_of_the_credentials_may_pass(answer: Response, held: Tokens | None) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        LOGIN.decode(answer, held, WALL)
+    assert not isinstance(caught.value, AuthenticationRefused | GrantExpired)
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    wrong: dict[str, Any] = {
+        "email": "",
+        "password": PASSWORD,
+        "api_url": "wss://h",
+        "refresh_path": "auth/refresh",
+        "refresh_field": "",
+    }
+    with pytest.raises(ConfigError) as caught:
+        satoriex.Login(**wrong)
+    assert {problem.split(":")[0] for problem in caught.value.problems} == set(wrong)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", [Secret("\ud800"), "text"])
+def test_a_password_must_be_one_that_can_be_sent(password: Any) -> None:
+    with pytest.raises(ConfigError, match="^password: "):
+        satoriex.Login(email="a", password=password)
+
+
+def test_logins_are_paced() -> None:
+    limit = satoriex.RATE_LIMITS[LOGIN.buckets[0]]
+    assert (limit.count, limit.per) == (10, 60.0)

@@ -1,0 +1,172 @@
+"""Whatever a peer sends, `receive` accepts it or says what was wrong with it, as an event; it never raises."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pushwire.core.events import Malformed, Unrecognized
+from pushwire.core.machine import Phase
+from pushwire.providers import satoriex
+from pushwire.testing.satoriex import push
+from tests.providers.satoriex.harness import TOKEN, Client, config, expect
+
+MARKET = satoriex.SubscribeMarket("m")
+DATA = satoriex.SubscribeMarketData("m")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        " ",
+        "{",
+        "nonsense",
+        "null",
+        "[]",
+        "5",
+        '"text"',
+        '{"type":"trade"} trailing',
+        '{"type":"trade","price":NaN}',
+        '{"type":"trade","price":Infinity}',
+        '{"type":"trade","price":1_0}',
+        '{"type":"trade","price":1e100}',
+        '{"type":"trade","price":1e999999999}',
+        '{"type":"trade","price":1.' + "1" * 79 + "}",
+        '{"type":"trade","price":' + "9" * 5000 + "}",
+        '{"type":"\\ud800"}',
+        "[" * 100_000,
+        '{"payload":' * 100_000,
+        "\ud800",
+        b"",
+        b"\xff",
+        b'{"type":"\xff"}',
+        b"\x00" * 100,
+    ],
+    ids=lambda raw: repr(raw[:30]),
+)
+def test_what_cannot_be_decoded_is_malformed_and_kept_whole(raw: str | bytes) -> None:
+    client = Client().ready()
+    client.receive(raw)
+    malformed = client.the_event(Malformed)
+    assert malformed.raw == raw
+    assert malformed.reason
+    assert client.hangups == []
+
+
+def test_binary_messages_are_read_like_text() -> None:
+    client = Client().ready()
+    client.receive(push("mention").encode())
+    client.the_event(satoriex.Mention)
+
+
+def test_a_bad_message_does_not_harm_its_neighbours_in_the_same_read() -> None:
+    client = Client().ready()
+    client.receive(push("mention"), "{", push("kyc_approved"), '{"type":"news"}', push("mention", wrapped=True))
+    kinds = [type(event) for event in client.take_events()]
+    assert kinds == [satoriex.Mention, Malformed, satoriex.KycApproved, Unrecognized, satoriex.Mention]
+
+
+# Generated
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["trade", "m", 4200, "42"])
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+NAMES = st.sampled_from([*satoriex.EVENTS, *satoriex.ORDERBOOK_NAMES, "news"])
+FIELDS = st.sampled_from(
+    [
+        "type",
+        "payload",
+        "market_id",
+        "outcome_id",
+        "order_id",
+        "price",
+        "quantity",
+        "side",
+        "status",
+        "mid",
+        "best_bid",
+        "best_ask",
+        "bids",
+        "asks",
+    ]
+)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> str:
+    """A message with fields of any kind."""
+    body: dict[str, Any] = {"market_id": "m", **draw(st.dictionaries(FIELDS, values, max_size=6)), "type": draw(NAMES)}
+    return json.dumps({"payload": body} if draw(st.booleans()) else body)
+
+
+@st.composite
+def cut(draw: st.DrawFn) -> bytes:
+    """The bytes of a message with some changed, left out or put in."""
+    raw = bytearray(draw(messages()).encode())
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(raw)))
+        raw[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
+    return bytes(raw)
+
+
+anything = st.one_of(
+    st.text(),
+    st.text(alphabet=st.characters(codec=None)),
+    st.binary(),
+    values.map(json.dumps),
+    st.dictionaries(FIELDS, values).map(json.dumps),
+    messages(),
+    cut(),
+)
+
+
+def check_views(event: satoriex.Push) -> None:
+    """A view is None, or exactly what the message holds."""
+    fields = cast("dict[str, object]", event.fields)
+    for name in ("market_id", "outcome_id", "order_id", "status", "price", "quantity", "best_bid", "best_ask", "side"):
+        value = getattr(event, name)
+        assert value is None or value == fields[name] or isinstance(fields[name], str)
+    assert event.mid is None or event.mid == Decimal(str(fields["mid"]))
+    if isinstance(event, satoriex.OrderBookUpdate):
+        assert event.bids is None or len(event.bids) == len(cast("list[object]", fields["bids"]))
+        assert event.asks is None or len(event.asks) == len(cast("list[object]", fields["asks"]))
+    assert all(not isinstance(value, float) for value in fields.values())
+    assert repr(event)
+
+
+def check_any_messages(received: list[str | bytes]) -> None:
+    client = Client(config(stale_after=1000.0)).subscribed(MARKET, DATA)
+    for raw in received:
+        client.receive(raw)
+        events = client.take_events()
+        assert len(events) <= 1
+        for event in events:
+            if isinstance(event, Malformed | Unrecognized):
+                assert event.raw == raw
+            else:
+                check_views(expect(satoriex.Push, event))
+            assert TOKEN not in repr(event)
+    assert client.machine.status().phase is Phase.READY
+    assert client.frames == client.hangups == []
+
+
+@given(st.lists(anything, max_size=8))
+def test_receive_accepts_anything_or_says_what_was_wrong(received: list[str | bytes]) -> None:
+    check_any_messages(received)
+
+
+@pytest.mark.fuzz
+@pytest.mark.slow
+@settings(max_examples=max(500, settings().max_examples))
+@given(st.lists(anything, min_size=5, max_size=30))
+def test_receive_accepts_long_conversations_of_anything(received: list[str | bytes]) -> None:
+    check_any_messages(received)
