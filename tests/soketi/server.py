@@ -65,6 +65,7 @@ class Soketi:
         """Returns when it serves."""
         command = ["node", str(self._program), "start", f"--config={self._settings}"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SOKETI_")}
+        environment["NODE_NO_WARNINGS"] = "1"
         self._process = process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, env=environment)
         assert process.stdout is not None
         said = b""
