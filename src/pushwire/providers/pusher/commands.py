@@ -55,7 +55,7 @@ class Subscribe(Command[Event, Subscribed]):
             raise LocalProtocolError(f"Subscribe: {self.channel} is no presence channel and takes no channel_data")
         try:
             member = MEMBER.decode(self.channel_data)
-            too_long = len(str(member.user_id)) > USER_ID_LIMIT or len(bytes(member.user_info or b"")) > USER_INFO_LIMIT
+            too_long = len(str(member.user_id)) > USER_ID_LIMIT or len(bytes(member.user_info)) > USER_INFO_LIMIT
         except (TypeError, *FAULTS):
             raise LocalProtocolError("Subscribe: channel_data must be a JSON text with a user_id") from None
         if too_long:

@@ -41,7 +41,7 @@ def available() -> bool:
     return True
 
 
-def decrypt(key: bytes, data: msgspec.Raw | None) -> str:
+def decrypt(key: bytes, data: msgspec.Raw) -> str:
     """The text in the data of an event. Raises `CannotDecrypt`."""
     from nacl.exceptions import CryptoError
 

@@ -22,7 +22,7 @@ _SALVAGED_ID: Final = re.compile(r'socket_id\\?"\s*:\s*\\?"(\d+\.\d+)\\?"', re.A
 _SALVAGED_TIMEOUT: Final = re.compile(r'activity_timeout\\?"\s*:\s*(\d{1,9})', re.ASCII)
 
 
-def greet(data: msgspec.Raw | None) -> Greeting:
+def greet(data: msgspec.Raw) -> Greeting:
     """What the data of the greeting says. Raises one of `values.FAULTS`."""
     greeting = read(data, GREETING_DATA)
     if not _SOCKET_ID.match(greeting.socket_id):

@@ -165,6 +165,8 @@ class SignedIn:
 # The wire
 
 UserId: TypeAlias = str | int
+NOTHING: Final = msgspec.Raw()
+"""Where a message has no such field."""
 
 
 class Message(msgspec.Struct):
@@ -172,7 +174,7 @@ class Message(msgspec.Struct):
 
     event: str
     channel: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = NOTHING
     user_id: UserId | None = None
 
 
@@ -217,7 +219,7 @@ class MemberData(msgspec.Struct):
     """The data of a member's coming or going, and of `channel_data`."""
 
     user_id: UserId
-    user_info: msgspec.Raw | None = None
+    user_info: msgspec.Raw = NOTHING
 
 
 class Count(msgspec.Struct):

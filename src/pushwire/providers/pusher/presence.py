@@ -10,7 +10,7 @@ from .values import Json, parsed, read
 __all__ = ["present", "someone"]
 
 
-def present(data: msgspec.Raw | None) -> dict[str, Member]:
+def present(data: msgspec.Raw) -> dict[str, Member]:
     """Who is there when a subscription succeeds. Raises one of `values.FAULTS`."""
     presence = read(data, SUCCESS).presence
     if presence is None:
@@ -21,11 +21,11 @@ def present(data: msgspec.Raw | None) -> dict[str, Member]:
     return members
 
 
-def someone(data: msgspec.Raw | None) -> Member:
+def someone(data: msgspec.Raw) -> Member:
     """Who came or went. Raises one of `values.FAULTS`."""
     member = read(data, MEMBER)
     return Member(str(member.user_id), _info(member.user_info))
 
 
-def _info(info: msgspec.Raw | None) -> Json:
-    return None if info is None else parsed(bytes(info))
+def _info(info: msgspec.Raw) -> Json:
+    return parsed(bytes(info)) if bytes(info) else None

@@ -31,15 +31,15 @@ _decode_any: Final = msgspec.json.Decoder(float_hook=_number).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
 
 
-def inner(data: msgspec.Raw | None) -> str | bytes:
+def inner(data: msgspec.Raw) -> str | bytes:
     """The JSON of a message's data, out of the string it usually comes in; empty where there is none. Raises one of `FAULTS`."""
-    if data is None:
-        return b""
     raw = bytes(data)
-    return _decode_text(raw) if raw.startswith(b'"') else raw
+    if raw.startswith(b'"'):
+        return _decode_text(raw)
+    return b"" if raw == b"null" else raw
 
 
-def read(data: msgspec.Raw | None, decoder: msgspec.json.Decoder[ValueT]) -> ValueT:
+def read(data: msgspec.Raw, decoder: msgspec.json.Decoder[ValueT]) -> ValueT:
     """The typed value of a message's data. No data is an empty object. Raises one of `FAULTS`."""
     return decoder.decode(inner(data) or b"{}")
 
@@ -50,13 +50,11 @@ def parsed(text: str | bytes) -> Json:
     return value
 
 
-def content(data: msgspec.Raw | None) -> Json:
+def content(data: msgspec.Raw) -> Json:
     """The data of an event: decoded where it is JSON, else the text itself. Raises one of `FAULTS` where it is neither."""
     text = inner(data)
-    if not text:
-        return None if data is None else ""
     if isinstance(text, bytes):
-        return parsed(text)
+        return parsed(text) if text else None
     try:
         return parsed(text)
     except FAULTS:
