@@ -29,13 +29,17 @@ def push(name: str, *, wrapped: bool = False, **fields: Json) -> str:
     >>> push("price_update", market_id="mkt_abc123", mid=4200)
     '{"type":"price_update","market_id":"mkt_abc123","mid":4200}'
     """
-    body: dict[str, Json] = {"type": name, **fields}
-    return msgspec.json.encode({"payload": body} if wrapped else body).decode()
+    return _message(name, fields, wrapped=wrapped)
 
 
 def event(name: str, *, received: float = 0.0, **fields: Json) -> Message:
     """The event a stream makes of `push(name, **fields)`. Raises `KeyError` for a name that is not documented."""
-    return build(EVENTS[name], decode(push(name, **fields)), received)
+    return build(EVENTS[name], decode(_message(name, fields)), received)
+
+
+def _message(name: str, fields: Mapping[str, Json], *, wrapped: bool = False) -> str:
+    body: dict[str, Json] = {"type": name, **fields}
+    return msgspec.json.encode({"payload": body} if wrapped else body).decode()
 
 
 def reply(data: Json = None, *, status: int = 200) -> Response:

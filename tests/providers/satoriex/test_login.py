@@ -158,7 +158,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("password", [Secret("\ud800"), "text"])
 def test_a_password_must_be_one_that_can_be_sent(password: Any) -> None:
-    with pytest.raises(ConfigError, match="^password: "):
+    with pytest.raises(ConfigError, match=r"^password: "):
         satoriex.Login(email="a", password=password)
 
 

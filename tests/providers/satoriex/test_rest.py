@@ -33,6 +33,7 @@ CALLS: dict[str, Endpoint[satoriex.Config, Any]] = {  # whatever they answer wit
     "GET /wallet/transactions": satoriex.ListWalletTransactions(),
 }
 LISTS = ("GET /orders", "GET /markets", "GET /markets/m/trades", "GET /markets/m/orderbook", "GET /me/positions")
+OBJECTS = ("GET /orders/ord_1", "GET /markets/m", "GET /orderbook/m/o", "GET /wallet/balance", "GET /feed")
 
 each_call = pytest.mark.parametrize("asked", CALLS)
 
@@ -119,9 +120,12 @@ def test_an_order_is_checked_before_it_is_sent(field: str, value: Any) -> None:
 @pytest.mark.parametrize("wrong", ["", ".", "..", None, "\ud800"])
 def test_an_id_must_be_one_part_of_a_path(wrong: Any) -> None:
     makers: list[Any] = [satoriex.CancelOrder, satoriex.GetOrder, satoriex.GetMarket, satoriex.ListMarketTrades]
-    for make in [*makers, satoriex.GetMarketOrderBook, lambda wrong: satoriex.GetOrderBook("m", wrong)]:
+    for make in (*makers, satoriex.GetMarketOrderBook):
         with pytest.raises(LocalProtocolError):
             make(wrong)
+    for ids in (("m", wrong), (wrong, "o")):
+        with pytest.raises(LocalProtocolError):
+            satoriex.GetOrderBook(*ids)
 
 
 def test_an_id_is_escaped() -> None:
@@ -152,8 +156,16 @@ def test_an_order_beside_its_trades_is_found_as_well() -> None:
 
 
 def test_a_cancelled_order_comes_back_whole() -> None:
-    full = {"id": "ord_1", "market_id": "m", "outcome_id": "o", "side": 2, "price": 4200, "quantity": 5, "status": "cancelled"}
-    order = satoriex.CancelOrder("ord_1").decode(reply(dict(full), status=202))
+    full: dict[str, Any] = {
+        "id": "ord_1",
+        "market_id": "m",
+        "outcome_id": "o",
+        "side": 2,
+        "price": 4200,
+        "quantity": 5,
+        "status": "cancelled",
+    }
+    order = satoriex.CancelOrder("ord_1").decode(reply(full, status=202))
     assert (order.side, order.market_id, order.outcome_id, order.quantity) == (satoriex.Side.SELL, "m", "o", 5)
     assert order.done
     assert order.trades is None
@@ -176,9 +188,7 @@ def test_what_should_be_a_list_and_is_none_is_the_peers_fault(asked: str, data: 
         CALLS[asked].decode(reply(data))
 
 
-@pytest.mark.parametrize(
-    "asked", ["GET /orders/ord_1", "GET /markets/m", "GET /orderbook/m/o", "GET /wallet/balance", "GET /feed"]
-)
+@pytest.mark.parametrize("asked", OBJECTS)
 @pytest.mark.parametrize("data", [None, 5, []])
 def test_what_should_be_an_object_and_is_none_as_well(asked: str, data: Any) -> None:
     with pytest.raises(RemoteProtocolError, match="no object"):
@@ -194,7 +204,7 @@ def test_a_position_has_shares_a_price_in_basis_points_and_a_cost_in_dollars() -
 
 def test_a_market_has_outcomes() -> None:
     market = satoriex.GetMarket("m").decode(reply({"id": "m", "status": "trading", "min_size": 5, "outcomes": [{"id": "yes"}]}))
-    assert (market.market_id, market.status, market.amount("min_size")) == ("m", "trading", 5)
+    assert (market.market_id, market.status, market.amount("min_size")) == ("m", "trading", Decimal(5))
     assert [outcome.outcome_id for outcome in market.outcomes or ()] == ["yes"]
     assert satoriex.GetMarket("m").decode(reply({"market_id": "m", "outcomes": 5})).outcomes is None
 
