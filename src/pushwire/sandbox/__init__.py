@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .base import Accept, CloseConn, ConnectRequest, Cut, Refuse, SendTo, ServerEffect, ServerMachine
+    from .bitpanda import BitpandaServer
+    from .bitpanda_settings import BitpandaSettings
     from .faults import FAULTS, Fault, parse_fault, parse_faults, with_faults
     from .gelabs import GelabsServer
     from .gelabs_book import Message
     from .gelabs_feed import Mix
     from .gelabs_settings import GelabsSettings
+    from .quantcite import QuantciteServer
+    from .quantcite_settings import QuantciteSettings
     from .satoriex import SatoriexServer
     from .satoriex_settings import SatoriexSettings
     from .server import SandboxServer, serve
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FAULTS",
     "Accept",
+    "BitpandaServer",
+    "BitpandaSettings",
     "CloseConn",
     "ConnectRequest",
     "Cut",
@@ -31,6 +37,8 @@ __all__ = [
     "GelabsSettings",
     "Message",
     "Mix",
+    "QuantciteServer",
+    "QuantciteSettings",
     "Refuse",
     "SandboxServer",
     "SatoriexServer",
@@ -46,6 +54,8 @@ __all__ = [
 
 _HOMES = {
     "base": ("Accept", "CloseConn", "ConnectRequest", "Cut", "Refuse", "SendTo", "ServerEffect", "ServerMachine"),
+    "bitpanda": ("BitpandaServer",),
+    "bitpanda_settings": ("BitpandaSettings",),
     "faults": ("FAULTS", "Fault", "parse_fault", "parse_faults", "with_faults"),
     "gelabs": ("GelabsServer",),
     "gelabs_book": ("Message",),
@@ -53,6 +63,8 @@ _HOMES = {
     "gelabs_settings": ("GelabsSettings",),
     "satoriex": ("SatoriexServer",),
     "satoriex_settings": ("SatoriexSettings",),
+    "quantcite": ("QuantciteServer",),
+    "quantcite_settings": ("QuantciteSettings",),
     "server": ("SandboxServer", "serve"),
 }
 

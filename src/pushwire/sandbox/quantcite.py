@@ -18,7 +18,7 @@ from ..core.effects import Identity
 from ..core.http import Response
 from ..core.secrets import Secret
 from .base import Accept, CloseConn, ConnectRequest, Cut, HttpCall, Kind, Refuse, SendTo, ServerEffect
-from .quantcite_book import EXCHANGES, Account, Place, Record, User, encode, listed, new_id, own_key, summary
+from .quantcite_book import EXCHANGES, Account, Place, Record, User, digest, encode, listed, new_id, own_key, summary
 from .quantcite_http import answer
 from .quantcite_settings import QuantciteSettings
 from .slots import Slots
@@ -53,8 +53,10 @@ class Connection:
     user: User | None = None
     followed: dict[Place, frozenset[str]] = attrs.field(factory=dict[Place, frozenset[str]])
 
-    def follows(self, place: Place, kind: str) -> bool:
-        kinds = self.followed.get(place)
+    def follows(self, account: Account, kind: str) -> bool:
+        if self.user is None or self.user.accounts.get(account.place) is not account:
+            return False
+        kinds = self.followed.get(account.place)
         return kinds is not None and (not kinds or kind in kinds)
 
 
@@ -262,7 +264,7 @@ class QuantciteServer:
         if not isinstance(given, list):
             raise Refused(4003, "transaction_types must be an array")
         kinds = frozenset(map(str, cast("list[object]", given)))
-        account = self.account(user, Place(exchange, fields.get("testnet") is True, "" if own is None else own.reveal()))
+        account = self.account(user, Place(exchange, fields.get("testnet") is True, digest(own)))
         followed = connection.followed.get(account.place)
         both = kinds and (followed is None or followed)
         connection.followed[account.place] = kinds | (followed or frozenset()) if both else frozenset()
@@ -308,12 +310,7 @@ class QuantciteServer:
     def _push(self, account: Account, record: Record) -> None:
         message = _batch(account.place.exchange, [record])
         for connection in self._connections.values():
-            whose = connection.user
-            if (
-                whose is not None
-                and account is whose.accounts.get(account.place)
-                and connection.follows(account.place, record.kind)
-            ):
+            if connection.follows(account, record.kind):
                 record.pushed_to.append(connection.conn)
                 self._send(connection.conn, message, "push")
 
@@ -330,8 +327,8 @@ class QuantciteServer:
         return {**short, "session_id": new_id(self.rng), "user_id": user.user_id, "authentication": authentication}
 
     def _error(self, now: float, code: int, text: str, retry_after: float | None = None) -> dict[str, object]:
-        error = {"type": "error", "error": ERRORS[code], "message": text, "code": code, "timestamp": self._stamp(now)}
-        return error if retry_after is None else {**error, "retry_after": math.ceil(retry_after)}
+        more = {} if retry_after is None else {"retry_after": math.ceil(retry_after)}
+        return {"type": "error", "error": ERRORS[code], "message": text, "code": code, "timestamp": self._stamp(now), **more}
 
     def _stamp(self, now: float) -> str:
         moment = datetime.fromtimestamp(now + self._offset, UTC)

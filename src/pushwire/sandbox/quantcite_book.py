@@ -5,6 +5,7 @@ Tests and the demo count against this book; it takes no protocol decision.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -18,7 +19,20 @@ from ..core.effects import Identity
 from ..core.secrets import Secret
 from ..providers.quantcite.transactions import read
 
-__all__ = ["EXCHANGES", "Account", "Exchange", "Place", "Record", "User", "encode", "listed", "new_id", "summary"]
+__all__ = [
+    "EXCHANGES",
+    "Account",
+    "Exchange",
+    "Place",
+    "Record",
+    "User",
+    "digest",
+    "encode",
+    "listed",
+    "new_id",
+    "own_key",
+    "summary",
+]
 
 
 @attrs.frozen
@@ -58,7 +72,7 @@ MADE_OF: Final[Mapping[str, tuple[str, bool, bool]]] = {
     "transfers": ("Transfer", True, False),
     "holdings": ("Airdrop", False, True),
 }
-"""By transaction type: the label, and whether something is sent and something received. Of all others both is: they are trades."""
+"""By transaction type: the label, and whether something is sent and something received. All others are trades: both."""
 
 CURRENCIES: Final = (("USDT", 6), ("BTC", 8), ("ETH", 18), ("SOL", 9))
 
@@ -80,7 +94,7 @@ def listed(name: str) -> dict[str, object]:
 
 
 class Place(NamedTuple):
-    """An account at an exchange; `own` is the caller's API key there, empty for the provider's."""
+    """An account at an exchange; `own` is a digest of the caller's API key there, empty for the provider's."""
 
     exchange: str
     testnet: bool
@@ -163,6 +177,11 @@ def own_key(credentials: Mapping[str, object] | None) -> Secret | None:
     """The caller's API key at an exchange."""
     key = None if credentials is None else credentials.get("api_key")
     return Secret(key) if isinstance(key, str) and key else None
+
+
+def digest(own: Secret | None) -> str:
+    """What an account is known by, instead of the key."""
+    return "" if own is None else hashlib.sha256(own.reveal().encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _transaction(exchange: str, kind: str, at: float, rng: Random) -> dict[str, object]:

@@ -10,7 +10,7 @@ import msgspec
 
 from ..core.http import Response
 from ..core.secrets import Secret
-from .quantcite_book import EXCHANGES, Place, User, encode, listed, new_id, own_key, summary
+from .quantcite_book import EXCHANGES, Place, User, digest, encode, listed, new_id, own_key, summary
 
 if TYPE_CHECKING:
     from .base import HttpCall
@@ -184,7 +184,7 @@ def _transactions(server: QuantciteServer, user: User, fields: Fields) -> Fields
     kinds, limit = fields.get("transaction_types", []), fields.get("limit")
     if not isinstance(kinds, list):
         raise Refused(400, "invalid_transaction_types", "transaction_types must be an array")
-    account = server.account(user, Place(exchange, fields.get("testnet") is True, "" if own is None else own.reveal()))
+    account = server.account(user, Place(exchange, fields.get("testnet") is True, digest(own)))
     start, end = fields.get("start_time"), fields.get("end_time")
     found = [
         record

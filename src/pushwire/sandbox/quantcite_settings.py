@@ -60,13 +60,10 @@ class QuantciteSettings:
         problems = [f"{name} must be above 0" for name, value in above.items() if value is not None and not value > 0]
         never_below = {"rate": self.rate, "history": self.history}
         problems += [f"{name} must be 0 or more" for name, value in never_below.items() if not 0 <= value < math.inf]
-        choices = {
-            "success": (self.success, ("welcome", "short", "legacy")),
-            "refusal": (self.refusal, ("error", "authentication_error")),
-        }
-        problems += [
-            f"{name} must be one of {', '.join(right)}" for name, (given, right) in choices.items() if given not in right
-        ]
+        if self.success not in {"welcome", "short", "legacy"}:
+            problems.append("success must be welcome, short or legacy")
+        if self.refusal not in {"error", "authentication_error"}:
+            problems.append("refusal must be error or authentication_error")
         if self.keys is not None and not self.keys:
             problems.append("keys must name at least one API key")
         if problems:

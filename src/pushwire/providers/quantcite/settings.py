@@ -140,5 +140,5 @@ class Settings(ConnectionConfig):
         return frozenset(name.lower() for name in self.passphrase_exchanges)
 
     def _mismatches(self) -> Iterable[str]:
-        if self.auth == "query" and "api_key=" in self.url:
-            yield "url: must not hold the key where auth is 'query'"
+        if "api_key=" in self.url:
+            yield "url: must not hold the key, which would be shown; auth 'query' puts it there"
