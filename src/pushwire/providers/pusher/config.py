@@ -101,6 +101,15 @@ def _frozen(value: Mapping[str, ValueT]) -> Mapping[str, ValueT]:
     return MappingProxyType(dict(value)) if _is_mapping(value) else value
 
 
+def _frozen_secrets(value: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    # A converter with a type of its own: mypy makes nothing of a generic one.
+    return _frozen(value)
+
+
+def _frozen_texts(value: Mapping[str, str]) -> Mapping[str, str]:
+    return _frozen(value)
+
+
 _headers: Final = _mapping_of(Secret, "must map names of headers to pushwire.Secret values")
 _params: Final = _mapping_of(str, "must map names to texts")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -160,8 +169,8 @@ class Config(ProtocolConfig):
     protocol_query: bool = attrs.field(default=True, metadata=checked(flag))
     """Whether the URL says which protocol, client and version it is; Pusher refuses without."""
     auth_url: str | None = attrs.field(default=None, metadata=checked(optional(http_url)))
-    auth_headers: Mapping[str, Secret] = attrs.field(default=_NO_HEADERS, converter=_frozen, metadata=checked(_headers))
-    auth_params: Mapping[str, str] = attrs.field(default=_NOTHING, converter=_frozen, metadata=checked(_params))
+    auth_headers: Mapping[str, Secret] = attrs.field(default=_NO_HEADERS, converter=_frozen_secrets, metadata=checked(_headers))
+    auth_params: Mapping[str, str] = attrs.field(default=_NOTHING, converter=_frozen_texts, metadata=checked(_params))
     """Fields that go with every authorisation that is asked for."""
     auth_body: AuthBody = attrs.field(default="form", metadata=checked(one_of("form", "json")))
     user_auth_url: str | None = attrs.field(default=None, metadata=checked(optional(http_url)))
