@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .core.events import Hydrated, SnapshotFailed
     from .core.ratelimit import RateLimit
     from .core.secrets import Secret
     from .errors import (
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from .providers import bitpanda, gelabs, pusher, quantcite, quickpay, satoriex
     from .shell.api import Api, open_api
     from .shell.connect import connect
+    from .shell.consumer import Consumer
+    from .shell.feeds import Feed
     from .shell.http import HttpClient
+    from .shell.queries import Query
     from .shell.ratelimit import RateBuckets
-    from .shell.stream import AckStream, Consumer, Stream, StreamStatus
+    from .shell.stream import AckStream, Stream, StreamStatus
     from .shell.token_file import FileTokenStore
     from .shell.tokens import TokenKeeper, TokenStore
     from .stores.memory import MemoryStore
@@ -47,8 +51,10 @@ __all__ = [
     "ConfigError",
     "ConnectionLost",
     "Consumer",
+    "Feed",
     "FileTokenStore",
     "HttpClient",
+    "Hydrated",
     "InboxFull",
     "JournalError",
     "LocalProtocolError",
@@ -56,6 +62,7 @@ __all__ = [
     "NotReady",
     "OutcomeUnknown",
     "PushwireError",
+    "Query",
     "RateBuckets",
     "RateLimit",
     "RateLimited",
@@ -63,6 +70,7 @@ __all__ = [
     "ReplyTimeout",
     "Secret",
     "SignatureRefused",
+    "SnapshotFailed",
     "SqliteStore",
     "StoreError",
     "Stream",
@@ -82,13 +90,17 @@ __all__ = [
 _HOMES: Final = {
     "AckStream": ".shell.stream",
     "Api": ".shell.api",
-    "Consumer": ".shell.stream",
+    "Consumer": ".shell.consumer",
+    "Feed": ".shell.feeds",
     "FileTokenStore": ".shell.token_file",
     "HttpClient": ".shell.http",
+    "Hydrated": ".core.events",
     "MemoryStore": ".stores.memory",
+    "Query": ".shell.queries",
     "RateBuckets": ".shell.ratelimit",
     "RateLimit": ".core.ratelimit",
     "Secret": ".core.secrets",
+    "SnapshotFailed": ".core.events",
     "SqliteStore": ".stores.sqlite",
     "Stream": ".shell.stream",
     "StreamStatus": ".shell.stream",

@@ -20,7 +20,7 @@ from .feeds import Feed, feeding
 from .inbox import OVERFLOWS, Inbox, Overflow
 from .queries import Invalidating, Query
 
-__all__ = ["AckPolicy", "AckStream", "Consumer", "Stream", "StreamStatus"]
+__all__ = ["AckPolicy", "AckStream", "Stream", "StreamStatus"]
 
 EventT = TypeVar("EventT")
 AckedT = TypeVar("AckedT", bound=Ledgered)
