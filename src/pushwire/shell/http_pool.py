@@ -19,7 +19,7 @@ import trio
 
 from ..core.http import Request, Response
 from ..core.secrets import Secret
-from ..errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
+from ..errors import ConnectionLost, LocalProtocolError, PushwireError, RemoteProtocolError
 from .dialer import Dialer, explain, start_tls, tcp_socket
 from .http import Passage
 from .transport import DialFailed
@@ -58,20 +58,22 @@ class Pool:
 
     async def exchange(self, request: Request, passage: Passage) -> Response:
         """See `Http.send`; without a limit on the time."""
-        # The errors are told here and not where they arise, so that no frame of their tracebacks has a revealed secret in it.
+        failure: PushwireError
         try:
             return await self._exchange(request, passage)
         except DialFailed as failed:
-            raise ConnectionLost(f"{request.shown}: {failed.close.reason}", sent="no") from None
+            failure = ConnectionLost(f"{request.shown}: {failed.close.reason}", sent="no")
         except httpcore2.LocalProtocolError:
             passage.left = False
-            raise LocalProtocolError(f"{request.shown}: its URL or its headers are not what HTTP allows") from None
+            failure = LocalProtocolError(f"{request.shown}: its URL or its headers are not what HTTP allows")
         except httpcore2.NetworkError as error:
-            raise ConnectionLost(f"{request.shown}: {explain(error)}", sent="maybe" if passage.left else "no") from None
+            failure = ConnectionLost(f"{request.shown}: {error}", sent="maybe" if passage.left else "no")
         except httpcore2.RemoteProtocolError:
-            raise ConnectionLost(f"{request.shown}: the connection ended before a whole response came", sent="maybe") from None
+            failure = ConnectionLost(f"{request.shown}: the connection ended before a whole response came", sent="maybe")
         except _Unreadable as unreadable:
-            raise RemoteProtocolError(f"{request.shown}: {unreadable}") from None
+            failure = RemoteProtocolError(f"{request.shown}: {unreadable}")
+        # Not raised in the handlers: what they caught, with frames that hold revealed secrets, would go along as its context.
+        raise failure
 
     async def _exchange(self, request: Request, passage: Passage) -> Response:
         response = await self._pool.handle_async_request(_prepared(request, passage))
@@ -169,13 +171,13 @@ class _Stream(httpcore2.AsyncNetworkStream):
         try:
             return bytes(await self._stream.receive_some(max_bytes))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise httpcore2.ReadError from error
+            raise httpcore2.ReadError(explain(error)) from None
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         try:
             await self._stream.send_all(buffer)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise httpcore2.WriteError from error
+            raise httpcore2.WriteError(explain(error)) from None
 
     async def aclose(self) -> None:
         # Without TLS's farewell: the pool waits here shielded, and a peer that does not read would hold up a cancelled caller.
