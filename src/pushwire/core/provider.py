@@ -45,6 +45,10 @@ class ProviderConfig(attrs.AttrsInstance, Protocol):
         """The key under which a later event makes this one superfluous; None for what must never be let go."""
         ...
 
+    def topics(self, event: object) -> tuple[Hashable, ...]:
+        """The topics of subscriptions an event may belong to."""
+        ...
+
 
 @attrs.frozen
 class Provider:
