@@ -73,7 +73,7 @@ def error(code: int | None, text: str | None = None, channel: str | None = None,
     return message("pusher:error", {"code": code, "message": text, **more}, data_as=data_as)
 
 
-def subscribed(channel: str, members: Mapping[str, Json] | None = None) -> str:
+def subscribed(channel: str, members: Mapping[str, object] | None = None) -> str:
     """A subscription that succeeded, with the members of a presence channel and what they say of themselves."""
     if members is None:
         return message("pusher_internal:subscription_succeeded", {}, channel)
@@ -95,7 +95,7 @@ def event(channel: str, name: str = "ev", data: object = None, *, data_as: DataA
     return message(name, data, channel, data_as=data_as, **more)
 
 
-def member_added(channel: str, user_id: str | int, info: Json = None) -> str:
+def member_added(channel: str, user_id: str | int, info: object = None) -> str:
     """A user came to a presence channel."""
     return message("pusher_internal:member_added", {"user_id": user_id, "user_info": info}, channel)
 

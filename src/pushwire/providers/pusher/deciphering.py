@@ -82,7 +82,10 @@ class Deciphering:
         return held
 
     def _open(self, channel: str, held: Held) -> Opened | Failed:
+        key = self._keys.get(channel)
+        if key is None:
+            return Failed(held, "the channel's key is not known yet")
         try:
-            return Opened(held, decrypt(self._keys[channel], held.message.data))
+            return Opened(held, decrypt(key, held.message.data))
         except CannotDecrypt as error:
             return Failed(held, f"not opened by the channel's key: {error}")
