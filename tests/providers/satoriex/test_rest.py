@@ -156,15 +156,8 @@ def test_an_order_beside_its_trades_is_found_as_well() -> None:
 
 
 def test_a_cancelled_order_comes_back_whole() -> None:
-    full: dict[str, Any] = {
-        "id": "ord_1",
-        "market_id": "m",
-        "outcome_id": "o",
-        "side": 2,
-        "price": 4200,
-        "quantity": 5,
-        "status": "cancelled",
-    }
+    full: dict[str, Any] = {"id": "ord_1", "market_id": "m", "outcome_id": "o", "side": 2, "price": 4200, "quantity": 5}
+    full["status"] = "cancelled"
     order = satoriex.CancelOrder("ord_1").decode(reply(full, status=202))
     assert (order.side, order.market_id, order.outcome_id, order.quantity) == (satoriex.Side.SELL, "m", "o", 5)
     assert order.done

@@ -81,23 +81,8 @@ values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
 )
 NAMES = st.sampled_from([*satoriex.EVENTS, *satoriex.ORDERBOOK_NAMES, "news"])
-FIELDS = st.sampled_from(
-    [
-        "type",
-        "payload",
-        "market_id",
-        "outcome_id",
-        "order_id",
-        "price",
-        "quantity",
-        "side",
-        "status",
-        "mid",
-        "best_bid",
-        "best_ask",
-    ]
-    + ["bids", "asks"]
-)
+VIEWS = ("market_id", "outcome_id", "order_id", "price", "quantity", "side", "status", "best_bid", "best_ask")
+FIELDS = st.sampled_from([*VIEWS, "mid", "bids", "asks", "type", "payload"])
 
 
 @st.composite
@@ -131,7 +116,7 @@ anything = st.one_of(
 def check_views(event: satoriex.Push) -> None:
     """A view is None, or exactly what the message holds."""
     fields = cast("dict[str, object]", event.fields)
-    for name in ("market_id", "outcome_id", "order_id", "status", "price", "quantity", "best_bid", "best_ask", "side"):
+    for name in VIEWS:
         value = getattr(event, name)
         assert value is None or value == fields[name] or isinstance(fields[name], str)
     assert event.mid is None or event.mid == Decimal(str(fields["mid"]))
