@@ -15,14 +15,39 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import attrs
 import trio
 
-__all__ = ["APP_ID", "KEY", "SECRET", "Soketi", "running"]
+__all__ = ["APP", "KEY", "SECRET", "USERS", "App", "Soketi", "running"]
 
-APP_ID: Final = "1001"
+
+@attrs.frozen
+class App:
+    """An app on the server. With `users` it drops connections on which no user has signed in after 30 s."""
+
+    id: str
+    key: str
+    secret: str
+    users: bool = False
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "key": self.key,
+            "secret": self.secret,
+            "enabled": True,
+            "enableClientMessages": True,
+            "maxClientEventsPerSecond": 10,
+            "enableUserAuthentication": self.users,
+            "webhooks": [],
+        }
+
+
 KEY: Final = "278d425bdf160c739803"
 SECRET: Final = "7ad3773142a6692b25b8"
 """Key and secret are those of the published examples."""
+APP: Final = App("1001", KEY, SECRET)
+USERS: Final = App("1002", "users", "the users' secret", users=True)
 READY_WITHIN: Final = 60
 """Seconds. It takes less than one."""
 FIRST_PORT: Final = 20_000
@@ -38,15 +63,6 @@ class Soketi:
         self._process: trio.Process | None = None
         self.port, metrics, cluster = _free_ports(3)
         self.url = f"ws://127.0.0.1:{self.port}"
-        app: dict[str, object] = {
-            "id": APP_ID,
-            "key": KEY,
-            "secret": SECRET,
-            "enabled": True,
-            "enableClientMessages": True,
-            "maxClientEventsPerSecond": 10,
-            "webhooks": [],
-        }
         settings: dict[str, object] = {
             "host": "127.0.0.1",
             "port": self.port,
@@ -57,7 +73,7 @@ class Soketi:
             "cluster.unicast": "127.0.0.1",
             "cluster.port": cluster,
             "shutdownGracePeriod": 100,
-            "appManager.array.apps": [app],
+            "appManager.array.apps": [app.settings() for app in (APP, USERS)],
         }
         self._settings.write_text(json.dumps(settings), encoding="utf-8")
 
@@ -74,7 +90,7 @@ class Soketi:
                 chunk = await process.stdout.receive_some()
                 assert chunk, f"soketi ended: {said.decode()}"
                 said += chunk
-        assert await trio.to_thread.run_sync(self._ask, "GET", "/", "") == (200, "OK")
+        assert await trio.to_thread.run_sync(self._send, "GET", "/") == (200, "OK")
 
     async def stop(self, *, kill: bool = False) -> None:
         """End it: in good order, which its clients are told of, or at once, which they are not."""
@@ -92,28 +108,32 @@ class Soketi:
         await self.stop(kill=kill)
         await self.start()
 
-    async def publish(self, channel: str, event: str, data: str) -> None:
+    async def publish(self, channel: str, event: str, data: str, app: App = APP) -> None:
         """Send an event to all that are subscribed, as the owner of the app does: by the signed HTTP API."""
         body = json.dumps({"name": event, "channels": [channel], "data": data})
-        assert await trio.to_thread.run_sync(self._ask, "POST", f"/apps/{APP_ID}/events", body) == (200, '{"ok":true}')
+        assert await trio.to_thread.run_sync(self._ask, "POST", "/events", body, app) == (200, '{"ok":true}')
 
     async def channels(self) -> dict[str, Any]:  # JSON
         """The occupied channels, as the server sees them."""
-        status, text = await trio.to_thread.run_sync(self._ask, "GET", f"/apps/{APP_ID}/channels", "")
+        status, text = await trio.to_thread.run_sync(self._ask, "GET", "/channels")
         assert status == 200, text
         channels: dict[str, Any] = json.loads(text)["channels"]  # JSON
         return channels
 
-    def _ask(self, method: str, path: str, body: str) -> tuple[int, str]:
-        # A timestamp is checked by those servers alone that have a clock to compare with; soketi's own client sends one.
-        query = {"auth_key": KEY, "auth_timestamp": "0", "auth_version": "1.0"}
+    def _ask(self, method: str, path: str, body: str = "", app: App = APP) -> tuple[int, str]:
+        path = f"/apps/{app.id}{path}"
+        # The server compares the timestamp with nothing.
+        query = {"auth_key": app.key, "auth_timestamp": "0", "auth_version": "1.0"}
         if body:
             query["body_md5"] = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
         to_sign = f"{method}\n{path}\n{urlencode(sorted(query.items()))}"
-        query["auth_signature"] = hmac.new(SECRET.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+        query["auth_signature"] = hmac.new(app.secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+        return self._send(method, f"{path}?{urlencode(query)}", body)
+
+    def _send(self, method: str, target: str, body: str = "") -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request(method, f"{path}?{urlencode(query)}", body or None, {"Content-Type": "application/json"})
+            connection.request(method, target, body or None, {"Content-Type": "application/json"})
             response = connection.getresponse()
             return response.status, response.read().decode()
         finally:
