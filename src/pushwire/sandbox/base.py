@@ -32,6 +32,7 @@ __all__ = [
     "HttpCall",
     "HttpMachine",
     "Kind",
+    "ListeningMachine",
     "Refuse",
     "SendTo",
     "ServerEffect",
@@ -146,4 +147,13 @@ class HttpMachine(Protocol):
 
     def http(self, call: HttpCall, now: float, wall: float) -> Response:
         """Answer a request. Total, as `receive` is."""
+        ...
+
+
+@runtime_checkable
+class ListeningMachine(Protocol):
+    """What a server machine has beside the rest where it must know that a client is there: a ping shows itself nowhere else."""
+
+    def sign_of_life(self, conn: int, now: float) -> None:
+        """Bytes of a client came, whatever they are; of an unknown connection they are ignored."""
         ...

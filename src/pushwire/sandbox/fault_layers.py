@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from ..core.http import Response
-from .base import Accept, CloseConn, Cut, HttpMachine, Refuse, SendTo, ServerEffect
+from .base import Accept, CloseConn, Cut, HttpMachine, ListeningMachine, Refuse, SendTo, ServerEffect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,11 @@ class Layer:
         self._tick(now)
         self._inner.receive(conn, message, now)
         self._drain(now)
+
+    def sign_of_life(self, conn: int, now: float) -> None:
+        """Nobody is deaf to a ping: the library answers it, whatever the machine does."""
+        if isinstance(self._inner, ListeningMachine):
+            self._inner.sign_of_life(conn, now)
 
     def http(self, call: HttpCall, now: float, wall: float) -> Response:
         """Faults are of the WebSocket alone."""

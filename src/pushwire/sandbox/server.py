@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +14,7 @@ import trio_websocket
 import wsproto.utilities
 
 from ..core.http import Response
-from .base import CloseConn, ConnectRequest, HttpCall, HttpMachine, Refuse, SendTo
+from .base import CloseConn, ConnectRequest, HttpCall, HttpMachine, ListeningMachine, Refuse, SendTo
 from .http import Peeked, answer_http, is_websocket, peek
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ INBOUND_QUEUE: Final = 1024
 class _Corked(trio.abc.Stream):
     """A stream that can collect several writes into one: a system call for each message costs more than the message.
 
-    `closed` is called when the stream closes.
+    `heard` is called when bytes come, `closed` when the stream closes.
     """
 
-    def __init__(self, raw: trio.abc.Stream, closed: Callable[[], None]) -> None:
+    def __init__(self, raw: trio.abc.Stream, heard: Callable[[], None], closed: Callable[[], None]) -> None:
         self.raw = raw
+        self._heard = heard
         self._closed = closed
         self._lock = trio.Lock()
         self._collected = bytearray()
@@ -75,7 +77,9 @@ class _Corked(trio.abc.Stream):
             await self.raw.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        return bytes(await self.raw.receive_some(max_bytes))
+        data = bytes(await self.raw.receive_some(max_bytes))
+        self._heard()
+        return data
 
     async def aclose(self) -> None:
         try:
@@ -154,6 +158,7 @@ class SandboxServer:
 
     def __init__(self, machine: ServerMachine, *, max_queue: int = MAX_QUEUE, wall: Callable[[], float] = time.time) -> None:
         self.machine = machine
+        self._listening = machine if isinstance(machine, ListeningMachine) else None
         self.url = ""
         self.port = 0
         self._max_queue = max_queue
@@ -204,7 +209,7 @@ class SandboxServer:
                 head = b""
                 with trio.move_on_after(HANDSHAKE_WITHIN):
                     head = await peek(raw)
-                stream = _Corked(Peeked(raw, head), connection.cut)
+                stream = _Corked(Peeked(raw, head), partial(self._heard, connection.number), connection.cut)
                 if not is_websocket(head):
                     await answer_http(stream, self._answer)
                     return
@@ -218,6 +223,10 @@ class SandboxServer:
                 self.machine.disconnected(connection.number, trio.current_time())
                 self.pump()
             await trio.aclose_forcefully(raw)
+
+    def _heard(self, number: int) -> None:
+        if self._listening is not None:
+            self._listening.sign_of_life(number, trio.current_time())
 
     def _answer(self, call: HttpCall) -> Response:
         if not isinstance(self.machine, HttpMachine):
