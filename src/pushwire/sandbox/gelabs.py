@@ -13,15 +13,18 @@ import msgspec
 
 from ..core.secrets import Secret
 from ..errors import LocalProtocolError
-from .base import Accept, CloseConn, ConnectRequest, Cut, Kind, Refuse, SendTo, ServerEffect
+from .base import Accept, CloseConn, ConnectRequest, Cut, HttpCall, Kind, Refuse, SendTo, ServerEffect
 from .gelabs_book import Account, Connection, Message, identify, place, places
 from .gelabs_feed import Feed
+from .gelabs_http import answer
 from .gelabs_settings import GelabsSettings
 from .gelabs_transactions import CHAINS, Watched, new_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from random import Random
+
+    from ..core.http import Response
 
 __all__ = ["GelabsServer", "GelabsSettings"]
 
@@ -43,12 +46,6 @@ class _Command(msgspec.Struct):
     data: _Json = None
 
 
-class _Stored(msgspec.Struct):
-    """Of a message sent before: its data, as it was written."""
-
-    data: msgspec.Raw
-
-
 class GelabsServer:
     """See `sandbox.base` for the contract. All made-up values come from `rng`.
 
@@ -56,15 +53,16 @@ class GelabsServer:
     """
 
     def __init__(self, settings: GelabsSettings, rng: Random) -> None:
-        self._settings = settings
+        self.settings = settings
         self._rng = rng
-        self._accounts = [Account(i, f"app-{i + 1}") for i in range(1 if settings.keys is None else len(settings.keys))]
+        self.accounts = [Account(i, f"app-{i + 1}") for i in range(1 if settings.keys is None else len(settings.keys))]
         self._feed = Feed(settings.rate, settings.mix, rng)
         self._connections: dict[int, Connection] = {}
         self._watched: list[tuple[int, Watched]] | None = None
         self._effects: list[ServerEffect] = []
         self._offset = 0.0
         self._clients = 0
+        self._numbers = 0
         self._next_resend = math.inf
         self._commands: dict[str, Callable[[Connection, str, Fields, float], None]] = {
             "ping": self._on_ping,
@@ -76,7 +74,7 @@ class GelabsServer:
         self.messages: dict[str, Message] = {}
         self.generated: int = 0
         self.acks: int = 0
-        for account in self._accounts:
+        for account in self.accounts:
             for chain in CHAINS if settings.addresses is None else ():
                 account.watch(chain, [new_address(chain, rng) for _ in range(MADE_UP)])
             for chain, addresses in (settings.addresses or {}).items():
@@ -90,21 +88,21 @@ class GelabsServer:
 
     def connect(self, conn: int, request: ConnectRequest, now: float, wall: float) -> Accept | Refuse:
         self._offset = wall - now
-        key = request.headers.get("x-api-key")
+        key = request.headers.get("x-api-key", "")
         if not key:
             return Refuse(400, "X-API-Key is missing")
-        account = self._account_of(key)
+        account = self.account_of(key)
         if account is None:
             return Refuse(401, "unknown API key")
-        connection = self._connections[conn] = Connection(conn, account)
-        account.connections[conn] = connection
         self._clients += 1
         client_id = f"client-{self._clients:06d}"
+        connection = self._connections[conn] = Connection(conn, account, client_id, now)
+        account.connections[conn] = connection
         self._send(conn, self._envelope(f"msg-{client_id}", "connected", {"clientId": client_id, "appId": account.app_id}, now))
         self._resend_missed(connection, self._window(request), now, wall)
         self._feed.start(now)
-        if self._settings.resend_every is not None and self._next_resend == math.inf:
-            self._next_resend = now + self._settings.resend_every
+        if self.settings.resend_every is not None and self._next_resend == math.inf:
+            self._next_resend = now + self.settings.resend_every
         return Accept()
 
     def receive(self, conn: int, message: str | bytes, now: float) -> None:
@@ -133,7 +131,7 @@ class GelabsServer:
 
     def handle_timer(self, now: float, wall: float) -> None:
         self._offset = wall - now
-        if not self._settings.wait_for_client:
+        if not self.settings.wait_for_client:
             self._feed.start(now)
         if now >= self._feed.next_deadline():
             self._generate(now, wall)
@@ -147,7 +145,21 @@ class GelabsServer:
         effects, self._effects = self._effects, []
         return effects
 
-    # The test's side
+    def http(self, call: HttpCall, now: float, wall: float) -> Response:
+        self._offset = wall - now
+        return answer(self, call, now, wall)
+
+    # The test's side, and that of HTTP
+
+    def history(self, account: Account | None = None) -> list[Message]:
+        """The messages of an account, of all where None is given, oldest first."""
+        return [message for message in self.messages.values() if account is None or message.app_id == account.app_id]
+
+    def replay(self, account: Account, message_id: str, data: Fields, now: float) -> Message:
+        """Push a message again, or one that is not known for the first time. Raises as `push` does."""
+        message = self._by_id(account, message_id) or self._record(account, data, now + self._offset, message_id)
+        self._broadcast(message, now)
+        return message
 
     def push(
         self, data: Mapping[str, object], now: float, *, app_id: str | None = None, message_id: str | None = None
@@ -202,7 +214,7 @@ class GelabsServer:
     @property
     def done(self) -> bool:
         """Whether `max_messages` were generated."""
-        return self._settings.max_messages is not None and self.generated >= self._settings.max_messages
+        return self.settings.max_messages is not None and self.generated >= self.settings.max_messages
 
     # Commands
 
@@ -245,8 +257,7 @@ class GelabsServer:
         if message is None:
             self._reply(connection.conn, command_id, "getTxHash", None, 404, "transaction not found")
         else:
-            stored = msgspec.json.decode(message.text, type=_Stored)
-            self._send(connection.conn, self._envelope(command_id, "getTxHash", stored.data, now))
+            self._send(connection.conn, self._envelope(command_id, "getTxHash", message.data, now))
 
     def _on_ack(self, connection: Connection, command_id: str, fields: Fields, _now: float) -> None:
         account = connection.account
@@ -260,7 +271,7 @@ class GelabsServer:
             return
         if named is None:
             account.clear(account.versions(chain_type, _whole(fields, "chain_id"), tx_hash or ""))
-        elif self._settings.ack_scope == "message":
+        elif self.settings.ack_scope == "message":
             account.clear([named])
         else:
             account.clear(m for m in list(account.unacked.values()) if m.identity.key == named.identity.key)
@@ -270,11 +281,11 @@ class GelabsServer:
     # Pushes
 
     def _generate(self, now: float, wall: float) -> None:
-        settings = self._settings
+        settings = self.settings
         if self._watched is None:
-            self._watched = [(account.index, there) for account in self._accounts for there in account.watched()]
+            self._watched = [(account.index, there) for account in self.accounts for there in account.watched()]
         for produced in self._feed.take(now, self._watched, wall):
-            self._broadcast(self._record(self._accounts[produced.account], produced.data, wall - produced.age), now)
+            self._broadcast(self._record(self.accounts[produced.account], produced.data, wall - produced.age), now)
             self.generated += 1
             if settings.drop_every is not None and self.generated % settings.drop_every == 0:
                 self.cut_all(now)
@@ -291,10 +302,12 @@ class GelabsServer:
         if "chain_id" not in data:  # the document's sparse sample has no time either
             del envelope["time"]
         envelope["msg"] = "success"
-        message = Message(message_id, account.app_id, identity, at, _encode(envelope), str(data["txhash"]), places(data))
+        self._numbers += 1
+        text = _encode(envelope)
+        message = Message(message_id, account.app_id, identity, at, text, str(data["txhash"]), places(data), self._numbers)
         self.messages[message_id] = message
         account.add(message)
-        if len(self.messages) > self._settings.history:
+        if len(self.messages) > self.settings.history:
             oldest = self.messages.pop(next(iter(self.messages)))
             self._named(oldest.app_id).forget(oldest)
         return message
@@ -302,7 +315,7 @@ class GelabsServer:
     def _broadcast(self, message: Message, now: float) -> None:
         account = self._named(message.app_id)
         for connection in account.connections.values():
-            if self._settings.broadcast == "all" or self._matches(connection, message):
+            if self.settings.broadcast == "all" or self._matches(connection, message):
                 self._push(connection.conn, message, "push", now)
 
     def _matches(self, connection: Connection, message: Message) -> bool:
@@ -315,8 +328,8 @@ class GelabsServer:
                 self._push(connection.conn, message, "resend", now)
 
     def _resend_stale(self, now: float) -> None:
-        every = self._settings.resend_every or math.inf
-        for account in self._accounts:
+        every = self.settings.resend_every or math.inf
+        for account in self.accounts:
             stale = [message for message in account.unacked.values() if now - message.last_push >= every - TOLERANCE]
             for conn in account.connections:
                 for message in stale:
@@ -330,14 +343,17 @@ class GelabsServer:
 
     # Small things
 
-    def _account_of(self, key: str) -> Account | None:
-        if self._settings.keys is None:
-            return self._accounts[0]
+    def account_of(self, key: str) -> Account | None:
+        """Whose key this is; anybody's where no keys are set."""
+        if not key:
+            return None
+        if self.settings.keys is None:
+            return self.accounts[0]
         offered = Secret(key)
-        return next((a for a, known in zip(self._accounts, self._settings.keys, strict=True) if known == offered), None)
+        return next((a for a, known in zip(self.accounts, self.settings.keys, strict=True) if known == offered), None)
 
     def _named(self, app_id: str | None) -> Account:
-        for account in self._accounts:
+        for account in self.accounts:
             if app_id is None or account.app_id == app_id:
                 return account
         raise LocalProtocolError(f"there is no account {app_id}")
@@ -350,8 +366,8 @@ class GelabsServer:
         try:
             window = float(request.headers.get("x-resendduration", ""))
         except ValueError:
-            return self._settings.default_window
-        return window if 0 <= window < math.inf else self._settings.default_window
+            return self.settings.default_window
+        return window if 0 <= window < math.inf else self.settings.default_window
 
     def _envelope(self, message_id: str, kind: str, data: object, now: float) -> str:
         time = int((now + self._offset) * 1000)

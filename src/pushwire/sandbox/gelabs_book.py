@@ -6,26 +6,30 @@ Tests and the demo count against this book; it takes no protocol decision.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 import attrs
 import msgspec
 
 from ..core.effects import Identity
 from ..errors import LocalProtocolError
-from .gelabs_transactions import CHAINS, Watched, fold
+from .gelabs_transactions import CHAINS, Data, Watched, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["Account", "Connection", "Message", "identify", "place", "places"]
 
+ROWS: Final = ("tokenTransferDetails", "fromDetails", "toDetails")
+PARTIES: Final = ("from", "to", "address")
+
 
 @attrs.define(eq=False)
 class Message:
     """One pushed (or to be pushed) version of a transaction.
 
-    `at` is POSIX seconds of its generation, `text` the frame, `tx_hash` as spelled there, `places` the addresses it is about.
+    `number` counts the messages, from 1: what a database would know it by. `at` is POSIX seconds of its generation, `text` the
+    frame, `tx_hash` as spelled there, `places` the addresses it is about.
     `pushed_to` names the connections it was sent to, in order, resends included, `last_push` the monotonic time of the last of
     them; `acked` says whether an ACK cleared it.
     """
@@ -37,17 +41,38 @@ class Message:
     text: str = attrs.field(repr=False)
     tx_hash: str
     places: tuple[tuple[str, str], ...]
+    number: int = 0
     pushed_to: list[int] = attrs.field(factory=list[int])
     last_push: float = -math.inf
     acked: bool = False
 
+    @property
+    def data(self) -> Data:
+        """The transaction, read from the frame each time: most are never asked for again."""
+        return cast("Data", msgspec.json.decode(self.text)["data"])
+
+    def parties(self) -> set[str]:
+        """All addresses in it, as they are compared."""
+        data = self.data
+        rows = [row for name in ROWS for row in cast("list[Data]", data.get(name) or [])]
+        named = [data.get("sender"), data.get("receiver"), *(row.get(field) for row in rows for field in PARTIES)]
+        listed = [address for _, address in self.places]
+        return {fold(address) for address in (*named, *listed) if isinstance(address, str) and address}
+
+    def contracts(self) -> set[str]:
+        """The contracts of the tokens it moved, as they are compared."""
+        rows = cast("list[Data]", self.data.get("tokenTransferDetails") or [])
+        return {fold(str(row["tokenContractAddress"])) for row in rows}
+
 
 @attrs.define(eq=False)
 class Connection:
-    """A live connection and what it subscribed to by command."""
+    """A live connection and what it subscribed to by command. `since` is monotonic seconds."""
 
     conn: int
     account: Account
+    client_id: str = ""
+    since: float = 0.0
     subscriptions: dict[tuple[str, str], Watched] = attrs.field(factory=dict[tuple[str, str], Watched])
 
 

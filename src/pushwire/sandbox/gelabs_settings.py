@@ -44,6 +44,8 @@ class GelabsSettings:
     """Seconds after which an un-ACKed message is sent again on a live connection; None: only after a reconnect."""
     default_window: float = 180.0
     """Seconds of resend window when the handshake does not ask for one ("Request notes")."""
+    row_ids: bool = True
+    """Whether rows of queries have the `id` that the document pages by, and its own sample does not show."""
     history: int = 1_000_000
     """Messages remembered; of more, the oldest are forgotten, ACKed or not."""
 

@@ -16,6 +16,7 @@ from pushwire.errors import ConfigError
 from pushwire.providers import gelabs
 from pushwire.providers.gelabs.provider import PROVIDER
 from pushwire.providers.gelabs.topics import CHAIN_IDS
+from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import KEY, Client, config, counted
 
 
@@ -136,6 +137,13 @@ def test_the_namespace_is_stable_and_tells_keys_and_urls_apart_without_the_key()
 def test_a_config_says_whose_it_is_and_what_is_acked() -> None:
     assert config().provider == "gelabs"
     assert config().acked() is gelabs.Transaction
+
+
+def test_a_transaction_belongs_to_the_addresses_it_matched() -> None:
+    tx = build.transaction(chain_type="Ethereum", listen_addresses=("0xAB", "0xcd"))
+    assert config().topics(tx) == (gelabs.Topic("ethereum", "0xab"), gelabs.Topic("ethereum", "0xcd"))
+    assert config().topics(build.transaction(listen_addresses=None)) == ()
+    assert config().topics(gelabs.Up(0.0, 1)) == ()
 
 
 def test_a_machine_needs_nothing_restored() -> None:

@@ -173,7 +173,7 @@ class Conversation(RuleBasedStateMachine):
         assert pair.overtaken == set() or not self.ack_message_id
         assert pair.in_hand == []
         assert pair.unacked <= set(pair.memory.finished)
-        assert {gelabs.Topic(*place) for account in pair.server._accounts for place in subscribed(account)} == self.wanted
+        assert {gelabs.Topic(*place) for account in pair.server.accounts for place in subscribed(account)} == self.wanted
 
 
 def subscribed(account: Account) -> set[tuple[str, str]]:
