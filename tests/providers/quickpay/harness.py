@@ -10,6 +10,7 @@ from pushwire.core.commands import AnyCommand
 from pushwire.core.effects import Close, Dial, Done, Failed, Fetch, Handshake, Hangup, SecretFrame, Settled, Ticket, Token
 from pushwire.core.http import Request, Response
 from pushwire.core.ids import id_source
+from pushwire.core.machine import Machine
 from pushwire.core.secrets import Secret
 from pushwire.providers import quickpay
 from pushwire.testing import quickpay as build
@@ -33,7 +34,8 @@ class Client:
     """The machine, its clock, and all it said since each was last taken."""
 
     def __init__(self, settings: quickpay.Config | None = None) -> None:
-        self.machine = (settings or config()).machine(rng=random.Random(1), ids=id_source("n"))
+        settings = settings or config()
+        self.machine: Machine[quickpay.Event] = settings.machine(rng=random.Random(1), ids=id_source("n"))
         self.now = 0.0
         self.frames: list[str] = []
         self.dials: list[Dial] = []
