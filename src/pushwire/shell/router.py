@@ -154,9 +154,10 @@ class Router(Generic[EventT]):
             return ()
         return list(dict.fromkeys(feed for topic in self._topics(event) for feed in self._by_topic.get(topic, ())))
 
-    def _told(self, event: object) -> Sequence[Inbox[EventT]]:
+    def _told(self, event: EventT) -> Sequence[Inbox[EventT]]:
         """The feeds that are told of a control event."""
         if not isinstance(event, _OF_A_TOPIC):
             return self._feeds
-        # `isinstance` cannot see the type of the topic.
-        return self._by_topic.get(cast("Stale[Hashable]", event).topic, ())
+        # `isinstance` cannot see the type of the topic, which may be a part of what a feed has subscribed to.
+        topics = (cast("Stale[Hashable]", event).topic, *self._topics(event))
+        return list(dict.fromkeys(feed for topic in topics for feed in self._by_topic.get(topic, ())))

@@ -150,8 +150,17 @@ def test_an_update_belongs_to_its_pair_its_fiat_and_the_whole_channel() -> None:
         topics = (Topic.of(channel, BTC), Topic(channel, "EUR"), Topic(channel))
         assert config().topics(update) == topics
         assert config().expendable(update) == topics[0]
-    assert config().topics(build.stale()) == ()
-    assert config().expendable(build.stale()) is None
+
+
+def test_silence_of_a_pair_belongs_to_its_fiat_and_the_whole_channel_too() -> None:
+    for topic, wider in (
+        (Topic.of(PRICES, BTC), (Topic(PRICES, "EUR"), Topic(PRICES))),
+        (Topic(PRICES, "EUR"), (Topic(PRICES),)),
+        (Topic(PRICES), ()),
+    ):
+        assert config().topics(build.stale(topic)) == (topic, *wider)
+        assert config().expendable(build.stale(topic)) is None
+    assert config().topics(build.subscription_refused()) == ()
 
 
 def test_an_update_is_told_from_others_by_what_it_says() -> None:

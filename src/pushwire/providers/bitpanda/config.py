@@ -24,6 +24,7 @@ from ...core.config import (
     websocket_url,
 )
 from ...core.effects import Restored
+from ...core.events import Stale
 from ...core.secrets import Secret
 from ...core.tokens import TokenSource
 from .dialect import BitpandaDialect, Merge
@@ -133,5 +134,10 @@ class Config(ConnectionConfig):
         return event.topics[0] if isinstance(event, Price | PriceChange) else None
 
     def topics(self, event: object) -> tuple[Topic, ...]:
-        """The pair, its fiat, and the whole channel."""
-        return event.topics if isinstance(event, Price | PriceChange) else ()
+        """The pair, its fiat, and the whole channel; also for a pair that has fallen silent."""
+        if isinstance(event, Price | PriceChange):
+            return event.topics
+        if isinstance(event, Stale):
+            # `isinstance` cannot see the type of the topic, which is ours.
+            return cast("Stale[Topic]", event).topic.within
+        return ()

@@ -99,6 +99,11 @@ class Topic(NamedTuple):
         parts = {"type": self.type, "asset": self.asset, "fiat": self.fiat}
         return {name: value for name, value in parts.items() if value is not None}
 
+    @property
+    def within(self) -> tuple[Topic, ...]:
+        """It, and what it is a part of: the fiat, the whole channel."""
+        return tuple(dict.fromkeys((self, Topic(self.channel, self.fiat), Topic(self.channel))))
+
     def __str__(self) -> str:
         return ":".join(filter(None, (self.channel, "/".join(self.item.values()))))
 
