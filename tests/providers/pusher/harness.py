@@ -164,7 +164,8 @@ class Client:
 
     # Outputs
 
-    @property
+    # A call, not a property, since a checker takes what it has once seen of a property for good.
+
     def phase(self) -> Phase:
         return self.machine.status().phase
 

@@ -225,3 +225,8 @@ def test_members_of_a_channel_that_has_no_list_are_told_all_the_same() -> None:
     client = listening("my-channel")
     client.receive(build.member_added("my-channel", "x"), build.member_removed("my-channel", "x"))
     assert [type(event) for event in client.take_events()] == [pusher.MemberAdded, pusher.MemberRemoved]
+
+
+def test_what_is_kept_of_a_message_does_not_show() -> None:
+    assert "raw=<5 characters>" in repr(pusher.PeerError(0.0, None, "", None, "shown"))
+    assert "raw=<5 bytes>" in repr(pusher.Undecipherable(0.0, "a", "ev", "", b"shown"))

@@ -35,16 +35,16 @@ def test_the_url_says_app_protocol_client_and_version() -> None:
 @pytest.mark.parametrize("data_as", ["text", "object"])
 def test_it_is_up_when_the_server_has_named_the_socket(data_as: build.DataAs) -> None:
     client = opened()
-    assert client.phase is Phase.AUTHENTICATING
+    assert client.phase() is Phase.AUTHENTICATING
     client.receive(build.established(data_as=data_as))
-    assert client.phase is Phase.READY
+    assert client.phase() is Phase.READY
     assert client.take_events() == [Up(0.0, 1)]
 
 
 def test_an_activity_timeout_may_be_left_out() -> None:
     client = opened()
     client.receive(build.established(activity_timeout=None))
-    assert client.phase is Phase.READY
+    assert client.phase() is Phase.READY
     client.advance(119.9)
     assert client.frames == []
     client.advance(0.2)
@@ -138,7 +138,7 @@ def test_a_strict_machine_saves_nothing() -> None:
     client = opened()
     client.receive(PRINTED)
     client.the_event(Malformed)
-    assert client.phase is Phase.AUTHENTICATING
+    assert client.phase() is Phase.AUTHENTICATING
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_whoever_ends_the_connection_the_errors_code_decides(close: Close) -> No
     client = opened()
     client.receive(build.error(4100, "over capacity"))
     client.closed(close)
-    assert client.phase is Phase.BACKING_OFF
+    assert client.phase() is Phase.BACKING_OFF
     client = opened()
     client.receive(build.error(4200, "try again"))
     client.closed(close)
@@ -199,13 +199,13 @@ def test_an_error_without_a_code_backs_off(message: str) -> None:
     client.receive(message)
     assert client.hangups[0].reason == "not accepted: no reason given (code None)"
     client.closed(Close(code=1000, by="us"))
-    assert client.phase is Phase.BACKING_OFF
+    assert client.phase() is Phase.BACKING_OFF
 
 
 def test_what_follows_a_refusal_in_the_same_read_changes_nothing() -> None:
     client = opened()
     client.receive(build.error(4001, "no"), build.established(), build.error(4200, "yes"), build.event("my-channel"))
-    assert client.phase is Phase.HANGING_UP
+    assert client.phase() is Phase.HANGING_UP
     client.closed(Close(code=1000, by="us"))
     assert isinstance(client.machine.failure, AuthenticationRefused)
 
@@ -214,7 +214,7 @@ def test_an_error_that_cannot_be_read_is_malformed() -> None:
     client = opened()
     client.receive(build.message("pusher:error", ["what"]))
     client.the_event(Malformed)
-    assert client.phase is Phase.AUTHENTICATING
+    assert client.phase() is Phase.AUTHENTICATING
 
 
 # Closes
@@ -232,7 +232,7 @@ def test_codes_that_say_not_to_come_back_end_the_session(code: int) -> None:
 def test_other_codes_back_off(code: int) -> None:
     client = Client().ready()
     client.closed(Close(code=code))
-    assert client.phase is Phase.BACKING_OFF
+    assert client.phase() is Phase.BACKING_OFF
 
 
 @pytest.mark.parametrize("code", [4200, 4201, 4202, 4299])
@@ -255,7 +255,7 @@ def test_other_refused_handshakes_back_off(status: int) -> None:
     client = Client()
     client.start()
     client.closed(Close(status=status))
-    assert client.phase is Phase.BACKING_OFF
+    assert client.phase() is Phase.BACKING_OFF
 
 
 # The table

@@ -43,13 +43,13 @@ def test_an_answered_ping_keeps_the_connection(pong: str) -> None:
         client.advance(30.0)
         assert client.take_frames() == [PING]
         client.receive(pong)
-    assert client.phase is Phase.READY
+    assert client.phase() is Phase.READY
 
 
 def test_a_ping_without_an_answer_ends_the_connection_after_30_seconds() -> None:
     client = Client().ready(activity_timeout=60)
     client.advance(89.9)
-    assert client.phase is Phase.READY
+    assert client.phase() is Phase.READY
     client.advance(0.1)
     assert [(hangup.code, hangup.reason) for hangup in client.hangups] == [(1011, "no answer to a ping within 30 s")]
 
@@ -89,7 +89,7 @@ def test_an_error_closes_nothing_by_itself(code: int | None) -> None:
     message = build.error(code, "so it is")
     client.receive(message)
     assert client.the_event(pusher.PeerError) == pusher.PeerError(0.0, code, "so it is", None, message)
-    assert (client.phase, client.hangups) == (Phase.READY, [])
+    assert (client.phase(), client.hangups) == (Phase.READY, [])
 
 
 def test_an_error_may_name_a_channel_inside_or_outside_its_data() -> None:
@@ -104,7 +104,7 @@ def test_a_reverb_that_answers_garbage_with_4200_is_not_left() -> None:
     for _ in range(5):
         client.receive(build.error(4200, "Invalid message format", data_as="text"))
         client.advance(1.0)
-    assert (client.phase, client.hangups, client.dials) == (Phase.READY, [], [])
+    assert (client.phase(), client.hangups, client.dials) == (Phase.READY, [], [])
 
 
 @pytest.mark.parametrize("close", [Close(code=1000), Close(code=1005), Close(code=1013, reason="going away")])
@@ -137,7 +137,7 @@ def test_any_other_close_is_judged_by_itself(close: Close, after: float) -> None
     client.receive(build.error(4001, "no"))
     client.advance(after)
     client.closed(close)
-    assert client.phase is Phase.BACKING_OFF
+    assert client.phase() is Phase.BACKING_OFF
 
 
 @pytest.mark.parametrize("code", [4300, 4301, 4302, None, 1000])
@@ -145,7 +145,7 @@ def test_errors_that_are_about_messages_judge_no_close(code: int | None) -> None
     client = Client().ready()
     client.receive(build.error(code, "too fast"))
     client.closed(Close(code=1001))
-    assert client.phase is Phase.BACKING_OFF
+    assert client.phase() is Phase.BACKING_OFF
 
 
 def test_nor_does_one_that_refused_a_subscription() -> None:
@@ -153,7 +153,7 @@ def test_nor_does_one_that_refused_a_subscription() -> None:
     client.submit(pusher.Subscribe("private-a"))
     client.receive(build.error(4009, "Connection is unauthorized"))
     client.closed(Close(code=1001))
-    assert client.phase is Phase.BACKING_OFF
+    assert client.phase() is Phase.BACKING_OFF
 
 
 def test_an_error_of_an_earlier_connection_judges_nothing() -> None:

@@ -30,10 +30,6 @@ class Grant:
     key: bytes | None = attrs.field(default=None, repr=False)
 
 
-def _none() -> dict[str, str]:
-    return {}
-
-
 @attrs.frozen
 class AuthEndpoint:
     """Where an authorisation is asked for by HTTP. A provider whose endpoint wants more overrides `request`."""
@@ -41,7 +37,7 @@ class AuthEndpoint:
     url: str
     headers: Mapping[str, Secret]
     body: AuthBody = "form"
-    params: Mapping[str, str] = attrs.field(factory=_none)
+    params: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """Fields that go with those of the protocol."""
 
     def request(self, fields: Mapping[str, str], wall: float) -> Request:

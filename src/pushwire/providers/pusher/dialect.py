@@ -72,7 +72,7 @@ class PusherDialect(Dialect[str]):
         self._said: dict[str, Subscribe | SignIn] = {}
         self.connection: Connection = Connection()
         """The present one; the machine's to replace."""
-        self.wall: Callable[[float], float] = _unset
+        self.wall: Callable[[float], float] = float
         """POSIX seconds at a time of the machine's clock; the machine's to set."""
 
     # Before anything is sent
@@ -143,11 +143,10 @@ class PusherDialect(Dialect[str]):
                 if command.channel not in self.connection.joined:
                     raise CommandRefused("Trigger", None, f"{command.channel} is no longer subscribed to")
                 return None, frame(command.event, msgspec.Raw(command.data.encode()), command.channel)
-            case SignIn():
+            case _:
+                assert isinstance(command, SignIn), "`check` lets nothing else pass"
                 self._remember(SIGN_IN, command, desired)
                 return SIGN_IN_SLOT, self._sign_in(command, granted)
-            case _:
-                raise AssertionError("`check` lets nothing else pass")
 
     def _subscribe(self, command: Subscribe, granted: Response | None) -> str | SecretFrame:
         channel, connection = command.channel, self.connection
@@ -228,7 +227,3 @@ def _own_id(channel_data: str | None) -> str | None:
         return str(MEMBER.decode(channel_data).user_id)
     except FAULTS:
         return None
-
-
-def _unset(now: float) -> float:
-    raise AssertionError("the machine sets the clock")
