@@ -20,13 +20,14 @@ from pushwire.sandbox.satoriex import SatoriexServer
 from pushwire.sandbox.satoriex_settings import SatoriexSettings
 
 WALL = 1e9
-CONFIG = satoriex.Config(token=Secret("t"))
+TOKEN = Secret("t")
+CONFIG = satoriex.Config(token=TOKEN)
 LOGIN = satoriex.Login(email="a@example.org", password=Secret("pw"))
 ReplyT = TypeVar("ReplyT")
 
 
 def server(**settings: Any) -> SatoriexServer:
-    return SatoriexServer(SatoriexSettings(**{"tokens": ("t",), **settings}), random.Random(1))
+    return SatoriexServer(SatoriexSettings(tokens=["t"], **settings), random.Random(1))
 
 
 def send(machine: SatoriexServer, request: Request, now: float = 0.0) -> Response:
@@ -39,9 +40,7 @@ def send(machine: SatoriexServer, request: Request, now: float = 0.0) -> Respons
     )
 
 
-def call(
-    machine: SatoriexServer, endpoint: Endpoint[satoriex.Config, ReplyT], now: float = 0.0, token: Secret | None = Secret("t")
-) -> ReplyT:
+def call(machine: SatoriexServer, endpoint: Endpoint[satoriex.Config, ReplyT], now: float = 0.0, token: Secret = TOKEN) -> ReplyT:
     request = endpoint.request(CONFIG, None if endpoint.auth == "none" else token)
     return endpoint.decode(send(machine, request, now))
 
@@ -97,7 +96,7 @@ def test_an_order_that_is_filled_is_told_on_both_channels() -> None:
     assert pushed(machine) == [("trade", None), ("order", "filled"), ("order_filled", "filled")]
     assert call(machine, satoriex.GetOrder(placed.order_id or "")).done
     (position,) = call(machine, satoriex.ListPositions())
-    assert (position.shares, position.avg_buy_price, position.cost_basis) == (100, 4200, 42)
+    assert (position.shares, position.avg_buy_price, position.cost_basis) == (100, 4200, Decimal(42))
     assert [trade.price for trade in call(machine, satoriex.ListMarketTrades("mkt_abc123"))] == [4200]
     assert call(machine, satoriex.GetFeed()).total == 1
 

@@ -29,6 +29,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         "unsubscribe_marketdata": "[$market_id]",
         "auth_closes": (4001, 999),
         "limits": {"orders": 100},
+        "login": ("a@example.org", "pw"),
     }
     with pytest.raises(ConfigError) as caught:
         satoriex.Config(**wrong)
@@ -113,15 +114,23 @@ def test_a_token_or_its_source_is_given_to_who_asks_for_it() -> None:
 
 def test_a_login_is_a_grant_beside_the_socket() -> None:
     login = satoriex.Login(email="a@example.org", password=Secret("pw"))
-    settings = satoriex.Config(token=login, url="wss://h.example/ws")
+    settings = satoriex.Config(login=login, url="wss://h.example/ws")
     assert settings.credential("token") is None
     grant = settings.grant()
     assert grant is not None
     assert grant.api_url == "https://h.example/api/v1"
-    elsewhere = satoriex.Config(token=satoriex.Login(email="a", password=Secret("pw"), api_url="https://other.example"))
+    elsewhere = satoriex.Config(login=satoriex.Login(email="a", password=Secret("pw"), api_url="https://other.example"))
     grant = elsewhere.grant()
     assert grant is not None
     assert grant.api_url == "https://other.example"
+
+
+def test_there_is_a_token_or_a_login() -> None:
+    login = satoriex.Login(email="a@example.org", password=Secret("pw"))
+    with pytest.raises(ConfigError, match=r"^token: either it or a login is needed$"):
+        satoriex.Config()
+    with pytest.raises(ConfigError, match=r"^token: either it or a login is needed$"):
+        satoriex.Config(token=Secret(TOKEN), login=login)
 
 
 def test_the_namespace_tells_urls_apart_and_holds_no_token() -> None:

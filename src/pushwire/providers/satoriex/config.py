@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeGuard, cast
 
@@ -91,8 +91,8 @@ def _as_aliases(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value)) if _is_aliases(value) else value
 
 
-def _token(value: object) -> str | None:
-    return None if isinstance(value, Login) else token_or_source(value)
+def _login(value: object) -> str | None:
+    return None if value is None or isinstance(value, Login) else "must be a satoriex.Login"
 
 
 def _no_aliases() -> Mapping[str, str]:
@@ -103,8 +103,10 @@ def _no_aliases() -> Mapping[str, str]:
 class Config(ConnectionConfig):
     """How to reach SatoriEx and as whom. Raises `ConfigError` naming every wrong field."""
 
-    token: Secret | TokenSource | Login = attrs.field(metadata=checked(_token))
+    token: Secret | TokenSource | None = attrs.field(default=None, metadata=checked(optional(token_or_source)))
     """The access token, or what gives one: it is asked for before every dial, and for a new one where the last was refused."""
+    login: Login | None = attrs.field(default=None, metadata=checked(_login))
+    """In place of `token`: whose tokens to get, and to renew."""
     url: str = attrs.field(default=STAGING, metadata=checked(websocket_url))
     """Of the socket, without the token. The default is the *staging* system, since no other host is documented."""
     api_url: str | None = attrs.field(default=None, metadata=checked(optional(http_url)))
@@ -123,6 +125,10 @@ class Config(ConnectionConfig):
     """Close codes by which the token is refused: a new one is fetched once, a second refusal ends the session."""
     limits: Mapping[str, RateLimit] = attrs.field(default=RATE_LIMITS, converter=_as_limits, metadata=checked(_limits))
     """Of REST calls, by the names that endpoints count against; those not named here are the documented ones."""
+
+    def _mismatches(self) -> Iterable[str]:
+        if (self.token is None) is (self.login is None):
+            yield "token: either it or a login is needed"
 
     @property
     def provider(self) -> str:
@@ -152,12 +158,10 @@ class Config(ConnectionConfig):
         )
 
     def credential(self, name: str) -> Secret | TokenSource | None:
-        return self.token if name == "token" and not isinstance(self.token, Login) else None
+        return self.token if name == "token" else None
 
     def grant(self) -> Login | None:
-        if not isinstance(self.token, Login):
-            return None
-        return attrs.evolve(self.token, api_url=self.token.api_url or self.api)
+        return None if self.login is None else attrs.evolve(self.login, api_url=self.login.api_url or self.api)
 
     @property
     def rate_limits(self) -> Mapping[str, RateLimit]:

@@ -17,6 +17,8 @@ from .values import decode, text
 __all__ = ["TOKEN_EXPIRED"]
 
 TOKEN_EXPIRED: Final = 2002
+INTERNAL_ERRORS: Final = 50_000
+"""Codes from here on say that it is SatoriEx that failed."""
 
 
 def ask(
@@ -34,6 +36,11 @@ def ask(
         headers["content-type"] = "application/json"
     asked = f"{url}?{urlencode(query)}" if query else url
     return Request(method, asked, headers, b"" if body is None else msgspec.json.encode(body))
+
+
+def is_internal(error: AuthenticationRefused | CommandRefused) -> bool:
+    """Whether SatoriEx failed at what was asked, rather than refusing it."""
+    return isinstance(error.code, int) and error.code >= INTERNAL_ERRORS
 
 
 def part(identifier: str) -> str:

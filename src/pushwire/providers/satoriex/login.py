@@ -16,14 +16,11 @@ from ...core.http import Request, Response
 from ...core.secrets import Secret
 from ...core.tokens import Grant, GrantExpired, Tokens
 from ...errors import AuthenticationRefused, CommandRefused, RemoteProtocolError
-from .envelope import ask, data_of
+from .envelope import ask, data_of, is_internal
 from .hosts import STAGING_API
 from .values import Raw, amount, decode, is_object, text
 
 __all__ = ["Login"]
-
-INTERNAL_ERRORS = 50_000
-"""Codes from here on say that it is SatoriEx that failed."""
 
 
 def _password(value: object) -> str | None:
@@ -50,7 +47,7 @@ class Login(Grant):
     email: str = attrs.field(metadata=checked(some_text))
     password: Secret = attrs.field(metadata=checked(_password))
     api_url: str | None = attrs.field(default=None, metadata=checked(optional(http_url)))
-    """Of REST. None: that of the config it is the token of; of the *staging* system, where it is used by itself."""
+    """Of REST. None: that of the config it stands in; of the *staging* system, where it is used by itself."""
     refresh_path: str = attrs.field(default="/auth/refresh", metadata=checked(_path))
     refresh_field: str = attrs.field(default="refresh_token", metadata=checked(some_text))
     """What the refresh token is called in the body: not documented."""
@@ -69,11 +66,11 @@ class Login(Grant):
         try:
             data = data_of("login" if refresh is None else "refresh", response)
         except (AuthenticationRefused, CommandRefused) as error:
-            code = error.code if isinstance(error.code, int) else None
-            if code is not None and code >= INTERNAL_ERRORS:
+            if is_internal(error):
                 raise RemoteProtocolError(str(error)) from None
             if refresh is not None:
                 raise GrantExpired(str(error)) from None
+            code = error.code if isinstance(error.code, int) else None
             raise AuthenticationRefused(str(error), status=response.status, code=code) from None
         access = text(data, "access_token") if is_object(data) else None
         if not is_object(data) or access is None:

@@ -13,9 +13,9 @@ import attrs
 from ...core.fields import some_text
 from ...core.http import Endpoint, Request, Response
 from ...core.secrets import Secret
-from ...errors import AuthenticationRefused, CommandRefused, LocalProtocolError, OutcomeUnknown, RemoteProtocolError
+from ...errors import CommandRefused, LocalProtocolError, OutcomeUnknown
 from .config import Config
-from .envelope import ask, data_of, part
+from .envelope import ask, data_of, is_internal, part
 from .records import Balance, FeedPage, Market, OrderBook, OrderRecord, Position, TradeRecord, WalletTransaction, many, one
 from .values import Bps, Side
 
@@ -79,8 +79,10 @@ class PlaceOrder(Endpoint[Config, OrderRecord]):
     its `trades` are empty, and fills arrive on the stream.
 
     Nothing makes a second attempt safe: where an answer does not tell what became of the order (none, one that cannot be read, or
-    HTTP 5xx) the call ends with `OutcomeUnknown`. Look at `ListOrders` then. Raises `CommandRefused` with SatoriEx's code: 2025
-    two-factor authentication is not enabled, 3001 balance, 5002 price, 5004 side, 5007 the market does not trade, 5008 position.
+    an internal error of SatoriEx) the call ends with `OutcomeUnknown`. Look at `ListOrders` then.
+
+    Raises `CommandRefused` with SatoriEx's code: 2025 two-factor authentication is not enabled, 3001 balance, 5002 price, 5004
+    side, 5007 the market does not trade, 5008 position.
     """
 
     repeatable: ClassVar[bool] = False
@@ -109,11 +111,9 @@ class PlaceOrder(Endpoint[Config, OrderRecord]):
     def decode(self, response: Response) -> OrderRecord:
         try:
             return one(data_of("PlaceOrder", response), OrderRecord)
-        except AuthenticationRefused:
-            raise
-        except RemoteProtocolError as error:
-            refused = isinstance(error, CommandRefused)
-            if response.status >= 500 or (response.status < 300 and not refused):
+        except CommandRefused as error:
+            if is_internal(error):
+                # It may have failed behind the queue that the order went into.
                 raise OutcomeUnknown(f"the order may have been placed: {error}", command=self) from error
             raise
 
