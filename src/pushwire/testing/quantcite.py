@@ -139,7 +139,7 @@ def greeting() -> str:
     return _json({"type": "welcome", "message": "Connected", "available_commands": commands})
 
 
-def error(error: str = "invalid_action", message: str = "Unknown action", code: int | None = 4002, **fields: object) -> str:
+def error(error: str = "invalid_action", message: str = "Unknown action", code: int | str | None = 4002, **fields: object) -> str:
     """An error; the codes are those from 4001 to 4005, None: none, as market data has it."""
     numbered: dict[str, object] = {} if code is None else {"code": code}
     return _json(

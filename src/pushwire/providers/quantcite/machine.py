@@ -262,7 +262,7 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
         with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
             kind = decode_unknown(raw).type
         if kind is not None and kind not in KNOWN_TYPES:
-            self._out.events.append(Unrecognized(now, raw, kind))
+            self._out.events.append(Unrecognized(now, raw, self._redacted(kind)))
             return
         self._out.events.append(Malformed(now, raw, str(error)))
         command = self._asked()
