@@ -32,12 +32,45 @@ async def right(config: gelabs.Config, prices: pushwire.Stream[PriceEvent]) -> N
     assert_type(await prices.call(SubscribePrices()), str)
 
 
+async def balances() -> list[int]:
+    return []
+
+
+async def right_with_a_snapshot(config: gelabs.Config, store: pushwire.SqliteStore) -> None:
+    async with pushwire.connect(config, snapshot=balances) as stream:
+        assert_type(
+            stream,
+            pushwire.AckStream[gelabs.Event | pushwire.Hydrated[list[int]] | pushwire.SnapshotFailed, gelabs.Transaction, None],
+        )
+        assert_type(await stream.call(gelabs.Subscribe("0x1", "ethereum")), gelabs.Subscribed)
+        async with stream.subscribe(gelabs.Subscribe("0x1", "ethereum")) as feed:
+            assert_type(feed.reply, gelabs.Subscribed)
+            async for event in feed:
+                match event:
+                    case pushwire.Hydrated():
+                        assert_type(event.snapshot, list[int])
+                    case gelabs.Transaction():
+                        await stream.ack(event)
+                    case _:
+                        pass
+        async for value in stream.query(balances, invalidated_by=(gelabs.Transaction, gelabs.Up)):
+            assert_type(value, list[int])
+        stream.query(balances, invalidated_by=lambda event: isinstance(event, gelabs.Transaction) and event.height is None)
+    async with pushwire.connect(config, snapshot=balances, store=store) as stored:
+        await stored.call(gelabs.GetTransaction("ethereum", 1, message_id="m"))
+
+
 async def wrong(config: gelabs.Config, prices: pushwire.Stream[PriceEvent], up: gelabs.Up, tx: gelabs.Transaction) -> None:
     gelabs.Config(api_key="sk-plain")  # expect-error
     async with pushwire.connect(config) as stream:
         await stream.call(SubscribePrices())  # expect-error
         await stream.ack(up)  # expect-error
         await stream.call(gelabs.Transaction)  # expect-error
+        stream.subscribe(SubscribePrices())  # expect-error
+        stream.query(len)  # expect-error
+    async with pushwire.connect(config, snapshot=balances) as hydrated:
+        await hydrated.call(SubscribePrices())  # expect-error
+    pushwire.connect(config, snapshot=3)  # expect-error
     await prices.ack(tx)  # expect-error
     await prices.call(gelabs.Subscribe("0x1", "ethereum"))  # expect-error
     tx.delivery = "new"  # expect-error

@@ -23,7 +23,7 @@ __all__ = ["Invalidating", "Query", "SnapshotLoader"]
 EventT = TypeVar("EventT")
 ValueT = TypeVar("ValueT")
 
-Invalidating: TypeAlias = type | tuple[type, ...] | Callable[[EventT], bool]
+Invalidating: TypeAlias = type[object] | tuple[type[object], ...] | Callable[[EventT], bool]
 """The events that make a query's answer out of date: those of a type, of one of several, or for which a function is true."""
 
 _LOG: Final = logging.getLogger("pushwire")
