@@ -56,7 +56,7 @@ EXCEPTIONS: Final = {"pushwire/core/secrets.py": frozenset({"os", "pathlib"})}
 
 FORBIDDEN_CALLS: Final = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "input", "open", "print"})
 CLOCK_READERS: Final = frozenset({"now", "today", "utcnow"})
-SANDBOX_SHELL: Final = frozenset({"__init__.py", "server.py"})
+SANDBOX_SHELL: Final = frozenset({"__init__.py", "http.py", "server.py"})
 """The parts of the sandbox that are not machines: the trio server around them, and what it exports."""
 
 
