@@ -161,6 +161,21 @@ async def test_events_wait_for_the_snapshot() -> None:
             assert kinds[-2:] == [Hydrated, satoriex.OrderFilled]
 
 
+async def test_a_query_is_fetched_again_when_an_order_is_filled() -> None:
+    exchange = machine(fill_after=0.01)
+    async with serve(exchange) as server, pushwire.open_api(config(server)) as api, pushwire.connect(config(server)) as stream:
+
+        async def orders() -> list[str | None]:
+            return [order.status for order in await api.call(satoriex.ListOrders())]
+
+        statuses = stream.query(orders, invalidated_by=(satoriex.OrderFilled,), every=3600.0)
+        assert await anext(statuses) == []
+        await api.call(ORDER)
+        server.pump()
+        with trio.fail_after(10):
+            assert await anext(statuses) == ["filled"]
+
+
 async def source_of_tokens(_: object) -> pushwire.Secret:
     return pushwire.Secret(TOKEN)
 
