@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("trio", "trio_websocket", "websockets", "asyncio", "ssl", "sqlite3")
+HEAVY = ("trio", "trio_websocket", "websockets", "httpx2", "httpcore2", "asyncio", "ssl", "sqlite3")
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -29,6 +29,11 @@ def loaded_by(statement: str) -> set[str]:
 )
 def test_importing_what_decides_loads_nothing_that_acts(statement: str) -> None:
     assert loaded_by(statement) == set()
+
+
+@pytest.mark.parametrize("name", ["connect", "open_api", "TokenKeeper"])
+def test_the_http_library_is_not_loaded_before_the_first_request(name: str) -> None:
+    assert loaded_by(f"import pushwire; pushwire.{name}").isdisjoint({"httpx2", "httpcore2"})
 
 
 def test_a_heavy_import_would_be_noticed() -> None:

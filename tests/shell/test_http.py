@@ -18,13 +18,13 @@ import trio.testing
 from pushwire.core.http import Request, Response
 from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError, ConnectionLost, LocalProtocolError, RemoteProtocolError, ReplyTimeout
-from pushwire.shell.http import HttpClient, HttpLimits, Passage
+from pushwire.shell.http import HttpClient, Passage
 from pushwire.shell.http_pool import _Stream
 from tests.shell.rest_server import Answer, Answers, Asked, Server, hello, never
 from tests.shell.sockets import Proxy, client_tls, cut, read_head, serve, server_tls
 
-PATIENT = HttpLimits(keep_alive=3600.0)
-"""For tests of what is kept: the pool reads the real clock."""
+AN_HOUR = 3600.0
+"""To keep connections for: the pool reads the real clock."""
 
 
 @asynccontextmanager
@@ -75,7 +75,7 @@ async def test_a_requests_own_headers_go_before_ours() -> None:
 
 
 async def test_a_connection_is_kept_for_the_next_request() -> None:
-    async with serving(hello) as server, client(limits=PATIENT) as http:
+    async with serving(hello) as server, client(keep_alive=AN_HOUR) as http:
         for _ in range(3):
             await http.send(Request("GET", server.url))
         assert [asked.connection for asked in server.asked] == [1, 1, 1]
@@ -85,7 +85,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again()
     async def answers(asked: Asked) -> Answer:
         return 200, {"Connection": "close"} if len(server.asked) == 1 else {}, b""
 
-    async with serving(answers) as server, client(limits=PATIENT) as http:
+    async with serving(answers) as server, client(keep_alive=AN_HOUR) as http:
         await http.send(Request("GET", server.url))
         await server.until(lambda: server.gone == 1)
         await http.send(Request("GET", server.url))
@@ -103,7 +103,7 @@ async def test_a_connection_that_ends_while_idle_is_noticed_before_it_is_used(nu
             ended.set()
 
     port = await serve(nursery, once)
-    async with client(limits=PATIENT) as http:
+    async with client(keep_alive=AN_HOUR) as http:
         await http.send(Request("GET", f"http://127.0.0.1:{port}"))
         await ended.wait()
         passage = Passage()
@@ -127,7 +127,7 @@ async def test_requests_side_by_side_have_connections_of_their_own() -> None:
 
 async def test_https_is_verified_by_the_given_context() -> None:
     async with serving(hello, server_tls()) as server:
-        async with client(tls=client_tls(), limits=PATIENT) as http:
+        async with client(tls=client_tls(), keep_alive=AN_HOUR) as http:
             assert (await http.send(Request("GET", server.url))).body == b"hello"
             assert (await http.send(Request("GET", server.url))).body == b"hello"
             assert server.connections == 1
@@ -164,11 +164,11 @@ async def test_a_proxy_that_refuses_was_the_step_that_failed(nursery: trio.Nurse
     assert caught.value.sent == "no"
 
 
-def test_a_wrong_proxy_or_limit_is_told_at_once() -> None:
+def test_a_wrong_argument_is_told_at_once() -> None:
     with pytest.raises(ConfigError, match="proxy"):
         HttpClient(proxy="ftp://x")
     with pytest.raises(ConfigError) as caught:
-        HttpLimits(timeout=math.inf, max_response=0, keep_alive=-1)
+        HttpClient(timeout=math.inf, max_response=0, keep_alive=-1)
     assert len(caught.value.problems) == 3
 
 
@@ -231,7 +231,7 @@ async def test_what_is_no_whole_response_is_a_lost_one(nursery: trio.Nursery, an
 
 
 async def test_a_reply_that_takes_too_long_is_a_timeout(mock_clock: trio.testing.MockClock) -> None:
-    async with serving(never) as server, client(limits=HttpLimits(timeout=7.5)) as http, trio.open_nursery() as nursery:
+    async with serving(never) as server, client(timeout=7.5) as http, trio.open_nursery() as nursery:
 
         async def send() -> None:
             with pytest.raises(ReplyTimeout, match=r"GET http://127\.0\.0\.1:\d+/x: no whole response within 7\.5 s"):
@@ -356,7 +356,7 @@ async def test_a_body_that_is_not_taken_is_told_and_its_connection_dropped(answe
     async def answers(asked: Asked) -> Answer:
         return answer if len(server.asked) == 1 else (200, {}, b"y" * 1000)
 
-    async with serving(answers) as server, client(limits=HttpLimits(max_response=1000)) as http:
+    async with serving(answers) as server, client(max_response=1000) as http:
         with pytest.raises(RemoteProtocolError, match=problem):
             await http.send(Request("GET", server.url))
         assert (await http.send(Request("GET", server.url))).body == b"y" * 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_type
 
 import pushwire
-from pushwire import gelabs
+from pushwire import gelabs, satoriex
 from pushwire.core.commands import Command
 
 
@@ -58,6 +58,29 @@ async def right_with_a_snapshot(config: gelabs.Config, store: pushwire.SqliteSto
         stream.query(balances, invalidated_by=lambda event: isinstance(event, gelabs.Transaction) and event.height is None)
     async with pushwire.connect(config, snapshot=balances, store=store) as stored:
         await stored.call(gelabs.GetTransaction("ethereum", 1, message_id="m"))
+
+
+async def right_by_rest(config: satoriex.Config, keeper: pushwire.TokenKeeper) -> None:
+    async with pushwire.open_api(config, tokens=keeper) as api:
+        assert_type(api, pushwire.Api[satoriex.Config])
+        assert_type(await api.call(satoriex.ListMarkets()), tuple[satoriex.Market, ...])
+        api.unsettled.clear()
+
+
+async def right_by_pages(config: gelabs.Config) -> None:
+    async with pushwire.open_api(config) as api:
+        async for page in api.pages(gelabs.QueryTransfers("0x1", limit=100)):
+            assert_type(page, gelabs.Page)
+
+
+async def wrong_by_rest(config: gelabs.Config, market: satoriex.GetMarket) -> None:
+    async with pushwire.open_api(config) as api:
+        await api.call(market)  # expect-error
+        await api.call(satoriex.ListMarkets())  # expect-error
+        await api.call(gelabs.Subscribe("0x1", "ethereum"))  # expect-error
+        api.pages(market)  # expect-error
+    pushwire.open_api(config, tokens="plain")  # expect-error
+    pushwire.open_api(config, buckets={})  # expect-error
 
 
 async def wrong(config: gelabs.Config, prices: pushwire.Stream[PriceEvent], up: gelabs.Up, tx: gelabs.Transaction) -> None:

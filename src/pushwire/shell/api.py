@@ -30,7 +30,7 @@ from ..errors import (
 from .arguments import check_arguments
 from .credentials import TOKEN, Credentials
 from .entropy import Entropy
-from .http import Http, HttpClient, HttpLimits, Passage
+from .http import Http, HttpClient, Passage
 from .ratelimit import RateBuckets
 
 __all__ = ["Api", "Pages", "open_api"]
@@ -80,8 +80,7 @@ def open_api(
         keep_alive=seconds(keep_alive),
         buckets=None if buckets is None else _missing(config, buckets),
     )
-    limits = HttpLimits(timeout=timeout, max_response=max_response, keep_alive=keep_alive)
-    client = HttpClient(tls=tls, proxy=proxy, limits=limits)
+    client = HttpClient(tls=tls, proxy=proxy, timeout=timeout, max_response=max_response, keep_alive=keep_alive)
     policy = RetryPolicy(tries=tries, patience=patience)
     buckets = RateBuckets(config.rate_limits) if buckets is None else buckets
     return _opened(config, tokens, client, http or client, buckets, policy, entropy or Entropy())

@@ -1,6 +1,6 @@
 """HTTP requests, one at a time or many side by side, over connections that are kept for the next.
 
-What lives here: `HttpClient` and its limits. What must not: retries, tokens and rate limits, which are `Api`'s. It follows no
+What lives here: `HttpClient`. What must not: retries, tokens and rate limits, which are `Api`'s. It follows no
 redirect and keeps no cookie: a credential goes nowhere but where it was sent. Nothing raised or logged holds a secret.
 """
 
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 import trio
 
-from ..core.config import check_all, checked, count, seconds
+from ..core.config import count, seconds
 from ..core.http import Request, Response
 from ..core.secrets import Secret
 from ..errors import ConnectionLost, LocalProtocolError, ReplyTimeout
+from .arguments import check_arguments
 from .dialer import Dialer
 
 if TYPE_CHECKING:
     from .http_pool import Pool
 
-__all__ = ["Http", "HttpClient", "HttpLimits", "Passage"]
+__all__ = ["Http", "HttpClient", "Passage"]
 
 
 @attrs.define(eq=False)
@@ -47,33 +48,29 @@ class Http(Protocol):
         ...
 
 
-@attrs.frozen(kw_only=True)
-class HttpLimits:
-    """What one request may take. Raises `ConfigError`."""
-
-    timeout: float = attrs.field(default=30.0, metadata=checked(seconds))
-    """Seconds, from the dialling to the last byte of the response."""
-    max_response: int = attrs.field(default=16 * 2**20, metadata=checked(count))
-    """Bytes of a response's body, unpacked."""
-    keep_alive: float = attrs.field(default=4.0, metadata=checked(seconds))
-    """Seconds without use after which a connection is not used again. Common servers hang up after five: a request must not cross
-    with that."""
-
-    def __attrs_post_init__(self) -> None:
-        check_all(self)
-
-
 class HttpClient:
-    """HTTP/1.1 over TCP or TLS, with the TLS and proxy settings of a `Dialer`. Nothing is opened before the first request.
+    """HTTP/1.1 over TCP or TLS (`tls`: the context, None: the system's certificates), through `proxy` where one is set (as for
+    `connect`). Nothing is opened before the first request.
 
-    Raises `ConfigError` for a proxy that cannot be used.
+    `timeout` (seconds) is for one request, from the dialling to the last byte of the response; `max_response` (bytes) for its
+    body, unpacked. A connection that was not used for `keep_alive` seconds is not used again: common servers hang up after five,
+    and a request must not cross with that. Raises `ConfigError` naming every wrong argument.
     """
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, proxy: str | Secret | None = None, limits: HttpLimits | None = None
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | Secret | None = None,
+        timeout: float = 30.0,
+        max_response: int = 16 * 2**20,
+        keep_alive: float = 4.0,
     ) -> None:
+        check_arguments(timeout=seconds(timeout), max_response=count(max_response), keep_alive=seconds(keep_alive))
         self._dialer = Dialer(tls=tls, proxy=proxy)
-        self._limits = limits or HttpLimits()
+        self._timeout = timeout
+        self._max_response = max_response
+        self._keep_alive = keep_alive
         self._pool: Pool | None = None
         self._closed = False
 
@@ -81,9 +78,9 @@ class HttpClient:
         """See `Http.send`. Cancelled, the request's connection is dropped at once."""
         passage = passage or Passage()
         pool = self._open_pool()
-        with trio.move_on_after(self._limits.timeout):
+        with trio.move_on_after(self._timeout):
             return await pool.exchange(request, passage)
-        late = f"within {self._limits.timeout:g} s"
+        late = f"within {self._timeout:g} s"
         if passage.left:
             raise ReplyTimeout(f"{request.shown}: no whole response {late}")
         raise ConnectionLost(f"{request.shown}: not connected {late}", sent="no")
@@ -100,5 +97,5 @@ class HttpClient:
         if self._pool is None:
             from .http_pool import Pool  # not before the first request: the library is large
 
-            self._pool = Pool(self._dialer, max_response=self._limits.max_response, keep_alive=self._limits.keep_alive)
+            self._pool = Pool(self._dialer, max_response=self._max_response, keep_alive=self._keep_alive)
         return self._pool
