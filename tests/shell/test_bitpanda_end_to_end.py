@@ -25,12 +25,18 @@ ETH = bitpanda.Pair("cr", "ETH", "EUR")
 class Noticing(BitpandaServer):
     """A Bitpanda that tells when something happened to it."""
 
-    changed = trio.lowlevel.ParkingLot()
-    signs = 0
+    def __init__(self, settings: BitpandaSettings, rng: random.Random) -> None:
+        super().__init__(settings, rng)
+        self.changed = trio.lowlevel.ParkingLot()
+        self.signs = 0
 
     def sign_of_life(self, conn: int, now: float) -> None:
         super().sign_of_life(conn, now)
         self.signs += conn in self.connections
+        self.changed.unpark_all()
+
+    def receive(self, conn: int, message: str | bytes, now: float) -> None:
+        super().receive(conn, message, now)
         self.changed.unpark_all()
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -78,7 +84,7 @@ async def take(events: AsyncIterator[bitpanda.Event], number: int) -> list[Ident
 
 async def test_prices_come_as_they_were_sent() -> None:
     async with served() as there, pushwire.connect(there.config()) as stream:
-        assert await stream.call(bitpanda.Subscribe(PRICES, [BTC, AAPL])) is None
+        await stream.call(bitpanda.Subscribe(PRICES, [BTC, AAPL]))
         pushed = there.push(BTC, ETH, AAPL, BTC)
         assert await take(aiter(stream), 3) == [pushed[0], *pushed[2:]]
 
