@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pushwire.core.commands import Leave
-from pushwire.core.effects import Ticket
+from pushwire.core.effects import Done, Ticket
+from pushwire.core.http import Response
 from pushwire.errors import LocalProtocolError
 from tests.core.rig import Rig, paced_toy, ready_toy, subscribed, words
+from tests.core.test_exchange_many import Private, Stage
 from tests.core.toy import Foreign, Sub, Toy
 
 
@@ -80,3 +82,11 @@ def test_another_providers_subscription_cannot_be_left() -> None:
     rig = ready_toy()
     with pytest.raises(LocalProtocolError, match="Foreign is not"):
         rig.submit(Leave(Foreign()))
+
+
+def test_one_who_leaves_twice_takes_nothing_from_who_waits_for_an_authorisation() -> None:
+    stage = Stage()
+    stage.ask(Private("A"))
+    stage.exchange.submit(Ticket(98), Leave(Private("B"), Ticket(97)))
+    stage.grant(Done(Response(200, body=b"sig")))
+    assert stage.frames() == ["join A sig"]

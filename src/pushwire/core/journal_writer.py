@@ -146,10 +146,9 @@ class Encoder:
 def _veiled(body: bytes) -> str:
     """The body of a response, without its texts: what is fetched over HTTP for a connection is an authorisation."""
     try:
-        value: object = json.loads(body)
+        return json.dumps(_veil(json.loads(body)))
     except (ValueError, RecursionError):
         return PLACEHOLDER
-    return json.dumps(_veil(value))
 
 
 def _veil(value: object) -> object:
