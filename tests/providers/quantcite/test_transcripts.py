@@ -33,7 +33,8 @@ def plain(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     if attrs.has(type(value)):
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+        kind = cast("type[attrs.AttrsInstance]", type(value))
+        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(kind)}
     return value
 
 

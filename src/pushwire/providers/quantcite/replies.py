@@ -106,8 +106,8 @@ class TypeCatalogue(Value):
 
 
 class _Policy(Value):
-    exchanges_with_internal_credentials: tuple[str, ...] = ()
-    exchanges_requiring_user_credentials: tuple[str, ...] = ()
+    exchanges_with_internal_credentials: tuple[str, ...]
+    exchanges_requiring_user_credentials: tuple[str, ...]
     details: dict[str, msgspec.Raw] | None = None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Final, Literal, TypeVar
 from urllib.parse import quote
@@ -44,6 +45,8 @@ ReplyT_co = TypeVar("ReplyT_co", covariant=True)
 ReplyT = TypeVar("ReplyT")
 
 UNAUTHORIZED: Final = 401
+_NAME: Final = re.compile(r"[a-z]+(_[a-z]+)*")
+"""How the provider names errors."""
 
 
 class _Problem(msgspec.Struct):
@@ -94,16 +97,17 @@ class Call(Endpoint[Settings, ReplyT_co]):
             problem = _decode_problem(response.body)
         except (ValueError, RecursionError):
             problem = _Problem()
-        text = self.shown(problem)
+        error, text = self.shown(problem.error or ""), self.shown(problem.message or "")
         if response.status == UNAUTHORIZED or is_key_error(problem.error):
-            return AuthenticationRefused(f"{name}: {text or 'refused'}", status=response.status)
+            said = ": ".join(part for part in (error, text) if part)
+            return AuthenticationRefused(f"{name}: {said or 'refused'}", status=response.status)
         if problem.error is None:
             return RemoteProtocolError(f"{name}: HTTP {response.status} without an error of the provider")
-        return CommandRefused(name, problem.error, text, retry_after=seconds(problem.retry_after) or response.retry_after)
+        return CommandRefused(name, error, text, retry_after=seconds(problem.retry_after) or response.retry_after)
 
-    def shown(self, problem: _Problem) -> str:
-        """What the provider says of a problem, without secrets of ours."""
-        return ": ".join(part for part in (problem.error, problem.message) if part)
+    def shown(self, text: str) -> str:
+        """A text of the provider, without secrets of ours."""
+        return text
 
 
 def _legible(name: str, read: Callable[[bytes], ReplyT], body: bytes) -> ReplyT:
@@ -114,12 +118,12 @@ def _legible(name: str, read: Callable[[bytes], ReplyT], body: bytes) -> ReplyT:
 
 
 class _NamesTheKey(Call[ReplyT_co]):
-    """A call with the key in it: what the provider says of it may repeat the key, so its error's name alone is shown."""
+    """A call with the key in it: what the provider says of it may repeat the key, so names of errors alone are shown."""
 
     auth = "none"
 
-    def shown(self, problem: _Problem) -> str:
-        return problem.error or ""
+    def shown(self, text: str) -> str:
+        return text if _NAME.fullmatch(text) else ""
 
 
 @attrs.frozen
@@ -134,8 +138,7 @@ class Authenticate(_NamesTheKey[Account]):
     def read(self, body: bytes) -> Account:
         account = Account.parse(body)
         if account is None:
-            problem = _decode_problem(body)
-            raise AuthenticationRefused(f"Authenticate: {self.shown(problem) or 'refused'}")
+            raise AuthenticationRefused(f"Authenticate: {self.shown(_decode_problem(body).error or '') or 'refused'}")
         return account
 
 
@@ -195,11 +198,7 @@ class _WithCredentials(Call[ReplyT_co]):
         """The other fields."""
         return {}
 
-    def shown(self, problem: _Problem) -> str:
-        return self.redacted(super().shown(problem))
-
-    def redacted(self, text: str) -> str:
-        """A text of the provider without the credentials, should it repeat them."""
+    def shown(self, text: str) -> str:
         return Redactor(() if self.credentials is None else self.credentials.secrets)(text)
 
 
@@ -242,7 +241,7 @@ class QueryTransactions(_WithCredentials[TransactionPage]):
     def read(self, body: bytes) -> TransactionPage:
         problem = _decode_problem(body)
         if problem.success is False:
-            raise CommandRefused("QueryTransactions", problem.error, self.shown(problem))
+            raise CommandRefused("QueryTransactions", self.shown(problem.error or "") or None, self.shown(problem.message or ""))
         return TransactionPage.parse(body, self.exchange, testnet=self.testnet)
 
 
@@ -267,11 +266,11 @@ class CheckCredentials(_WithCredentials[Validation]):
         said = msgspec.json.decode(body, type=Validation)
         return Validation(
             success=said.success,
-            message=None if said.message is None else self.redacted(said.message),
+            message=None if said.message is None else self.shown(said.message),
             exchange=said.exchange,
             credentials_source=said.credentials_source,
             account_info=said.account_info,
-            error=None if said.error is None else self.redacted(said.error),
+            error=None if said.error is None else self.shown(said.error),
         )
 
 
