@@ -409,3 +409,20 @@ async def test_without_a_client_it_opens_its_own_for_each_renewal(nursery: trio.
 
 def test_it_shows_no_secret() -> None:
     assert repr(TokenKeeper(PasswordGrant())) == "TokenKeeper(PasswordGrant)"
+
+
+def test_the_end_of_the_program_waits_for_a_renewal_that_has_left_and_for_no_other() -> None:
+    store = MemoryTokens()
+    issuer = Issuer()
+
+    async def slow(request: Request, passage: Passage) -> Response:
+        await trio.sleep(5.0)
+        return await issuer(request, passage)
+
+    async def main() -> None:
+        with trio.move_on_after(1.0):
+            await keeper(FakeHttp(slow), store)(TOKEN)
+
+    trio.run(main, clock=Clock(autojump_threshold=0))
+    assert store.held is not None
+    assert store.held.access == Secret("a1")
