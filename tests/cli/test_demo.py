@@ -43,7 +43,7 @@ async def test_a_signal_ends_the_demo_early_with_its_summary() -> None:
 
 
 async def test_plain_output_ends_with_a_sentence_a_provider() -> None:
-    status, printed, _ = await outcome("demo", "--seconds", "0.3")
+    status, printed, _ = await outcome("demo", "--provider", "gelabs", "--seconds", "0.3")
     assert status == 0
     assert printed.splitlines()[0].endswith(" gelabs up generation=1")
     assert printed.splitlines()[-1].startswith("gelabs: messages ")
@@ -55,7 +55,7 @@ async def test_a_terminal_gets_a_table() -> None:
     ours, theirs = pty.openpty()
     with trio.fail_after(PATIENCE):
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "pushwire", "demo", "--seconds", "0.5"],
+            [sys.executable, "-m", "pushwire", "demo", "--provider", "gelabs", "--seconds", "0.5"],
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             env=environment(COLUMNS="120", LINES="30", TERM="xterm"),
@@ -76,7 +76,7 @@ async def test_a_terminal_gets_a_table() -> None:
 async def test_an_unknown_provider_is_one_line() -> None:
     status, printed, complaint = await outcome("demo", "--provider", "nobody")
     assert (status, printed) == (2, "")
-    assert complaint == "pushwire: there is no sandbox for 'nobody'; there are: gelabs\n"
+    assert complaint == "pushwire: there is no sandbox for 'nobody'; there are: quantcite, bitpanda, gelabs, satoriex\n"
 
 
 def test_summaries_add_up() -> None:

@@ -133,7 +133,8 @@ def sandbox(
     """
     from .running import run
     from .sandbox import Sandbox
-    from .simulated import Wanted, accepted_key, simulate
+    from .sandboxes import accepted_key, simulate
+    from .simulated import Wanted
 
     wanted = Wanted(rate, accepted_key(provider), seed, fault or (), settings or ())
     return run(Sandbox(simulate(provider, wanted), host, port))

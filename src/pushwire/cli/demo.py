@@ -19,7 +19,8 @@ from ..shell.stream import Stream
 from .feed import consume, wall_clock
 from .output import Line, Output, as_json, as_text, describe, encode
 from .running import Ending
-from .simulated import BUILDERS, Simulated, Wanted, simulate
+from .sandboxes import BUILDERS, simulate
+from .simulated import Simulated, Wanted
 from .tally import Summary, Tally
 from .target import target
 
