@@ -66,14 +66,17 @@ class Router(Generic[EventT]):
     def put(self, events: Sequence[EventT]) -> None:
         """Hand over what one read brought; also what brought nothing, since a consumer may have gone meanwhile."""
         if self._feeds or self._watchers:
-            self._share(events)
+            if events:
+                self._share(events)
+            if self.inbox.full and not self.inbox.attended:
+                self.inbox.shed(self._stays)
         else:
             self.inbox.put(events)
 
     @property
     def full(self) -> bool:
         """Whether the reading must stop."""
-        return self.inbox.full or any(feed.full for feed in self._feeds)
+        return self.inbox.full or (bool(self._feeds) and any(feed.full for feed in self._feeds))
 
     def close(self, failure: Exception | None = None, *, discard: bool) -> None:
         """No more will come: see `Inbox.close`."""
@@ -145,8 +148,6 @@ class Router(Generic[EventT]):
         for feed, part in parts.items():
             feed.put(part)
         self.inbox.put(own)
-        if self.inbox.full and not self.inbox.attended:
-            self.inbox.shed(self._stays)
 
     def _of(self, event: EventT) -> Sequence[Inbox[EventT]]:
         """The feeds a message belongs to, each once."""
