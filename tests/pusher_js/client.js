@@ -54,15 +54,17 @@ const pusher = new Pusher(options.key, {
 
 pusher.connection.bind("state_change", ({ current }) => say({ state: current, socket: pusher.connection.socket_id }));
 pusher.connection.bind("error", (error) => say({ error: error.data || error }));
-pusher.connection.bind("message", (message) => {
-  if (message.event === "pusher:pong") say({ pong: true });
+pusher.connection.bind("message", ({ event, channel, data, user_id }) => {
+  // Global handlers of a channel are not told who sent it.
+  if (event.startsWith("client-")) say({ client: event, channel, data, user_id });
+  if (event === "pusher:pong") say({ pong: true });
+  if (event === "pusher_internal:subscription_succeeded" && channel.startsWith("#server-to-user-")) say({ signed_in: true });
 });
 pusher.user.bind_global((event, data) => say({ user: event, data }));
 
 function listen(channel) {
-  channel.bind_global((event, data, metadata) => {
+  channel.bind_global((event, data) => {
     const line = { event, channel: channel.name, data };
-    if (metadata && metadata.user_id) line.user_id = metadata.user_id;
     if (event === "pusher:subscription_succeeded" && channel.members) {
       line.data = { count: channel.members.count, me: channel.members.me, members: channel.members.members };
     }

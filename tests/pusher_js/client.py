@@ -57,8 +57,8 @@ class PusherJs:
 
 
 @asynccontextmanager
-async def running(package: Path, port: int, **options: object) -> AsyncGenerator[PusherJs, None]:
-    """A client that has connected to `port` on this machine, dead when the block ends."""
+async def running(package: Path, port: int, *, until: str = "connected", **options: object) -> AsyncGenerator[PusherJs, None]:
+    """A client of the server on `port` of this machine, its connection in the state `until`; dead when the block ends."""
     program = str(Path(__file__).parent / "client.js")
     arguments = json.dumps({"host": "127.0.0.1", "port": port, **options})
     environment = {**os.environ, "PUSHER_JS": str(package)}
@@ -67,7 +67,7 @@ async def running(package: Path, port: int, **options: object) -> AsyncGenerator
     )
     try:
         client = PusherJs(process)
-        await client.saying(state="connected")
+        await client.saying(state=until)
         yield client
     finally:
         process.kill()
