@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from random import Random
 from typing import Final, TypeAlias, TypeVar
 
@@ -35,12 +35,16 @@ def accepted_key(provider: str) -> Secret | None:
 
     Raises `ConfigError` for a file that cannot be read, `LocalProtocolError` for an unknown provider.
     """
-    known = load(provider)
-    for name in (*known.secrets.values(), *known.optional_secrets.values()):
+    for name in _variables(provider):
         found = Secret.find(name)
         if found is not None:
             return found
     return None
+
+
+def _variables(provider: str) -> Sequence[str]:
+    known = load(provider)
+    return (*known.secrets.values(), *known.optional_secrets.values())
 
 
 def simulate(provider: str, wanted: Wanted) -> Simulated:
@@ -58,11 +62,12 @@ def simulate(provider: str, wanted: Wanted) -> Simulated:
     return attrs.evolve(simulated, machine=with_faults(simulated.machine, faults, rng))
 
 
-def _read(kind: type[SettingsT], wanted: Wanted, problems: list[str], secret: str, value: object) -> SettingsT | None:
-    """The settings of a sandbox, its rate and its field `secret` among them."""
-    elsewhere = {"rate": "is set by --rate", secret: "comes from the environment, never from an argument"}
+def _read(kind: type[SettingsT], provider: str, wanted: Wanted, problems: list[str], **secret: object) -> SettingsT | None:
+    """The settings of a sandbox; its rate, and its field `secret`, come from elsewhere."""
+    elsewhere = {"rate": "is set by --rate"}
+    elsewhere |= dict.fromkeys(secret, f"{' or '.join(_variables(provider))} says, never an argument")
     fields = read_fields(kind, read_pairs(wanted.settings, problems), problems, elsewhere=elsewhere)
-    return collect(problems, kind, **fields, **{secret: value}, rate=wanted.rate)
+    return collect(problems, kind, **fields, **secret, rate=wanted.rate)
 
 
 def _accepted(wanted: Wanted) -> list[Secret] | None:
@@ -70,30 +75,28 @@ def _accepted(wanted: Wanted) -> list[Secret] | None:
 
 
 def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(QuantciteSettings, wanted, problems, "keys", _accepted(wanted))
+    settings = _read(QuantciteSettings, "quantcite", wanted, problems, keys=_accepted(wanted))
     if settings is None:
         return None
     server = QuantciteServer(settings, rng)
     return Simulated(
         machine=server,
         stop=server.stop,
-        sent=lambda: dict[Hashable, float](server.sent()),
+        sent=server.sent,
         specs=["bybit:deposits,withdrawals,trades"],
     )
 
 
 def _bitpanda(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(BitpandaSettings, wanted, problems, "tokens", _accepted(wanted))
+    settings = _read(BitpandaSettings, "bitpanda", wanted, problems, tokens=_accepted(wanted))
     if settings is None:
         return None
     server = BitpandaServer(settings, rng)
-    return Simulated(
-        machine=server, stop=server.stop, sent=lambda: dict[Hashable, float](server.sent), distinct=False, specs=[PRICES]
-    )
+    return Simulated(machine=server, stop=server.stop, sent=lambda: server.sent, distinct=False, specs=[PRICES])
 
 
 def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(GelabsSettings, wanted, problems, "keys", _accepted(wanted))
+    settings = _read(GelabsSettings, "gelabs", wanted, problems, keys=_accepted(wanted))
     if settings is None:
         return None
     server = GelabsServer(settings, rng)
@@ -106,7 +109,7 @@ def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
 
 
 def _satoriex(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(SatoriexSettings, wanted, problems, "tokens", _accepted(wanted))
+    settings = _read(SatoriexSettings, "satoriex", wanted, problems, tokens=_accepted(wanted))
     if settings is None:
         return None
     server = SatoriexServer(settings, rng)

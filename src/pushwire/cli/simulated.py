@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -45,7 +46,7 @@ class Simulated:
 
     machine: ServerMachine
     stop: Callable[[], None]
-    sent: Callable[[], Mapping[Hashable, float]]
+    sent: Callable[[], Mapping[Any, float]]  # by any hashable: a mapping of one kind of key is none of another
     key: Callable[[object], Hashable | None] = _identity
     unacked: Callable[[], int] = int
     distinct: bool = True
