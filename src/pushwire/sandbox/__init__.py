@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .gelabs_book import Message
     from .gelabs_feed import Mix
     from .gelabs_settings import GelabsSettings
+    from .pusher import PusherServer
+    from .pusher_settings import PusherSettings
     from .quantcite import QuantciteServer
     from .quantcite_settings import QuantciteSettings
     from .satoriex import SatoriexServer
@@ -37,6 +39,8 @@ __all__ = [
     "GelabsSettings",
     "Message",
     "Mix",
+    "PusherServer",
+    "PusherSettings",
     "QuantciteServer",
     "QuantciteSettings",
     "Refuse",
@@ -61,6 +65,8 @@ _HOMES = {
     "gelabs_book": ("Message",),
     "gelabs_feed": ("Mix",),
     "gelabs_settings": ("GelabsSettings",),
+    "pusher": ("PusherServer",),
+    "pusher_settings": ("PusherSettings",),
     "satoriex": ("SatoriexServer",),
     "satoriex_settings": ("SatoriexSettings",),
     "quantcite": ("QuantciteServer",),
