@@ -140,3 +140,11 @@ def test_a_resend_cap_below_the_smallest_window_is_a_mismatch_of_two_fields() ->
 @pytest.mark.parametrize("url, dialled", [("HTTPS://h/x", "wss://h/x"), ("http://h", "ws://h"), ("WSS://h", "wss://h")])
 def test_the_scheme_of_a_url_is_made_a_websockets_one(url: str, dialled: str) -> None:
     assert as_websocket_url(url) == dialled
+
+
+def test_a_config_that_says_nothing_has_no_topics_no_credentials_and_no_limits() -> None:
+    config = ConnectionConfig()
+    assert config.topics(object()) == ()
+    assert config.credential("token") is None
+    assert config.grant() is None
+    assert config.rate_limits == {}
