@@ -44,5 +44,5 @@ def refused_channel(by: RefuseBy, socket_id: str, channel: str) -> Sequence[tupl
         case "null":
             text = f"Invalid signature: Expected HMAC SHA256 hex digest of {socket_id}:{channel}, but got another"
             return [("pusher:error", {"code": None, "message": text}, None)]
-        case "silence":
+        case _:  # "silence"
             return []
