@@ -1,9 +1,14 @@
-"""What a demonstration counts: what arrived, against what the sandbox knows it sent."""
+"""What a demonstration counts: what arrived, against what the sandbox knows it sent.
+
+The keys of what was sent are whatever a sandbox knows its messages by, hence the `Any`: a mapping of one kind of key is none of
+another.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -67,11 +72,11 @@ class Tally:
                 if key is not None:
                     self.arrived[key] += 1
 
-    def accounts_for(self, sent: Mapping[Hashable, float]) -> bool:
+    def accounts_for(self, sent: Mapping[Any, float]) -> bool:
         """Whether all that was sent has arrived, or was announced as missing."""
         return all(map(self._announced, self._missing(sent)))
 
-    def summary(self, sent: Mapping[Hashable, float], status: Status) -> Summary:
+    def summary(self, sent: Mapping[Any, float], status: Status) -> Summary:
         """`sent` gives what was sent, with the POSIX seconds of that."""
         missing = self._missing(sent)
         announced = sum(map(self._announced, missing))
@@ -85,7 +90,7 @@ class Tally:
             twice=sum(times - 1 for times in self.arrived.values()),
         )
 
-    def _missing(self, sent: Mapping[Hashable, float]) -> list[float]:
+    def _missing(self, sent: Mapping[Any, float]) -> list[float]:
         return [at for key, at in sent.items() if key not in self.arrived]
 
     def _announced(self, at: float) -> bool:
