@@ -339,9 +339,11 @@ class Garbage(Layer):
 
 
 def _broken(effect: SendTo) -> list[str]:
-    """A real push with every value, or its `data` alone, of another type: no such thing can be taken for a real one."""
+    """A real push with every value, or its `data` alone where it has any, of another type: no such thing can be taken for a real
+    one."""
     if effect.kind == "reply" or isinstance(effect.text, bytes):
         return []
     message = msgspec.json.decode(effect.text, type=dict[str, object])
     wrapped = {name: [value] for name, value in message.items()}
-    return [msgspec.json.encode(changed).decode() for changed in (wrapped, {**message, "data": 7})]
+    broken = [wrapped, {**message, "data": 7}] if "data" in message else [wrapped]
+    return [msgspec.json.encode(changed).decode() for changed in broken]
