@@ -18,7 +18,7 @@ class Heartbeat:
     __slots__ = ("_next", "_out", "_since", "_timeout", "interval")
 
     def __init__(self, interval: float, timeout: float) -> None:
-        self.interval = interval
+        self.interval: float = interval
         self._timeout = timeout
         self._next = self._since = math.inf
         # When each ping left whose answer is still to come. They are answered in order, so the first answer is the first ping's.
