@@ -309,8 +309,10 @@ class Exchange(Generic[EventT, TopicT]):
                 self._held_until = max(self._held_until, now + error.retry_after)
                 self._again.add(unmade, now + error.retry_after)
             else:
-                blamed = self._dialect.blamed(unmade, error) or unmade
-                self._refused(blamed, error.code, error.text, now)
+                # As in `_call`; those included that were given up meanwhile.
+                named = cast("tuple[TopicT, ...]", call.command.topics)
+                blamed = self._dialect.blamed(named, error) or named
+                self._refused([topic for topic in unmade if topic in blamed], error.code, error.text, now)
                 self._queue.extendleft(reversed(self._own([topic for topic in unmade if topic not in blamed])))
         if call.ticket is not None:
             self._out.settle(call.ticket, reply, error)
@@ -362,10 +364,8 @@ class Exchange(Generic[EventT, TopicT]):
         made = [topic for topic in topics if self.subscriptions.is_made(topic)]
         for topic in topics:
             self.subscriptions.unwant(topic)
-        gone = {topic for topic in topics if topic not in self.subscriptions}
-        self._give_up(gone)
-        for leaving in self._dialect.release([topic for topic in made if topic in gone], self.subscriptions):
-            self._queue.append(self._call(None, leaving, own=True))
+        self._give_up({topic for topic in topics if topic not in self.subscriptions})
+        self._unmake(made)
 
     def _give_up(self, topics: set[TopicT]) -> None:
         for topic in topics:
@@ -376,18 +376,30 @@ class Exchange(Generic[EventT, TopicT]):
                 call.topics = tuple(topic for topic in call.topics if topic not in topics)
                 call.stripped = True
         # Lanes may let the unsubscribe overtake a restoration that is still to be sent.
-        kept: deque[Call[TopicT]] = deque()
-        for call in self._queue:
-            kept.extend(self._own(call.topics) if call.own and call.stripped else (call,))
-        self._queue = kept
+        waiting = list(self._queue)
+        self._queue.clear()
+        for call in waiting:
+            self._queue.extend(self._own(call.topics) if call.own and call.stripped else (call,))
+
+    def _unmake(self, made: Sequence[TopicT]) -> None:
+        """Unsubscribe from those of these topics, made on this connection, that nobody wants any more."""
+        gone = [topic for topic in made if topic not in self.subscriptions]
+        for leaving in self._dialect.release(gone, self.subscriptions) if gone else ():
+            self._queue.append(self._call(None, leaving, own=True))
 
     def _release(self, call: Call[TopicT]) -> list[TopicT]:
         """A call ended without a reply, or with a refusal. Returns those of its topics that are wanted all the same, and that
         nothing under way on this connection will bring."""
         if call.counted:
             call.counted = False
+            # Made by another call, whose caller has left meanwhile: this was the last to want it.
+            made = [topic for topic in call.topics if self.subscriptions.is_confirmed(topic)]
             for topic in call.topics:
                 self.subscriptions.unwant(topic)
+            for topic in made:
+                if topic not in self.subscriptions:
+                    self.staleness.unwatch(topic)
+            self._unmake(made)
         return self._without_call(call.topics)
 
     def _without_call(self, topics: Iterable[TopicT]) -> list[TopicT]:

@@ -156,7 +156,7 @@ def test_a_pair_that_was_dropped_before_its_subscribe_left_is_not_restored() -> 
     client.submit(Subscribe(PRICES, [AAPL]))
     client.submit(Drop(PRICES, [AAPL]))
     client.accept_one("subscribe cr/BTC/EUR,cr/ETH/EUR")
-    client.accept_one("subscribe cr/BTC/EUR,cr/ETH/EUR,s/AAPL/EUR")
+    assert [settled.error for settled in client.take_settled()] == [None, None]
     client.accept_one("unsubscribe")
     client.accept_one("subscribe cr/BTC/EUR,cr/ETH/EUR")
     assert client.frames == []
@@ -182,6 +182,18 @@ def test_the_last_to_leave_unsubscribes() -> None:
     assert said(client) == ["unsubscribe"]
     client.reconnect()
     assert client.frames == []
+
+
+def test_who_is_refused_as_the_last_to_want_a_pair_unsubscribes_from_it() -> None:
+    client = Client().ready()
+    client.submit(Subscribe(PRICES, [BTC]))
+    client.submit(Subscribe(PRICES, [BTC, Pair("cr", "NOPE", "EUR")]))
+    client.accept_one("subscribe cr/BTC/EUR")
+    client.submit(Leave(Subscribe(PRICES, [BTC])))
+    client.refuse_one("subscribe cr/BTC/EUR,cr/NOPE/EUR", "asset not found for domain: NOPE")
+    assert said(client) == ["unsubscribe"]
+    client.live(120.0)
+    assert client.take_events() == []
 
 
 def test_who_leaves_some_of_a_channel_drops_it_for_those_who_stay() -> None:
@@ -271,6 +283,28 @@ def test_one_fiat_that_is_gone_does_not_cost_the_others_theirs() -> None:
         build.subscription_refused(Topic(PRICES, "USD"), received=client.now, text="fiat not found: USD")
     ]
     client.accept_one("subscribe EUR")
+
+
+def test_a_new_pair_that_is_refused_does_not_cost_those_that_come_with_it_their_restoration() -> None:
+    client = Client().ready()
+    client.ask(Subscribe(PRICES, [BTC]))
+    client.redial()
+    ticket = client.submit(Subscribe(PRICES, [BTC, Pair("cr", "NOPE", "EUR")]))
+    client.open()
+    client.refuse_one("subscribe cr/BTC/EUR,cr/NOPE/EUR", "asset not found for domain: NOPE")
+    assert [settled.ticket for settled in client.take_settled()] == [ticket]
+    client.accept_one("subscribe cr/BTC/EUR")
+    assert [type(event) for event in client.take_events()] == [Down, Up, Gap]
+
+
+def test_a_subscribe_that_nobody_desires_any_more_when_its_turn_comes_is_not_sent() -> None:
+    client = Client().ready()
+    client.submit(Subscribe(PRICES, [BTC]))
+    client.submit(Leave(Subscribe(PRICES, [BTC])))
+    client.frames.clear()
+    client.reconnect()
+    assert client.frames == []
+    assert [settled.error for settled in client.take_settled()] == [None, None]
 
 
 @pytest.mark.parametrize("text", ["channel not supported", "asset not found for domain: XYZ", "go away"])

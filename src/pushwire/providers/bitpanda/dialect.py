@@ -74,8 +74,11 @@ class BitpandaDialect(Dialect[Topic]):
     ) -> tuple[str | None, str | None]:
         match command:
             case Subscribe(channel=channel):
+                topics = self._merged(command, desired)
+                if not topics:
+                    return None, None
                 self._told.add(channel)
-                return channel, frame("subscribe", channel, self._merged(command, desired))
+                return channel, frame("subscribe", channel, topics)
             case Unsubscribe(channel=channel) | Drop(channel=channel):
                 if channel not in self._told:
                     # What an unsubscribe means without a subscription is not documented.
@@ -131,12 +134,14 @@ class BitpandaDialect(Dialect[Topic]):
         step = self._limit or len(topics)
         return (topics[at : at + step] for at in range(0, len(topics), step))
 
-    def _merged(self, command: Subscribe, desired: Iterable[Topic]) -> Iterable[Topic]:
-        """What the frame names: all of it once, what was wanted first coming first."""
+    def _merged(self, command: Subscribe, desired: Collection[Topic]) -> Collection[Topic]:
+        """What the frame names: all of it once, what was wanted first coming first. Nothing, where all that the command names was
+        given up while it waited."""
+        named = [topic for topic in command.topics if topic in desired]
+        if self._merge == "only_new" or not named:
+            return [topic for topic in named if not self.is_confirmed(topic)] or named
         confirmed = [topic for topic in desired if topic.channel == command.channel and self.is_confirmed(topic)]
-        if self._merge == "union":
-            return dict.fromkeys((*confirmed, *command.topics))
-        return [topic for topic in command.topics if topic not in confirmed] or command.topics
+        return dict.fromkeys((*confirmed, *named))
 
 
 def _subscribe(channel: str, topics: Sequence[Topic]) -> Subscribe:
