@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .pusher_settings import PusherSettings
     from .quantcite import QuantciteServer
     from .quantcite_settings import QuantciteSettings
+    from .quickpay import QuickPayServer
+    from .quickpay_settings import QuickPaySettings
     from .satoriex import SatoriexServer
     from .satoriex_settings import SatoriexSettings
     from .server import SandboxServer, serve
@@ -43,6 +45,8 @@ __all__ = [
     "PusherSettings",
     "QuantciteServer",
     "QuantciteSettings",
+    "QuickPayServer",
+    "QuickPaySettings",
     "Refuse",
     "SandboxServer",
     "SatoriexServer",
@@ -67,6 +71,8 @@ _HOMES = {
     "gelabs_settings": ("GelabsSettings",),
     "pusher": ("PusherServer",),
     "pusher_settings": ("PusherSettings",),
+    "quickpay": ("QuickPayServer",),
+    "quickpay_settings": ("QuickPaySettings",),
     "satoriex": ("SatoriexServer",),
     "satoriex_settings": ("SatoriexSettings",),
     "quantcite": ("QuantciteServer",),

@@ -36,6 +36,7 @@ __all__ = [
     "message",
     "notification",
     "payment",
+    "plain",
     "signed_webhook",
 ]
 
@@ -125,7 +126,7 @@ def notification(data: Json = "Maintenance", *, received: float = 0.0, name: str
 def message(event: Payment | ExchangeRate | Kyc | Notification, *, quoted: bool = True, wrapped: bool = False) -> str:
     """The message that is delivered as `event`, which keeps it as `raw`. `quoted`: its data is JSON inside a text, as is usual;
     `wrapped`: in a webhook's envelope."""
-    data = _plain(event.data)
+    data = plain(event.data)
     if wrapped:
         data = msgspec.json.decode(envelope(event.name, data))
     return msgspec.json.encode({"event": event.name, "channel": event.channel, "data": _text(data) if quoted else data}).decode()
@@ -140,10 +141,10 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _plain(value: object) -> Json:
+def plain(value: object) -> Json:
     """A value as it is on the wire, amounts as texts."""
-    plain: Json = msgspec.to_builtins(value)
-    return {name: part for name, part in plain.items() if part is not None} if isinstance(plain, dict) else plain
+    built: Json = msgspec.to_builtins(value)
+    return {name: part for name, part in built.items() if part is not None} if isinstance(built, dict) else built
 
 
 @attrs.frozen
@@ -154,9 +155,13 @@ class Keys:
     public: str
 
 
-@functools.cache
 def keys(name: str = "merchant") -> Keys:
     """A new key, the same one for a name while the process lives. Needs the extra `quickpay`."""
+    return _made(name)
+
+
+@functools.cache
+def _made(name: str) -> Keys:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
