@@ -135,11 +135,15 @@ async def test_a_user_who_signs_in_is_written_to() -> None:
 
 
 async def test_feeds_of_one_stream_read_a_channel_each() -> None:
-    async with served() as there, pushwire.connect(there.signing()) as stream:
-        async with stream.subscribe(pusher.Subscribe("a")) as a, stream.subscribe(pusher.Subscribe("b")) as b:
-            there.publish("a", 1)
-            there.publish("b", 2)
-            assert (await numbers(aiter(a), 1), await numbers(aiter(b), 1)) == ([1], [2])
+    async with (
+        served() as there,
+        pushwire.connect(there.signing()) as stream,
+        stream.subscribe(pusher.Subscribe("a")) as a,
+        stream.subscribe(pusher.Subscribe("b")) as b,
+    ):
+        there.publish("a", 1)
+        there.publish("b", 2)
+        assert (await numbers(aiter(a), 1), await numbers(aiter(b), 1)) == ([1], [2])
 
 
 @pytest.mark.parametrize("way", ["signing", "asking"])
