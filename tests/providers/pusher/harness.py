@@ -20,7 +20,7 @@ from pushwire.core.effects import (
     Ticket,
 )
 from pushwire.core.http import Request, Response
-from pushwire.core.machine import Phase
+from pushwire.core.machine import Machine, Phase
 from pushwire.core.secrets import Secret
 from pushwire.providers import pusher
 from pushwire.testing import pusher as build
@@ -54,7 +54,7 @@ class Client:
     """The machine, its clock, and all it said since each was last taken."""
 
     def __init__(self, settings: pusher.Config | None = None) -> None:
-        self.machine = (settings or config()).machine(rng=random.Random(1), ids=lambda: "never used")
+        self.machine: Machine[pusher.Event] = (settings or config()).machine(rng=random.Random(1), ids=lambda: "never used")
         self.now = 0.0
         self.frames: list[str | SecretFrame] = []
         self.dials: list[Dial] = []

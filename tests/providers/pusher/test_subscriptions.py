@@ -380,7 +380,7 @@ def test_what_is_remembered_for_restoring_does_not_grow_with_what_was_given_up()
         client.subscribe(f"channel-{number}")
         client.submit(pusher.Unsubscribe(f"channel-{number}"))
         client.take_settled()
-    assert len(client.machine._dialect._said) < 30
+    assert len(expect(pusher.PusherMachine, client.machine)._dialect._said) < 30
 
 
 # Staleness

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from .encryption import CannotDecrypt, decrypt
 from .messages import Message
+from .signing import UNKNOWN_KEY
 
 __all__ = ["HOLD", "KEY_EVERY", "Deciphering", "Failed", "Held", "Opened"]
 
@@ -62,6 +63,8 @@ class Deciphering:
 
     def may_ask(self, channel: str, now: float) -> bool:
         """Whether the key may be asked for again, after a message failed."""
+        if self._keys.get(channel) == UNKNOWN_KEY:
+            return False
         return now >= self._asked.get(channel, -KEY_EVERY) + KEY_EVERY
 
     def hold(self, channel: str, held: Held, now: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from ...core.config import ConnectionConfig
-from ...core.effects import Close, Dial, Done, Handshake, Outcome, Token
+from ...core.effects import Close, Dial, Done, Fetch, Handshake, Outcome, Token
 from ...core.events import Malformed, SubscriptionRefused, Unrecognized
 from ...core.http import Response
 from ...core.session import Session
@@ -88,6 +88,7 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
         self._connection = dialect.connection
         self._deciphering = Deciphering(self._connection.keys)
         self._key_fetches: dict[Token, str] = {}
+        self._key_serial = 0
         self._handlers: dict[str, Callable[[Message, str | bytes, float], None]] = {
             ESTABLISHED: self._on_established,
             "pusher:error": self._on_error,
@@ -335,7 +336,11 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
         if isinstance(found, Failed) and self._deciphering.may_ask(channel, held.received):
             request = self._dialect.key_request(channel, held.received)
             if request is not None:
-                self._key_fetches[self._fetch(request)] = channel
+                # Numbered apart: the replay of a journal cannot know whether a key fits, and its other numbers must be the same.
+                self._key_serial -= 1
+                token = Token(self._generation, self._key_serial)
+                self._key_fetches[token] = channel
+                self._out.effects.append(Fetch(token, request))
                 self._deciphering.hold(channel, held, held.received)
                 return
         if found is not None:

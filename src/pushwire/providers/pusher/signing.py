@@ -6,13 +6,16 @@ import base64
 import binascii
 import hashlib
 import hmac
+from typing import Final
 
-from ...core.secrets import Secret
+from ...core.secrets import PLACEHOLDER, Secret
 
-__all__ = ["decode_key", "shared_secret", "sign", "sign_channel", "sign_user"]
+__all__ = ["UNKNOWN_KEY", "decode_key", "shared_secret", "sign", "sign_channel", "sign_user"]
 
-KEY_SIZE = 32
+KEY_SIZE: Final = 32
 """Bytes of a master key, and of a shared secret."""
+UNKNOWN_KEY: Final = bytes(KEY_SIZE)
+"""What stands for a key in the replay of a journal, where a placeholder stands for its text."""
 
 
 def sign(secret: Secret, text: str) -> str:
@@ -38,6 +41,8 @@ def shared_secret(channel: str, master_key: bytes) -> bytes:
 
 def decode_key(text: str) -> bytes | None:
     """The 32 bytes of a key in base64, None where it is none."""
+    if text == PLACEHOLDER:
+        return UNKNOWN_KEY
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
