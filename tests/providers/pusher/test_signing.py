@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
 import sys
 
 import msgspec
@@ -131,3 +132,8 @@ def test_without_pynacl_it_is_not_available(monkeypatch: pytest.MonkeyPatch) -> 
     assert encryption.available()
     monkeypatch.setitem(sys.modules, "nacl.secret", None)
     assert not encryption.available()
+
+
+def test_importing_the_provider_loads_no_pynacl() -> None:
+    program = "import sys, pushwire.providers.pusher; sys.exit('nacl' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
