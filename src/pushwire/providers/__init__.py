@@ -19,28 +19,28 @@ def load(name: str) -> Provider:
     """The provider of this name, which alone is imported. Raises `LocalProtocolError` where there is none."""
     match name:
         case "bitpanda":
-            from .bitpanda.provider import PROVIDER
+            from .bitpanda import provider as bitpanda
 
-            return PROVIDER
+            return bitpanda.PROVIDER
         case "gelabs":
-            from .gelabs.provider import PROVIDER
+            from .gelabs import provider as gelabs
 
-            return PROVIDER
+            return gelabs.PROVIDER
         case "pusher":
-            from .pusher.provider import PROVIDER
+            from .pusher import provider as pusher
 
-            return PROVIDER
+            return pusher.PROVIDER
         case "quantcite":
-            from .quantcite.provider import PROVIDER
+            from .quantcite import provider as quantcite
 
-            return PROVIDER
+            return quantcite.PROVIDER
         case "quickpay":
-            from .quickpay.provider import PROVIDER
+            from .quickpay import provider as quickpay
 
-            return PROVIDER
+            return quickpay.PROVIDER
         case "satoriex":
-            from .satoriex.provider import PROVIDER
+            from .satoriex import provider as satoriex
 
-            return PROVIDER
+            return satoriex.PROVIDER
         case _:
             raise LocalProtocolError(f"there is no provider {name!r}; there are: {', '.join(NAMES)}")
