@@ -392,8 +392,8 @@ class Exchange(Generic[EventT, TopicT]):
         nothing under way on this connection will bring."""
         if call.counted:
             call.counted = False
-            # Made by another call, whose caller has left meanwhile: this was the last to want it.
-            made = [topic for topic in call.topics if self.subscriptions.is_confirmed(topic)]
+            # Made by another call, or about to be, whose caller has left meanwhile: this was the last to want it.
+            made = [topic for topic in call.topics if self._is_known(topic)]
             for topic in call.topics:
                 self.subscriptions.unwant(topic)
             for topic in made:
@@ -401,6 +401,10 @@ class Exchange(Generic[EventT, TopicT]):
                     self.staleness.unwatch(topic)
             self._unmake(made)
         return self._without_call(call.topics)
+
+    def _is_known(self, topic: TopicT) -> bool:
+        """Whether the provider has heard of a topic on this connection, and has not refused it."""
+        return self.subscriptions.is_confirmed(topic) or any(topic in call.topics for call in self._pending)
 
     def _without_call(self, topics: Iterable[TopicT]) -> list[TopicT]:
         wanted = [topic for topic in topics if topic in self.subscriptions and not self.subscriptions.is_confirmed(topic)]

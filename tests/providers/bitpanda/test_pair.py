@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pushwire.core.commands import AnyCommand, Leave
-from pushwire.core.effects import Close, Identity
+from pushwire.core.effects import Close, Identity, Ticket
 from pushwire.errors import LocalProtocolError
 from pushwire.providers.bitpanda import PRICE_CHANGES, PRICES, Drop, Gap, Pair, Price, Subscribe, Unsubscribe
 from pushwire.sandbox.base import Accept, ConnectRequest, SendTo
@@ -43,8 +43,8 @@ class Conversation(RuleBasedStateMachine):
         self.server = BitpandaServer(BitpandaSettings(tokens=None, merge=self.server_merges), random.Random(1))
         self.coming: deque[str] = deque()
         self.conn = 0
-        self.asked = 0
-        self.subscribes: list[Subscribe] = []
+        self.waiting: set[Ticket] = set()
+        self.subscribed: list[tuple[Subscribe, Ticket]] = []
         self.client.start()
         self.connect()
 
@@ -55,15 +55,24 @@ class Conversation(RuleBasedStateMachine):
         request = ConnectRequest(headers={"authorization": "Bearer t"})
         assert self.server.connect(self.conn, request, self.client.now, self.client.wall) == Accept()
         self.client.open()
+        self.settle()
 
     def submit(self, command: AnyCommand) -> None:
         try:
-            self.client.submit(command)
+            ticket = self.client.submit(command)
         except LocalProtocolError:
             return
-        self.asked += 1
+        self.waiting.add(ticket)
         if isinstance(command, Subscribe):
-            self.subscribes.append(command)
+            self.subscribed.append((command, ticket))
+        self.settle()
+
+    def settle(self) -> None:
+        """Those who are answered wait no longer; who was refused has nothing to leave."""
+        for settled in self.client.take_settled():
+            self.waiting.remove(settled.ticket)
+            if settled.error is not None:
+                self.subscribed = [(command, ticket) for command, ticket in self.subscribed if ticket != settled.ticket]
 
     def carry(self) -> bool:
         """Bring one message over, the client's first. False where there is none."""
@@ -71,6 +80,7 @@ class Conversation(RuleBasedStateMachine):
             self.server.receive(self.conn, self.client.frames.pop(0), self.client.now)
         elif self.coming:
             self.client.receive(self.coming.popleft())
+        self.settle()
         self.coming += (str(e.text) for e in self.server.take_effects() if isinstance(e, SendTo) and e.conn == self.conn)
         return bool(self.client.frames or self.coming)
 
@@ -96,8 +106,15 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1000))
     def somebody_leaves(self, which: int) -> None:
-        if self.subscribes:
-            self.submit(Leave(self.subscribes.pop(which % len(self.subscribes))))
+        if not self.subscribed:
+            return
+        command, ticket = self.subscribed.pop(which % len(self.subscribed))
+        if ticket in self.waiting:
+            # Who leaves before the answer gets none.
+            self.waiting.remove(ticket)
+            self.submit(Leave(command, ticket))
+        else:
+            self.submit(Leave(command))
 
     @rule(pair=st.sampled_from(PAIRS))
     def a_price_is_sent(self, pair: Pair) -> None:
@@ -113,8 +130,8 @@ class Conversation(RuleBasedStateMachine):
     def the_connection_breaks(self) -> None:
         self.server.disconnected(self.conn, self.client.now)
         self.coming.clear()
-        self.client.redial(Close(reason="reset", by="transport"))
         self.client.frames.clear()
+        self.client.redial(Close(reason="reset", by="transport"))
         self.connect()
 
     def teardown(self) -> None:
@@ -125,7 +142,7 @@ class Conversation(RuleBasedStateMachine):
         # What the machine holds to be desired is looked at directly: it is what a reconnect would restore.
         desired = set(client.machine._exchange.subscriptions)
         assert set(self.server.topics(self.conn)) == desired
-        assert len(client.settled) == self.asked
+        assert not self.waiting
         self.check_prices()
 
     def check_prices(self) -> None:

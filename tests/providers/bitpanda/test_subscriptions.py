@@ -196,6 +196,15 @@ def test_who_is_refused_as_the_last_to_want_a_pair_unsubscribes_from_it() -> Non
     assert client.take_events() == []
 
 
+def test_when_all_leave_before_the_answer_it_is_unsubscribed_from() -> None:
+    client = Client().ready()
+    command = Subscribe(PRICES)
+    tickets = [client.submit(command) for _ in range(2)]
+    for ticket in tickets:
+        client.submit(Leave(command, ticket))
+    assert said(client) == ["subscribe", "unsubscribe"]
+
+
 def test_who_leaves_some_of_a_channel_drops_it_for_those_who_stay() -> None:
     client = Client().ready()
     client.ask(Subscribe(PRICES, [BTC]))
