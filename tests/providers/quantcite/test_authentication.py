@@ -160,7 +160,7 @@ def test_a_welcome_of_the_wrong_shape_is_malformed_and_no_success() -> None:
         (
             '{"type":"error","error":"Authentication failed","code":4001}',
             4001,
-            "not authenticated: Authentication failed: Authentication failed",
+            "not authenticated: Authentication failed",
         ),
         (
             build.error("authentication_failed", "Invalid API key", 4001),
@@ -174,8 +174,8 @@ def test_a_welcome_of_the_wrong_shape_is_malformed_and_no_success() -> None:
             None,
             "not authenticated: account_suspended: Account suspended",
         ),
-        ('{"type":"authentication_error"}', None, "not authenticated: refused: "),
-        ('{"type":"error","code":4001}', 4001, "not authenticated: refused: "),
+        ('{"type":"authentication_error"}', None, "not authenticated: refused"),
+        ('{"type":"error","code":4001}', 4001, "not authenticated: refused"),
     ],
 )
 def test_every_form_of_failure_ends_the_session(message: str, code: int | None, text: str) -> None:

@@ -38,6 +38,8 @@ def conversation(client: Client) -> None:
     client.receive(build.welcome(message=KEY))
     client.submit(quantcite.GetExchanges())
     client.receive(build.exchanges_response(okx=True))
+    client.submit(VALIDATE)
+    client.receive(build.validation_response(exchange="okx"), build.error(ECHO, ECHO, 4002))
     client.submit(OKX)
     client.receive(build.transaction_response(exchange="okx"))
     client.submit(VALIDATE)
@@ -63,7 +65,7 @@ def conversation(client: Client) -> None:
 def test_nothing_that_a_caller_is_shown_holds_a_secret() -> None:
     client = Client()
     conversation(client)
-    assert len(client.settled) == 5
+    assert len(client.settled) == 6
     # What the provider said is in it all the same.
     assert any("*** *** *** ***" in str(settled.error) for settled in client.settled)
     hides(*client.events, *client.settled, *(settled.error for settled in client.settled))
@@ -103,7 +105,7 @@ def test_a_journal_holds_no_secret_and_replays() -> None:
     records = list(read_journal(text.encode().splitlines(keepends=True), load))
     submitted = [record.command for record in records if isinstance(record, Submit)]
     hidden = Secret("***")
-    assert submitted[1] == quantcite.SubscribeTransactions(
+    assert submitted[2] == quantcite.SubscribeTransactions(
         "okx", transaction_types=("deposits",), credentials=quantcite.Credentials(hidden, hidden, hidden)
     )
     assert expect(Header, records[0]).config == quantcite.Config(api_key=hidden)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -38,6 +39,9 @@ _Account: TypeAlias = tuple[bool, Credentials | None]
 
 LANE: Final = "commands"
 """All commands share it: errors name neither command nor exchange, so they are taken for the answer to the one in flight."""
+
+TOLD: Final = 100
+"""Sets of credentials kept beside those of subscriptions, to be left out of what the provider says."""
 
 
 def some_types(instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: object) -> None:
@@ -124,6 +128,7 @@ class QuantciteDialect(Dialect[Topic]):
         self.testnet = testnet
         self.requiring = requiring
         self._followed: dict[str, _Account] = {}
+        self._told: deque[Credentials] = deque(maxlen=TOLD)
 
     def check(self, command: AnyCommand, desired: Collection[Topic]) -> None:
         super().check(command, desired)
@@ -162,6 +167,8 @@ class QuantciteDialect(Dialect[Topic]):
         fields = {"action": action, "exchange": command.exchange, "testnet": self.network(command.testnet), **more}
         if command.credentials is None:
             return frame(fields)
+        if command.credentials not in self._told:
+            self._told.append(command.credentials)
         told = frame({**fields, "credentials": credentials_fields(command.credentials, Secret.reveal)})
         shown = frame({**fields, "credentials": credentials_fields(command.credentials, lambda _: PLACEHOLDER)})
         return SecretFrame(told, shown)
@@ -198,6 +205,11 @@ class QuantciteDialect(Dialect[Topic]):
     def lost(self) -> None:
         """The connection has gone, and with it what was followed on it."""
         self._followed.clear()
+
+    def secrets(self, desired: Collection[Topic]) -> list[Secret]:
+        """The secrets that the provider knows from us, and may repeat."""
+        wanted = [topic.credentials for topic in desired if topic.credentials is not None]
+        return [secret for known in (*wanted, *self._told) for secret in known.secrets]
 
     def _account(self, testnet: bool | None, credentials: Credentials | None) -> _Account:
         return self.network(testnet), credentials

@@ -182,7 +182,8 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
     def _on_key_refused(self, message: Trouble, text: str, now: float) -> None:
         self._stage = AUTHENTICATION.next(self._stage, StageTrigger.REFUSED)
         code = message.code if isinstance(message.code, int) else None
-        self._refused(AuthenticationRefused(f"not authenticated: {self._name(message) or 'refused'}: {text}", code=code), now)
+        said = ": ".join(dict.fromkeys(part for part in (self._name(message), text) if part))
+        self._refused(AuthenticationRefused(f"not authenticated: {said or 'refused'}", code=code), now)
 
     def _on_error(self, message: Trouble, text: str, raw: str | bytes, now: float) -> None:
         """An error on an authenticated connection: it is taken for the answer to the command in flight, if it can be."""
@@ -297,7 +298,4 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
 
     def _redacted(self, text: str) -> str:
         """A text of the provider without our secrets, should it repeat them."""
-        sets = [topic.credentials for topic in self._exchange.subscriptions]
-        sets.append(getattr(self._asked(), "credentials", None))
-        secrets = [secret for known in sets if known is not None for secret in known.secrets]
-        return Redactor([self._rules.api_key, *secrets])(text)
+        return Redactor([self._rules.api_key, *self._dialect.secrets(self._exchange.subscriptions)])(text)
