@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -121,8 +121,8 @@ class QuantciteDialect(Dialect[Topic]):
     """How QuantCite commands are written. `testnet` is for those that do not say; `requiring`, the exchanges (lower case) whose
     credentials need a passphrase."""
 
-    name = "quantcite"
-    commands = (SubscribeTransactions, ValidateCredentials, GetExchanges)
+    name: ClassVar[str] = "quantcite"
+    commands: ClassVar[tuple[type[AnyCommand], ...]] = (SubscribeTransactions, ValidateCredentials, GetExchanges)
 
     def __init__(self, *, testnet: bool, requiring: Collection[str]) -> None:
         self.testnet = testnet

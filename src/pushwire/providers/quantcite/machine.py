@@ -68,7 +68,7 @@ _REPLIES: Final[Mapping[str, tuple[type[AnyCommand], ...]]] = {
 class QuantciteMachine(Session[Transaction | Notice, Topic]):
     """See `core.machine` for the contract."""
 
-    closes = CLOSES
+    closes: CloseTable = CLOSES
 
     def __init__(
         self,

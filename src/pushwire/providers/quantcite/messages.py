@@ -127,31 +127,31 @@ class Trouble(Frame, tag="error"):
 class AuthenticationError(Trouble, tag="authentication_error"):
     """The key is not accepted, or no longer."""
 
-    kind = "authentication_error"
+    kind: ClassVar[str] = "authentication_error"
 
 
 class SubscriptionError(Trouble, tag="subscription_error"):
     """A subscription failed."""
 
-    kind = "subscription_error"
+    kind: ClassVar[str] = "subscription_error"
 
 
 class DataLimitExceeded(Trouble, tag="data_limit_exceeded"):
     """The month's data is used up; the connection will be ended."""
 
-    kind = "data_limit_exceeded"
+    kind: ClassVar[str] = "data_limit_exceeded"
 
 
 class DataLimitWarning(Trouble, tag="data_limit_warning"):
     """The month's data will be used up."""
 
-    kind = "data_limit_warning"
+    kind: ClassVar[str] = "data_limit_warning"
 
 
 class RateLimitWarning(Trouble, tag="rate_limit_warning"):
     """The rate limit is near."""
 
-    kind = "rate_limit_warning"
+    kind: ClassVar[str] = "rate_limit_warning"
 
 
 class TransactionResponse(BatchFrame, tag="transaction_response"):

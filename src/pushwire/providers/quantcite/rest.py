@@ -62,7 +62,7 @@ _decode_problem: Final = msgspec.json.Decoder(_Problem).decode
 class Call(Endpoint[Settings, ReplyT_co]):
     """A QuantCite REST call."""
 
-    buckets = (BUCKET,)
+    buckets: ClassVar[tuple[str, ...]] = (BUCKET,)
     method: ClassVar[Literal["GET", "POST"]] = "GET"
 
     def request(self, config: Settings, token: Secret | None) -> Request:
@@ -120,7 +120,7 @@ def _legible(name: str, read: Callable[[bytes], ReplyT], body: bytes) -> ReplyT:
 class _NamesTheKey(Call[ReplyT_co]):
     """A call with the key in it: what the provider says of it may repeat the key, so names of errors alone are shown."""
 
-    auth = "none"
+    auth: ClassVar[Literal["none", "token"]] = "none"
 
     def shown(self, text: str) -> str:
         return text if _NAME.fullmatch(text) else ""
@@ -130,7 +130,7 @@ class _NamesTheKey(Call[ReplyT_co]):
 class Authenticate(_NamesTheKey[Account]):
     """Get a session. An `Api` does so by itself; the reply says besides whose key it is."""
 
-    method = "POST"
+    method: ClassVar[Literal["GET", "POST"]] = "POST"
 
     def content(self, config: Settings) -> Mapping[str, object]:
         return {"api_key": config.api_key.reveal()}
@@ -148,7 +148,7 @@ class SessionGrant(Grant):
 
     settings: Settings
 
-    buckets = (BUCKET,)
+    buckets: ClassVar[tuple[str, ...]] = (BUCKET,)
 
     def request(self, held: Tokens | None) -> Request:
         return Authenticate().request(self.settings, None)
@@ -175,7 +175,7 @@ class SessionStatus(Call[SessionState]):
 class _WithCredentials(Call[ReplyT_co]):
     """A POST that may have credentials for an exchange in it."""
 
-    method = "POST"
+    method: ClassVar[Literal["GET", "POST"]] = "POST"
 
     exchange: str
     testnet: bool
@@ -278,7 +278,7 @@ class CheckCredentials(_WithCredentials[Validation]):
 class TransactionTypes(Call[TypeCatalogue]):
     """Which transaction types there are."""
 
-    auth = "none"
+    auth: ClassVar[Literal["none", "token"]] = "none"
 
     def read(self, body: bytes) -> TypeCatalogue:
         return msgspec.json.decode(body, type=TypeCatalogue)
@@ -288,7 +288,7 @@ class TransactionTypes(Call[TypeCatalogue]):
 class ListExchanges(Call[tuple[SupportedExchange, ...]]):
     """Which exchanges there are. Unlike `GetExchanges` on a stream it teaches nobody whose credentials need a passphrase."""
 
-    auth = "none"
+    auth: ClassVar[Literal["none", "token"]] = "none"
 
     def read(self, body: bytes) -> tuple[SupportedExchange, ...]:
         return msgspec.json.decode(body, type=tuple[SupportedExchange, ...])
@@ -298,7 +298,7 @@ class ListExchanges(Call[tuple[SupportedExchange, ...]]):
 class CredentialSources(Call[CredentialPolicy]):
     """For which exchanges the provider has credentials of its own."""
 
-    auth = "none"
+    auth: ClassVar[Literal["none", "token"]] = "none"
 
     def read(self, body: bytes) -> CredentialPolicy:
         return CredentialPolicy.parse(body)
@@ -320,7 +320,7 @@ class DataUsage(_NamesTheKey[Usage]):
 class Health(Call[ApiHealth]):
     """How the provider is."""
 
-    auth = "none"
+    auth: ClassVar[Literal["none", "token"]] = "none"
 
     def read(self, body: bytes) -> ApiHealth:
         return msgspec.json.decode(body, type=ApiHealth)
