@@ -11,7 +11,9 @@ import attrs
 import pytest
 import trio
 
+from pushwire.cli.sandboxes import BUILDERS
 from pushwire.cli.tally import Summary
+from pushwire.providers import NAMES
 from tests.cli.program import PATIENCE, environment, outcome, pushwire
 
 KEYS = ["messages", "reconnects", "duplicates_withheld", "acks_confirmed", "missed_in_gaps", "lost", "twice"]
@@ -21,7 +23,8 @@ async def test_the_last_line_of_json_counts_what_came_through() -> None:
     status, printed, complaint = await outcome("demo", "--provider", "gelabs", "--seconds", "4", "--json")
     assert (status, complaint) == (0, "")
     *events, summary = map(json.loads, printed.splitlines())
-    assert list(summary) == KEYS
+    assert list(summary) == [*KEYS, "providers"]
+    assert summary["providers"] == {"gelabs": {key: summary[key] for key in KEYS}}
     messages = [event for event in events if event["event"] == "transaction"]
     assert summary["messages"] == len(messages) > 50
     assert len({event["data"]["message_id"] for event in messages}) == len(messages)
@@ -31,13 +34,37 @@ async def test_the_last_line_of_json_counts_what_came_through() -> None:
     assert (summary["missed_in_gaps"], summary["lost"], summary["twice"]) == (0, 0, 0)
 
 
+async def test_all_providers_run_side_by_side() -> None:
+    status, printed, complaint = await outcome("demo", "--seconds", "4")
+    assert (status, complaint) == (0, "")
+    lines = printed.splitlines()
+    assert {line.split()[1] for line in lines[: -len(NAMES)]} == set(NAMES)
+    for name, line in zip(BUILDERS, lines[-len(NAMES) :], strict=True):
+        counted = dict(part.rsplit(" ", 1) for part in line.removeprefix(f"{name}: ").split(", "))
+        assert list(counted) == [key.replace("_", " ").replace("acks", "ACKs") for key in KEYS]
+        assert int(counted["messages"]) > 20
+        assert int(counted["reconnects"]) >= 1
+        assert (counted["lost"], counted["twice"]) == ("0", "0")
+
+
+async def test_what_nobody_sends_again_is_counted_as_missed() -> None:
+    status, printed, _ = await outcome("demo", "--provider", "satoriex", "--provider", "bitpanda", "--seconds", "4", "--json")
+    assert status == 0
+    *events, summary = map(json.loads, printed.splitlines())
+    assert list(summary["providers"]) == ["satoriex", "bitpanda"]
+    assert {event["provider"] for event in events if event["event"] == "gap"} == {"satoriex", "bitpanda"}
+    assert summary["missed_in_gaps"] > 0
+    for key in KEYS:
+        assert sum(counted[key] for counted in summary["providers"].values()) == summary[key]
+
+
 async def test_a_signal_ends_the_demo_early_with_its_summary() -> None:
     async with pushwire("demo", "--seconds", "600", "--json") as demo:
         await demo.event("transaction")
         demo.signal(signal.SIGINT)
         assert await demo.ended() == 130
         summary = json.loads(demo.printed[-1])
-        assert list(summary) == KEYS
+        assert list(summary["providers"]) == list(BUILDERS)
         assert (summary["lost"], summary["twice"]) == (0, 0)
         assert await demo.complaint() == ""
 
@@ -76,7 +103,10 @@ async def test_a_terminal_gets_a_table() -> None:
 async def test_an_unknown_provider_is_one_line() -> None:
     status, printed, complaint = await outcome("demo", "--provider", "nobody")
     assert (status, printed) == (2, "")
-    assert complaint == "pushwire: there is no sandbox for 'nobody'; there are: quantcite, bitpanda, gelabs, satoriex\n"
+    assert (
+        complaint
+        == "pushwire: there is no sandbox for 'nobody'; there are: quantcite, bitpanda, gelabs, pusher, quickpay, satoriex\n"
+    )
 
 
 def test_summaries_add_up() -> None:

@@ -4,15 +4,17 @@ import json
 import os
 import sys
 from decimal import Decimal
+from types import MappingProxyType
 
 import attrs
 import pytest
 
-from pushwire.cli.output import Output, as_json, as_text, describe, encode
+from pushwire.cli.output import Line, Output, as_json, as_text, describe, encode
 from pushwire.core.effects import Close
 from pushwire.core.events import Down, Gap, Malformed, Stale, Up
 from pushwire.core.secrets import Secret
 from pushwire.providers.gelabs import Topic
+from pushwire.providers.pusher import Member, Members
 
 MIDNIGHT = 1_767_225_600.0
 """2026-01-01, POSIX seconds."""
@@ -77,6 +79,25 @@ def test_plain_lines_quote_what_is_not_one_word() -> None:
 def test_plain_lines_cut_what_is_long() -> None:
     line = describe("x", Malformed(0.0, "a" * 1000, "bad"), wall)
     assert as_text(line) == f"2026-01-01T00:00:00.000Z x malformed raw={'a' * 200}… reason=bad"
+
+
+def test_plain_lines_name_the_fields_of_parts_and_no_value_twice() -> None:
+    data: dict[str, object] = {
+        "raw": "{}",
+        "data": {"a b": 1, "to": {"x": {"y": {}}, "z": [1, 2]}, "none": None},
+        "key\x1b": {"n": "1.10"},
+    }
+    line = Line("x", "event", "now", data)
+    assert as_text(line) == 'now x event data."a b"=1 data.to.z=[2] "key\\x1b".n=1.10'
+
+
+def test_an_event_is_shown_by_what_its_fields_hold() -> None:
+    """Types that a field is said to have may be there for type checkers alone."""
+    members = Members(0.0, "presence-x", MappingProxyType({"7": Member("7", {"age": Decimal("1.50")})}))
+    assert describe("pusher", members, wall).data == {
+        "channel": "presence-x",
+        "members": {"7": {"id": "7", "info": {"age": "1.50"}}},
+    }
 
 
 def test_other_alphabets_stay_readable() -> None:

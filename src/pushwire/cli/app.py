@@ -133,10 +133,10 @@ def sandbox(
     """
     from .running import run
     from .sandbox import Sandbox
-    from .sandboxes import accepted_key, simulate
+    from .sandboxes import accepted_secrets, simulate
     from .simulated import Wanted
 
-    wanted = Wanted(rate, accepted_key(provider), seed, fault or (), settings or ())
+    wanted = Wanted(rate, accepted_secrets(provider), seed, fault or (), settings or ())
     return run(Sandbox(simulate(provider, wanted), host, port))
 
 

@@ -6,12 +6,12 @@ import contextlib
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 import attrs
 import trio
 
-from ..core.secrets import Secret
 from ..providers import load
 from ..sandbox.server import serve
 from ..shell.connect import connect
@@ -20,7 +20,7 @@ from .feed import consume, wall_clock
 from .output import Line, Output, as_json, as_text, describe, encode
 from .running import Ending
 from .sandboxes import BUILDERS, simulate
-from .simulated import Simulated, Wanted
+from .simulated import MADE_UP, Simulated, Wanted
 from .tally import Summary, Tally
 from .target import target
 
@@ -46,15 +46,14 @@ IMPATIENT: Final = (
 )
 """A client that reconnects faster than is polite to a real provider: there is no time to wait."""
 
-MADE_UP: Final = Secret("of no value: the sandbox takes any")
-
 DRAIN: Final = 10.0
 """Seconds that what was sent may take to arrive, after the generator has stopped."""
 
 LOOK_AGAIN: Final = 0.05
 """Seconds."""
 
-RECENT: Final = 10
+RECENT: Final = 12
+"""Events that are kept for the table."""
 
 
 @attrs.define(eq=False)
@@ -142,17 +141,17 @@ class Demo:
     async def _sum_up(self, summaries: Mapping[str, Summary], output: Output) -> int:
         total = Summary.total(summaries.values())
         if self.json:
-            await output.write([encode(attrs.asdict(total))])
+            by_name = {name: attrs.asdict(summary) for name, summary in summaries.items()}
+            await output.write([encode({**attrs.asdict(total), "providers": by_name})])
         else:
             await output.write(f"{name}: {_spelled(summary)}" for name, summary in summaries.items())
         return 0 if total.clean else 1
 
 
 def _show(provider: str) -> Show:
-    simulated = simulate(provider, Wanted(RATE, faults=FAULTS))
-    if simulated.distinct:
-        simulated = simulate(provider, Wanted(RATE, faults=(*FAULTS, TWICE)))
-    return Show(provider, simulated, Tally(simulated.key))
+    simulated = simulate(provider, Wanted(RATE))
+    faults = (*FAULTS, TWICE) if simulated.distinct else FAULTS
+    return Show(provider, simulated.disturbed(faults, Random()), Tally(simulated.key))
 
 
 def _spelled(summary: Summary) -> str:

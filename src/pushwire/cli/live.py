@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .output import as_text
+from .output import Line, as_text
 
 if TYPE_CHECKING:
     from .demo import Show
@@ -22,6 +22,9 @@ __all__ = ["LiveTable"]
 
 EVERY: Final = 0.25
 """Seconds between two looks."""
+
+LINES: Final = 12
+"""Of events, below the table."""
 
 WINDOW: Final = 8
 """Looks that a rate is measured over."""
@@ -56,8 +59,12 @@ class LiveTable:
         table = Table("provider", "state", "rate", "messages", "un-ACKed", "reconnects", "last error", expand=True)
         for show in self._shows:
             table.add_row(*self._row(show))
-        recent = [Text(as_text(line), no_wrap=True, overflow="ellipsis") for show in self._shows for line in show.recent]
+        recent = [Text(as_text(line), no_wrap=True, overflow="ellipsis") for show in self._shows for line in self._last(show)]
         self._live.update(Group(table, *recent), refresh=True)
+
+    def _last(self, show: Show) -> Sequence[Line]:
+        """Its last events; fewer of each where there are more shows, so that all fit a screen."""
+        return list(show.recent)[-max(1, LINES // len(self._shows)) :]
 
     def _row(self, show: Show) -> list[Text]:
         messages = show.tally.messages

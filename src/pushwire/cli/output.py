@@ -9,10 +9,10 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 
 import attrs
 import cattrs
@@ -27,6 +27,9 @@ __all__ = ["Line", "Output", "as_json", "as_text", "describe", "encode"]
 
 OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Beyond what JSON escapes: the other control characters, line ends, and what changes the direction of text."""
+
+DEEP: Final = 2
+"""Parts within parts that a plain line shows; --json shows all."""
 
 LONG: Final = 200
 """Characters of a value on a plain line; --json shows all."""
@@ -81,9 +84,22 @@ def encode(value: Mapping[str, object]) -> str:
 
 
 def as_text(line: Line) -> str:
-    """For people: the fields that are single values, of lists their length."""
-    fields = ((name, value) for name, value in line.data.items() if value not in (None, "") and not isinstance(value, Mapping))
-    return " ".join((line.at, line.provider, line.event, *(f"{name}={_shown(value)}" for name, value in fields)))
+    """For people: the fields that are single values, those of a part as `part.name`; of lists their length."""
+    fields = (f"{name}={_shown(value)}" for name, value in _flat(line.data) if value not in (None, ""))
+    return " ".join((line.at, line.provider, line.event, *fields))
+
+
+def _flat(data: Mapping[str, object], prefix: str = "", depth: int = DEEP) -> Iterator[tuple[str, object]]:
+    # What a message holds need not be read a second time, as it came.
+    decoded = any(isinstance(value, Mapping) for value in data.values())
+    for name, value in data.items():
+        # Names of a part may be the peer's.
+        shown = prefix + _shown(name)
+        if not isinstance(value, Mapping):
+            if name != "raw" or not decoded:
+                yield shown, value
+        elif depth:
+            yield from _flat(cast("Mapping[str, object]", value), f"{shown}.", depth - 1)
 
 
 def _shown(value: object) -> str:
@@ -111,12 +127,18 @@ def _name(event: str) -> str:
 @functools.cache
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter()
+    # By what a value is, not by what its field is said to hold: some types name others that only a type checker finds.
+    converter.register_unstructure_hook_func(attrs.has, functools.partial(_fields, converter))
     converter.register_unstructure_hook_func(_is_struct, functools.partial(_struct, converter))
     converter.register_unstructure_hook_func(is_namedtuple, lambda row: converter.unstructure(row._asdict()))
     converter.register_unstructure_hook(Decimal, str)
     converter.register_unstructure_hook(Secret, lambda _: PLACEHOLDER)
     converter.register_unstructure_hook(bytes, lambda raw: raw.decode(errors="backslashreplace"))
     return converter
+
+
+def _fields(converter: cattrs.Converter, value: attrs.AttrsInstance) -> dict[str, object]:
+    return {field.name: converter.unstructure(getattr(value, field.name)) for field in attrs.fields(type(value))}
 
 
 def _is_struct(kind: object) -> bool:

@@ -2,49 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from random import Random
 from typing import Final, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 
 from ..core.secrets import Secret
 from ..errors import ConfigError
-from ..providers import load, satoriex
+from ..providers import load, pusher, quickpay, satoriex
 from ..providers.bitpanda import PRICES
+from ..providers.quickpay.messages import MessageEvent
+from ..providers.quickpay.signing import read_private_key
 from ..sandbox.bitpanda import BitpandaServer
 from ..sandbox.bitpanda_settings import BitpandaSettings
-from ..sandbox.faults import parse_faults, with_faults
+from ..sandbox.faults import parse_faults
 from ..sandbox.gelabs import GelabsServer
 from ..sandbox.gelabs_settings import GelabsSettings
+from ..sandbox.pusher import PusherServer
+from ..sandbox.pusher_rooms import is_cache
+from ..sandbox.pusher_settings import PusherSettings
 from ..sandbox.quantcite import QuantciteServer
 from ..sandbox.quantcite_settings import QuantciteSettings
+from ..sandbox.quickpay import QuickPayServer
+from ..sandbox.quickpay_events import event_id
+from ..sandbox.quickpay_settings import QuickPaySettings
 from ..sandbox.satoriex import SatoriexServer
 from ..sandbox.satoriex_settings import SatoriexSettings
 from .settings import collect, read_fields, read_pairs
-from .simulated import Simulated, Wanted
+from .simulated import MADE_UP, Simulated, Wanted
 
-__all__ = ["BUILDERS", "accepted_key", "simulate"]
+__all__ = ["BUILDERS", "accepted_secrets", "simulate"]
 
 Builder: TypeAlias = Callable[[Wanted, Random, list[str]], Simulated | None]
 SettingsT = TypeVar("SettingsT", bound=attrs.AttrsInstance)
 
+MERCHANT: Final = "merchant_001"
 
-def accepted_key(provider: str) -> Secret | None:
-    """The key in the provider's environment variable, None where it is not set.
+
+def accepted_secrets(provider: str) -> Mapping[str, Secret]:
+    """The secrets in the provider's environment variables, by fields of its config; without those that are not set.
 
     Raises `ConfigError` for a file that cannot be read, `LocalProtocolError` for an unknown provider.
     """
-    for name in _variables(provider):
-        found = Secret.find(name)
-        if found is not None:
-            return found
-    return None
+    found = {field: Secret.find(variable) for field, variable in _variables(provider).items()}
+    return {field: secret for field, secret in found.items() if secret is not None}
 
 
-def _variables(provider: str) -> Sequence[str]:
+def _variables(provider: str) -> Mapping[str, str]:
     known = load(provider)
-    return (*known.secrets.values(), *known.optional_secrets.values())
+    return {**known.secrets, **known.optional_secrets}
 
 
 def simulate(provider: str, wanted: Wanted) -> Simulated:
@@ -59,23 +67,30 @@ def simulate(provider: str, wanted: Wanted) -> Simulated:
     faults = collect(problems, parse_faults, wanted.faults)
     if simulated is None or faults is None or problems:
         raise ConfigError(problems)
-    return attrs.evolve(simulated, machine=with_faults(simulated.machine, faults, rng))
+    return simulated.disturbed(faults, rng)
 
 
-def _read(kind: type[SettingsT], provider: str, wanted: Wanted, problems: list[str], **secret: object) -> SettingsT | None:
-    """The settings of a sandbox; its rate, and its field `secret`, come from elsewhere."""
-    elsewhere = {"rate": "is set by --rate"}
-    elsewhere |= dict.fromkeys(secret, f"{' or '.join(_variables(provider))} says, never an argument")
-    fields = read_fields(kind, read_pairs(wanted.settings, problems), problems, elsewhere=elsewhere)
-    return collect(problems, kind, **fields, **secret, rate=wanted.rate)
+def _read(kind: type[SettingsT], provider: str, wanted: Wanted, problems: list[str], **elsewhere: object) -> SettingsT | None:
+    """The settings of a sandbox; its rate comes from elsewhere, and so do the fields that are given here."""
+    variables = f"comes from the environment, never from an argument: {', '.join(_variables(provider).values())}"
+    not_here = {"rate": "is set by --rate", **dict.fromkeys(elsewhere, variables)}
+    fields = read_fields(kind, read_pairs(wanted.settings, problems), problems, elsewhere=not_here)
+    return collect(problems, kind, **fields, **elsewhere, rate=wanted.rate)
 
 
-def _accepted(wanted: Wanted) -> list[Secret] | None:
-    return None if wanted.key is None else [wanted.key]
+def _only(wanted: Wanted, field: str) -> list[Secret] | None:
+    """The one secret of this kind that is accepted; None: any."""
+    secret = wanted.secrets.get(field)
+    return None if secret is None else [secret]
+
+
+def _http(url: str) -> str:
+    """The sandbox's HTTP side, which is on the port of its WebSocket."""
+    return f"http://{urlsplit(url).netloc}"
 
 
 def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(QuantciteSettings, "quantcite", wanted, problems, keys=_accepted(wanted))
+    settings = _read(QuantciteSettings, "quantcite", wanted, problems, keys=_only(wanted, "api_key"))
     if settings is None:
         return None
     server = QuantciteServer(settings, rng)
@@ -88,7 +103,7 @@ def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | 
 
 
 def _bitpanda(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(BitpandaSettings, "bitpanda", wanted, problems, tokens=_accepted(wanted))
+    settings = _read(BitpandaSettings, "bitpanda", wanted, problems, tokens=_only(wanted, "token"))
     if settings is None:
         return None
     server = BitpandaServer(settings, rng)
@@ -96,7 +111,7 @@ def _bitpanda(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | N
 
 
 def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(GelabsSettings, "gelabs", wanted, problems, keys=_accepted(wanted))
+    settings = _read(GelabsSettings, "gelabs", wanted, problems, keys=_only(wanted, "api_key"))
     if settings is None:
         return None
     server = GelabsServer(settings, rng)
@@ -108,8 +123,72 @@ def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
     )
 
 
+def _pusher(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
+    secrets = {name: wanted.secrets.get(name) for name in ("secret", "encryption_master_key")}
+    settings = _read(PusherSettings, "pusher", wanted, problems, **secrets)
+    if settings is None:
+        return None
+    server = PusherServer(settings, rng)
+    cached: set[Hashable] = set()
+
+    def serial(event: object) -> Hashable | None:
+        if not isinstance(event, pusher.ChannelEvent) or not isinstance(event.data, dict):
+            return None
+        found = event.data.get("serial")
+        if not isinstance(found, int) or found in cached:
+            return None
+        if is_cache(event.channel):
+            # Such a channel says its last event again to whoever subscribes: that is no second delivery.
+            cached.add(found)
+        return found
+
+    return Simulated(
+        machine=server,
+        stop=server.stop,
+        sent=lambda: {sent.serial: sent.at for sent in server.sent},
+        key=serial,
+        distinct=False,
+        specs=["news", "private-orders", "presence-desk", "cache-prices"],
+        settings=lambda url: [f"auth_url={_http(url)}{settings.auth_path}"],
+    )
+
+
+def _quickpay(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
+    private = wanted.secrets.get("private_key")
+    elsewhere: dict[str, object] = {"api_keys": _only(wanted, "api_key"), "tokens": _only(wanted, "jwt")}
+    if private is not None:
+        elsewhere["public_key"] = collect(problems, _public_key, private)
+    settings = _read(QuickPaySettings, "quickpay", wanted, problems, **elsewhere)
+    if settings is None:
+        return None
+    server = QuickPayServer(settings, rng)
+
+    def known(event: object) -> Hashable | None:
+        return event.event_id if isinstance(event, MessageEvent) else None
+
+    return Simulated(
+        machine=server,
+        stop=server.stop,
+        sent=lambda: {event_id(sent.serial): sent.at for sent in server.sent},
+        key=known,
+        distinct=False,
+        specs=[f"{kind}:{MERCHANT}" for kind in ("merchant", "payments", "notifications")] + [quickpay.TEST_CHANNEL],
+        settings=lambda url: [f"api_url={_http(url)}"],
+        secrets={"jwt": MADE_UP},
+    )
+
+
+def _public_key(private: Secret) -> str:
+    """What verifies the tokens of whoever has this key, in PEM form. Raises `ConfigError`."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = read_private_key(private)
+    assert key is not None, "no placeholder"
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
 def _satoriex(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(SatoriexSettings, "satoriex", wanted, problems, tokens=_accepted(wanted))
+    settings = _read(SatoriexSettings, "satoriex", wanted, problems, tokens=_only(wanted, "token"))
     if settings is None:
         return None
     server = SatoriexServer(settings, rng)
@@ -131,5 +210,7 @@ BUILDERS: Final[Mapping[str, Builder]] = {
     "quantcite": _quantcite,
     "bitpanda": _bitpanda,
     "gelabs": _gelabs,
+    "pusher": _pusher,
+    "quickpay": _quickpay,
     "satoriex": _satoriex,
 }

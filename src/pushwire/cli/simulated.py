@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from random import Random
+from typing import Any, Final
 
 import attrs
 
 from ..core.effects import Identity
 from ..core.secrets import Secret
 from ..sandbox.base import ServerMachine
+from ..sandbox.faults import Fault, with_faults
 
-__all__ = ["Simulated", "Wanted"]
+__all__ = ["MADE_UP", "Simulated", "Wanted"]
+
+MADE_UP: Final = Secret("of no value: the sandbox takes any")
 
 
 @attrs.frozen
 class Wanted:
-    """What a sandbox should be like. `rate` is messages a second; `key` None: any key; `settings` are `KEY=VALUE` each."""
+    """What a sandbox should be like. `rate` is messages a second; `settings` are `KEY=VALUE` each.
+
+    `secrets`, by the fields of a client's config, are the only ones that are accepted; any, where there is none.
+    """
 
     rate: float
-    key: Secret | None = None
+    secrets: Mapping[str, Secret] = attrs.Factory(dict[str, Secret])
     seed: int | None = None
     faults: Sequence[str] = ()
     settings: Sequence[str] = ()
@@ -53,3 +60,7 @@ class Simulated:
     specs: Sequence[str] = ()
     settings: Callable[[str], Sequence[str]] = _nothing
     secrets: Mapping[str, Secret] = attrs.Factory(dict[str, Secret])
+
+    def disturbed(self, faults: Sequence[Fault | str], rng: Random) -> Simulated:
+        """The same, behind faults. Raises `ConfigError` for one that is none."""
+        return attrs.evolve(self, machine=with_faults(self.machine, faults, rng))

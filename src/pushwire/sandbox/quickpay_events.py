@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
-__all__ = ["Fields", "made_up", "wrapped"]
+__all__ = ["Fields", "event_id", "made_up", "wrapped"]
 
 Fields: TypeAlias = "dict[str, str | Fields]"
 
@@ -29,9 +29,14 @@ def made_up(channel: str, number: int, wall: float, rng: Random) -> tuple[str, F
     return _rate(rng)
 
 
+def event_id(number: int) -> str:
+    """What the envelope calls an event."""
+    return f"evt_{number:06d}"
+
+
 def wrapped(name: str, data: Mapping[str, str | Fields], number: int, wall: float) -> dict[str, object]:
     """The envelope of webhooks around an event."""
-    return {"event_type": name, "event_id": f"evt_{number:06d}", "timestamp": _iso(wall), "data": data}
+    return {"event_type": name, "event_id": event_id(number), "timestamp": _iso(wall), "data": data}
 
 
 def _payment(number: int, wall: float, rng: Random) -> tuple[str, Fields]:
