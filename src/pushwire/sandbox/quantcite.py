@@ -69,7 +69,7 @@ class QuantciteServer:
     def __init__(self, settings: QuantciteSettings, rng: Random) -> None:
         self.settings = settings
         self.rng = rng
-        self.users = [User(place, new_id(rng)) for place in range(1 if settings.keys is None else len(settings.keys))]
+        self.users: list[User] = [User(place, new_id(rng)) for place in range(1 if settings.keys is None else len(settings.keys))]
         self.sessions: dict[str, tuple[User, float]] = {}
         self.generated: int = 0
         self.commands: list[str] = []
