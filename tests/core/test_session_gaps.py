@@ -5,8 +5,9 @@ from __future__ import annotations
 from pushwire.core.effects import Done, Failed, Handshake, Token
 from pushwire.core.events import Gap, Up
 from pushwire.core.http import Response
+from pushwire.errors import CommandRefused
 from tests.core.rig import ready_toy
-from tests.core.toy import Sub
+from tests.core.toy import Data, Sub
 
 
 def test_a_loss_is_told_as_a_gap_since_the_last_ping_that_was_answered() -> None:
@@ -57,6 +58,42 @@ def test_a_clock_that_was_set_back_makes_no_gap_that_ends_before_it_begins() -> 
     rig.now = 2.0
     rig.say("hello")
     assert rig.news()[-1] == Gap(2.0, 6.0, 6.0)
+
+
+def test_a_gap_is_told_again_once_what_could_not_be_restored_for_now_has_been() -> None:
+    rig = ready_toy()
+    rig.submit(Sub("a"))
+    rig.say("ok 1")
+    rig.drop()
+    since = rig.wall - rig.now
+    rig.get_ready()
+    rig.news()
+    rig.machine._reply("2", rig.now, error=CommandRefused("Sub", 4005, "slower", retry_after=7.0))
+    rig.say("data b 1")
+    assert rig.news() == [Data("b", "1"), Gap(rig.now, since, rig.wall)]
+    rig.advance(7.0)
+    assert rig.news() == []
+    rig.say("ok 3")
+    assert rig.news() == [Gap(rig.now, since, rig.wall)]
+    rig.say("data a 1")
+    assert rig.news() == [Data("a", "1")]
+
+
+def test_a_loss_meanwhile_makes_it_longer_too() -> None:
+    rig = ready_toy()
+    rig.submit(Sub("a"))
+    rig.say("ok 1")
+    rig.drop()
+    since = rig.wall - rig.now
+    rig.get_ready()
+    rig.machine._reply("2", rig.now, error=CommandRefused("Sub", 4005, "slower", retry_after=7.0))
+    rig.say("data b 1")
+    rig.drop()
+    rig.get_ready()
+    rig.advance(7.0)
+    rig.news()
+    rig.say("ok 3")
+    assert rig.news() == [Gap(rig.now, since, rig.wall)]
 
 
 # What is asked by HTTP

@@ -227,6 +227,11 @@ class Exchange(Generic[EventT, TopicT]):
         """Whether nothing that was subscribed to before is still on its way to be so again."""
         return not any(call.own and call.topics for call in self._calls())
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing waits to be asked for again, either."""
+        return self._again.due() == math.inf
+
     def _check_replies(self, now: float) -> str | None:
         ending = None
         if self._pending.due() <= now:

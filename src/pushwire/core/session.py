@@ -62,6 +62,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._ready_at: float | None = None
         self._complete_until = 0.0
         self._missing_since: float | None = None
+        self._partly_told = False
         self._answered = False
         self._paused_at: float | None = None
         self._last_error: str | None = None
@@ -341,11 +342,17 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         return token
 
     def _tell_gap(self, now: float) -> None:
-        """Once nothing waits to be restored: what the caller loads from then on is complete."""
-        if self._missing_since is not None and self._up() and self._exchange.restored:
+        """Once nothing waits to be restored: what the caller loads from then on is complete. Where something could not be
+        restored for now it is not, and the gap is told once more when that has been."""
+        if self._missing_since is None or not self._up() or not self._exchange.restored:
+            return
+        complete = self._exchange.complete
+        if complete or not self._partly_told:
             # The wall clock may have been set back meanwhile.
             until = self._wall(now)
             self._out.events.append(Gap(now, min(self._missing_since, until), until))
+            self._partly_told = True
+        if complete:
             self._missing_since = None
 
     def _token(self, generation: int = 0) -> Token:
@@ -399,6 +406,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         if self._ready_at is not None:
             self._redial.ended(now - self._ready_at, answered=self._answered)
             self._ready_at = None
+            self._partly_told = False
             if not self.replays and self._missing_since is None:
                 self._missing_since = self._wall(self._complete_until)
             self._out.events.append(Down(now, reason, close))
