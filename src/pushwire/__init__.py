@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .core.ratelimit import RateLimit
     from .core.secrets import Secret
     from .errors import (
+        AlreadyFinished,
         AuthenticationRefused,
         CommandRefused,
         ConfigError,
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
     from .shell.stream import AckStream, Stream, StreamStatus
     from .shell.token_file import FileTokenStore
     from .shell.tokens import TokenKeeper, TokenStore
+    from .stores.base import Receipt
     from .stores.memory import MemoryStore
+    from .stores.postgres import PostgresStore
     from .stores.sqlite import SqliteStore
 
 __all__ = [
     "AckStream",
+    "AlreadyFinished",
     "Api",
     "AuthenticationRefused",
     "CommandRefused",
@@ -61,11 +65,13 @@ __all__ = [
     "MemoryStore",
     "NotReady",
     "OutcomeUnknown",
+    "PostgresStore",
     "PushwireError",
     "Query",
     "RateBuckets",
     "RateLimit",
     "RateLimited",
+    "Receipt",
     "RemoteProtocolError",
     "ReplyTimeout",
     "Secret",
@@ -96,9 +102,11 @@ _HOMES: Final = {
     "HttpClient": ".shell.http",
     "Hydrated": ".core.events",
     "MemoryStore": ".stores.memory",
+    "PostgresStore": ".stores.postgres",
     "Query": ".shell.queries",
     "RateBuckets": ".shell.ratelimit",
     "RateLimit": ".core.ratelimit",
+    "Receipt": ".stores.base",
     "Secret": ".core.secrets",
     "SnapshotFailed": ".core.events",
     "SqliteStore": ".stores.sqlite",

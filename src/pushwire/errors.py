@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "AlreadyFinished",
     "AuthenticationRefused",
     "CommandRefused",
     "ConfigError",
@@ -45,6 +46,11 @@ class ConfigError(LocalProtocolError, ValueError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems: tuple[str, ...] = tuple(problems)
+
+
+class AlreadyFinished(LocalProtocolError):
+    """What `store.finish` was given was finished by an earlier transaction, and has been booked there: do not commit this one.
+    `stream.ack` it without a receipt."""
 
 
 class RemoteProtocolError(PushwireError):

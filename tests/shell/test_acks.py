@@ -98,7 +98,7 @@ async def test_a_parked_event_is_kept_with_its_payload_and_acked(provider: Provi
         event = await transaction(stream)
         await stream.park(event, "no such account")
         await provider.received("transactionACK")
-    (record,) = store.parked()
+    (record,) = await store.parked()
     assert record.note == "no such account"
     assert record.raw == event.dump()
     assert provider.acks == [tx_hash(1)]

@@ -12,16 +12,23 @@ import pytest
 from pushwire.core.effects import Committed, Identity, Record, Restored, Ticket, Write
 from pushwire.errors import LocalProtocolError, StoreError
 from pushwire.stores.memory import MemoryStore
+from pushwire.stores.postgres import PostgresStore
 from pushwire.stores.sqlite import SqliteStore
 from tests.stores.kit import NAMESPACE, delivered, finished, identity, own, settling
+from tests.stores.postgres_kit import Schema
 
-AnyStore: TypeAlias = MemoryStore | SqliteStore
+AnyStore: TypeAlias = MemoryStore | SqliteStore | PostgresStore
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., AnyStore]:
     """Makes the store, with the retention asked for."""
-    return MemoryStore if request.param == "memory" else partial(SqliteStore, tmp_path / "ledger.db")
+    if request.param == "memory":
+        return MemoryStore
+    if request.param == "sqlite":
+        return partial(SqliteStore, tmp_path / "ledger.db")
+    schema: Schema = request.getfixturevalue("schema")
+    return schema.store
 
 
 @pytest.fixture
@@ -37,10 +44,6 @@ async def reopened(store: AnyStore, namespace: str = NAMESPACE) -> Restored:
     """What is there for the next run."""
     await store.close(namespace)
     return await store.open(namespace)
-
-
-async def parked(store: AnyStore) -> list[Record]:
-    return store.parked() if isinstance(store, MemoryStore) else await store.parked()
 
 
 async def test_a_new_store_holds_nothing(store: AnyStore) -> None:
@@ -123,14 +126,14 @@ async def test_a_parked_one_is_finished_and_kept_whole(store: AnyStore) -> None:
     poison = Record("parked", identity(1), 70.0, "cannot be parsed: ☃", '{"amount": "1e999"}')
     await store.commit(NAMESPACE, [own(delivered(1)), settling(1, poison)], 0.0, {})
     assert (await reopened(store)).finished == {identity(1): 70.0}
-    assert await parked(store) == [poison]
+    assert await store.parked() == [poison]
     await store.close(NAMESPACE)
 
 
 async def test_what_is_not_valid_text_can_be_parked_too(store: AnyStore) -> None:
     await store.open(NAMESPACE)
     await store.commit(NAMESPACE, [settling(1, Record("parked", identity(1), 1.0, "half \ud83d", "\x00 \udfff"))], 0.0, {})
-    (record,) = await parked(store)
+    (record,) = await store.parked()
     assert record.note.startswith("half ")
     assert record.raw.startswith("\x00 ")
     await store.close(NAMESPACE)
@@ -306,5 +309,5 @@ async def test_parked_ones_outlive_the_retention(make: Callable[..., AnyStore]) 
     await store.commit(NAMESPACE, [settling(1, poison)], 0.0, {})
     await store.commit(NAMESPACE, [own(finished(2, 500.0), finished(3, 500.0))], 0.0, {})
     assert set((await reopened(store)).finished) == {identity(2), identity(3)}
-    assert await parked(store) == [poison]
+    assert await store.parked() == [poison]
     await store.close(NAMESPACE)

@@ -123,7 +123,7 @@ async def check(plan: list[Step], store: MemoryStore | SqliteStore, booking: Boo
                 restored = await store.open(namespace)
                 assert restored == world.restored(namespace)
                 assert list(restored.finished.values()) == sorted(restored.finished.values())
-    parked = store.parked() if isinstance(store, MemoryStore) else await store.parked()
+    parked = await store.parked()
     # Of two namespaces, each keeps its order.
     assert sorted(parked, key=repr) == sorted((r for model in world.models.values() for r in model.parked), key=repr)
     return world

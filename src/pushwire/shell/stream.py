@@ -13,6 +13,7 @@ from ..core.commands import Command, Finish, Hydrate, Ledgered, Park
 from ..core.config import count, one_of, positive
 from ..core.machine import Status
 from ..errors import LocalProtocolError
+from ..stores.base import Receipt
 from .arguments import check_arguments
 from .consumer import Batches, Consumer
 from .driver import Driver
@@ -136,18 +137,29 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         self._consumers.add(consumer)
         return consumer
 
-    async def ack(self, *events: AckedT, book: Callable[[ConnectionT], object] | None = None) -> None:
+    async def ack(
+        self, *events: AckedT, book: Callable[[ConnectionT], object] | None = None, receipt: Receipt | None = None
+    ) -> None:
         """Settle these deliveries: durable in the store first, ACKed to the provider after.
 
         `book` runs in the store's thread inside the same transaction; what it raises leaves here unwrapped, and nothing is
         settled. Once begun this waits for the transaction's end, also when cancelled. Raises `StoreError` when nothing was stored
         or when that is unknown; repeating the same call is safe. Raises `LocalProtocolError` for an event this stream does not
         hold.
+
+        `receipt`, from `store.finish`, says that a transaction of your own has finished them: they are settled where the store
+        finds that durable, else that is a `StoreError`, and they stay yours.
         """
         driver: Driver[EventT, ConnectionT] = self._driver
         for event in events:
             self._check(event)
-        await driver.settle(Finish(tuple(event.identity for event in events)), book)
+        identities = tuple(event.identity for event in events)
+        if receipt is not None:
+            if book is not None:
+                raise LocalProtocolError("what has a receipt was booked in the transaction that it is from")
+            if not set(identities) <= set(receipt.identities):
+                raise LocalProtocolError("the receipt is not for all of these events")
+        await driver.settle(Finish(identities), book or receipt)
 
     async def park(self, event: AckedT, reason: str) -> None:
         """Set a poison event aside, durably, with its payload and the reason; the provider gets its ACK. Raises as `ack` does."""

@@ -6,15 +6,18 @@ A batch goes in; it is durable, or it is a `StoreError`. The caller's booking ru
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
-from ..core.effects import Committed, Restored, Ticket, Write
-from ..errors import LocalProtocolError
+import attrs
 
-__all__ = ["ImmediateStore", "Store", "run_booking"]
+from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
+from ..errors import LocalProtocolError, StoreError
+
+__all__ = ["ImmediateStore", "Receipt", "Store", "run_booking"]
 
 ConnectionT = TypeVar("ConnectionT")
+ResultT = TypeVar("ResultT")
 ConnectionT_co = TypeVar("ConnectionT_co", covariant=True)
 
 
@@ -48,6 +51,15 @@ class Store(Protocol[ConnectionT_co]):
         """Done with `namespace`. The last one closes the store."""
         ...
 
+    async def parked(self, namespace: str | None = None) -> list[Record]:
+        """What was set aside, oldest first: of one namespace, or of all. Raises `StoreError`."""
+        ...
+
+    async def discard_parked(self, identities: Iterable[Identity], namespace: str | None = None) -> int:
+        """Delete what was set aside under these identities, in one namespace or in all; durable when it returns. They stay
+        finished. Returns how many rows went. Raises `StoreError`."""
+        ...
+
 
 @runtime_checkable
 class ImmediateStore(Protocol[ConnectionT_co]):
@@ -64,10 +76,29 @@ class ImmediateStore(Protocol[ConnectionT_co]):
         ...
 
 
-def run_booking(book: Callable[[ConnectionT], object], connection: ConnectionT) -> None:
+@attrs.frozen
+class Receipt:
+    """That these were marked as finished in a transaction of the caller's own: `store.finish` gives it, `stream.ack` takes it.
+
+    It promises nothing by itself: whether that transaction was committed, the ledger's own looks. It stands where a booking
+    stands, and what is finished is not booked again: so it only ever runs where the mark is not there.
+    """
+
+    namespace: str
+    identities: tuple[Identity, ...]
+
+    def __call__(self, connection: object) -> None:
+        raise StoreError(f"{self}: its transaction was rolled back, or is not committed yet, or was another store's")
+
+    def __str__(self) -> str:
+        return f"receipt for {', '.join(str(identity.key) for identity in self.identities)}"
+
+
+def run_booking(book: Callable[[ConnectionT], ResultT], connection: ConnectionT) -> ResultT:
     """Run a booking. Raises what it raises, and `LocalProtocolError` where it is an `async` function: nobody would await it, and
     what was never booked would be finished."""
     result = book(connection)
     if inspect.iscoroutine(result):
         result.close()
         raise LocalProtocolError("a booking is a plain function, not an async one: it runs inside the store's transaction")
+    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -102,9 +102,20 @@ class MemoryStore:
     async def close(self, namespace: str) -> None:
         """Nothing to do: the rows stay for the next `open`."""
 
-    def parked(self) -> list[Record]:
-        """What was set aside, in order."""
-        return [record for rows in self._namespaces.values() for record in rows.parked]
+    async def parked(self, namespace: str | None = None) -> list[Record]:
+        """What was set aside, in order: of one namespace, or of all."""
+        return [record for rows in self._chosen(namespace) for record in rows.parked]
+
+    async def discard_parked(self, identities: Iterable[Identity], namespace: str | None = None) -> int:
+        """Forget what was set aside under these identities. Returns how many there were."""
+        gone = frozenset(identities)
+        before = len(await self.parked(namespace))
+        for rows in self._chosen(namespace):
+            rows.parked = [record for record in rows.parked if record.identity not in gone]
+        return before - len(await self.parked(namespace))
+
+    def _chosen(self, namespace: str | None) -> list[_Namespace]:
+        return [rows for name, rows in self._namespaces.items() if namespace in (None, name)]
 
 
 def _oldest_first(rows: Mapping[Identity, float]) -> dict[Identity, float]:

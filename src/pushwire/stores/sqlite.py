@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import trio
 
-from ..core.effects import Committed, Record, Restored, Ticket, Write
-from ..errors import StoreError
-from .sqlite_file import Batch, LedgerFile
-from .writer import Job, WriterThread
+from ..core.commands import Ledgered
+from .base import Receipt
+from .sqlite_file import LedgerFile
+from .threaded import WEEK, ThreadedStore
+from .writer import Job
 
 __all__ = ["SqliteStore"]
 
 ResultT = TypeVar("ResultT")
 
-WEEK: Final = 7 * 86_400.0
 
-
-class SqliteStore:
+class SqliteStore(ThreadedStore[sqlite3.Connection, LedgerFile]):
     """A `Store` in the file `path`, made if it is not there. It serves any number of streams of one process; a second process, or
     a second `SqliteStore` on the same file, gets a `StoreError`.
 
@@ -43,46 +42,10 @@ class SqliteStore:
         self._path = os.fspath(path)
         self._retain_for = retain_for
         self._retain_rows = retain_rows
-        self._lock = trio.Lock()
-        self._users = Counter[str]()
-        self._file: LedgerFile | None = None
-        self._thread: WriterThread | None = None
+        super().__init__(self._path, f"pushwire {os.path.basename(self._path)}")
 
     def __repr__(self) -> str:
         return f"SqliteStore({self._path!r})"
-
-    async def open(self, namespace: str) -> Restored:
-        async with self._lock:
-            if self._thread is None:
-                await self._start()
-            file, thread = self._running()
-            try:
-                restored = await thread.do(Job(lambda: file.load(namespace)))
-            except BaseException:
-                if not self._users:
-                    await self._end()
-                raise
-            self._users[namespace] += 1
-            return restored
-
-    async def commit(
-        self,
-        namespace: str,
-        writes: Sequence[Write],
-        mark: float,
-        books: Mapping[Ticket, Callable[[sqlite3.Connection], object]],
-    ) -> Committed:
-        _, thread = self._running(namespace)
-        await trio.lowlevel.checkpoint_if_cancelled()
-        return await thread.do(_CommitJob(Batch(namespace, writes, mark, books)))
-
-    async def close(self, namespace: str) -> None:
-        with trio.CancelScope(shield=True):
-            async with self._lock:
-                self._running(namespace)
-                self._users -= Counter((namespace,))
-                if not self._users:
-                    await self._end()
 
     async def read(self, look: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         """What `look(connection)` returns, run in the store's thread, between two commits. Raises what it raises.
@@ -95,62 +58,27 @@ class SqliteStore:
         await trio.lowlevel.checkpoint_if_cancelled()
         return await thread.do(Job(lambda: file.read(look)))
 
-    async def parked(self, namespace: str | None = None) -> list[Record]:
-        """What was set aside, oldest first: of one namespace, or of all."""
+    async def run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """A transaction of your own: what `work(connection)` returns, once what it wrote is durable.
+
+        It is run in the store's thread, since nobody else may open the file, and bound by the rules of a booking. What it raises
+        leaves here unwrapped, its writes undone. Raises `StoreError` where nothing was stored, or that cannot be known. Once
+        begun it waits for the transaction's end, also when cancelled.
+        """
         file, thread = self._running()
-        return await thread.do(Job(lambda: file.parked(namespace)))
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return await thread.do(Job(lambda: file.run(work)))
 
-    def _running(self, namespace: str | None = None) -> tuple[LedgerFile, WriterThread]:
-        if self._file is None or self._thread is None or (namespace is not None and namespace not in self._users):
-            raise StoreError(f"{self._path} is not open: the store works inside `async with pushwire.connect(..., store=...)`")
-        return self._file, self._thread
+    def finish(self, connection: sqlite3.Connection, *events: Ledgered, namespace: str | None = None) -> Receipt:
+        """Mark deliveries as finished inside `run`, in its transaction; hand the receipt to `stream.ack` when that has returned.
 
-    async def _start(self) -> None:
-        file = LedgerFile(self._path, self._retain_for, self._retain_rows)
-        thread = WriterThread(f"pushwire {os.path.basename(self._path)}", lambda jobs: _run(file, jobs))
-        try:
-            await thread.do(Job(file.open))
-        except BaseException:
-            await thread.end()
-            raise
-        self._file, self._thread = file, thread
+        `namespace` is that of the stream's config, needed where several streams use the store. Raises `AlreadyFinished` where one
+        of them was finished before, and `LocalProtocolError` outside `run`.
+        """
+        file, _ = self._running()
+        receipt = Receipt(self._only_namespace(namespace), tuple(event.identity for event in events))
+        file.finish(connection, receipt, time.time())
+        return receipt
 
-    async def _end(self) -> None:
-        file, thread = self._running()
-        self._file = self._thread = None
-        await thread.do(Job(file.close))
-        await thread.end()
-
-
-class _CommitJob(Job[Committed]):
-    """A batch to commit, together with its neighbours."""
-
-    def __init__(self, batch: Batch) -> None:
-        super().__init__(Committed)
-        self.batch = batch
-
-
-def _run(file: LedgerFile, jobs: list[Job[object]]) -> None:
-    """In the thread: neighbouring commits as one transaction, all else by itself."""
-    together: list[_CommitJob] = []
-    for job in jobs:
-        if isinstance(job, _CommitJob):
-            together.append(job)
-        else:
-            _commit(file, together)
-            together = []
-            job.run()
-    _commit(file, together)
-
-
-def _commit(file: LedgerFile, jobs: list[_CommitJob]) -> None:
-    if not jobs:
-        return
-    try:
-        results = file.commit([job.batch for job in jobs])
-    except BaseException as error:  # noqa: BLE001 - it belongs to the tasks that wait
-        for job in jobs:
-            job.fail(error)
-    else:
-        for job, result in zip(jobs, results, strict=True):
-            job.succeed(result)
+    def _make(self) -> LedgerFile:
+        return LedgerFile(self._path, self._retain_for, self._retain_rows)

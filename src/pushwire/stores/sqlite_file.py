@@ -11,14 +11,13 @@ import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Final, TypeVar
 
-import attrs
-
 from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
-from ..errors import LocalProtocolError, StoreError
-from .base import run_booking
+from ..errors import AlreadyFinished, LocalProtocolError, StoreError
+from .base import Receipt, run_booking
 from .sqlite_leash import LeashedConnection
+from .threaded import Batch
 
-__all__ = ["Batch", "LedgerFile"]
+__all__ = ["LedgerFile"]
 
 ResultT = TypeVar("ResultT")
 
@@ -66,8 +65,10 @@ _RELEASE: Final = "RELEASE pushwire_booking -- pushwire"
 _COMMITS: Final = "SELECT commits FROM pushwire_schema -- pushwire"
 _COUNT: Final = "UPDATE pushwire_schema SET commits = ? -- pushwire"
 _TURN: Final = "SELECT finishes FROM pushwire_namespace WHERE id = ? -- pushwire"
+_TURNED: Final = "UPDATE pushwire_namespace SET finishes = ? WHERE id = ? -- pushwire"
 _MARK: Final = "UPDATE pushwire_namespace SET mark = ?, finishes = ? WHERE id = ? -- pushwire"
 
+_IS_FINISHED: Final = "SELECT 1 FROM pushwire_ledger WHERE namespace = ? AND key = ? AND version = ? AND finished -- pushwire"
 _DELIVERED: Final = (
     "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 0, ?, ?) "
     "ON CONFLICT DO NOTHING -- pushwire"
@@ -84,16 +85,6 @@ _FORGET: Final = "DELETE FROM pushwire_ledger WHERE seq = ? -- pushwire"
 # The commit's last page, which makes it one, was not written. After any other error it may be: in the file, but not believed by
 # this connection.
 _INCOMPLETE: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})
-
-
-@attrs.frozen
-class Batch:
-    """What one `commit` call wants stored."""
-
-    namespace: str
-    writes: Sequence[Write]
-    mark: float
-    books: Mapping[Ticket, Callable[[sqlite3.Connection], object]]
 
 
 class _Spoilt(Exception):
@@ -192,6 +183,23 @@ class LedgerFile:
             )
             return [Record("parked", _identity(key, version), at, note, raw) for key, version, at, note, raw in rows]
 
+    def discard_parked(self, identities: Sequence[Identity], namespace: str | None) -> int:
+        """Delete what was set aside under these. Returns how many rows went. Raises `StoreError`."""
+        statement = (
+            "DELETE FROM pushwire_parked WHERE key = ? AND version = ? "
+            "AND namespace IN (SELECT id FROM pushwire_namespace WHERE name = coalesce(?, name))"
+        )
+        rows = [(*_texts(identity), namespace) for identity in identities]
+
+        def delete() -> int:
+            with self._explained():
+                return self._db.executemany(statement, rows).rowcount
+
+        return max(0, self._transaction(delete))  # of no rows at all, the module says -1
+
+    def leave(self, namespace: str) -> None:
+        """The file is held as a whole: nothing to do."""
+
     @contextlib.contextmanager
     def _explained(self) -> Generator[None]:
         """Say with a `StoreError` which file it was that failed."""
@@ -205,7 +213,56 @@ class LedgerFile:
 
     # Transactions
 
-    def commit(self, batches: Sequence[Batch]) -> list[Committed]:
+    def run(self, work: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """What `work` returns, durable. Raises what it raises, and `StoreError`."""
+        db = self._db
+
+        def lent() -> ResultT:
+            with db.lent("booking"):
+                result = run_booking(work, db)
+            if not db.in_transaction:
+                raise LocalProtocolError("SQLite rolled the transaction back while this ran")
+            return result
+
+        return self._transaction(lent)
+
+    def finish(self, connection: sqlite3.Connection, receipt: Receipt, at: float) -> None:
+        """Mark them as finished. Raises `AlreadyFinished`."""
+        db = self._db
+        if connection is not db or not db.in_transaction:
+            raise LocalProtocolError("`finish` belongs inside the function that `store.run` runs, with the connection it gets")
+        with db.taken_back():
+            namespace = self._ids[receipt.namespace]
+            for identity in receipt.identities:
+                if self._is_finished(namespace, identity):
+                    raise AlreadyFinished(f"{identity.key} is finished already, by an earlier transaction")
+            turn = db.execute(_TURN, (namespace,)).fetchone()[0]
+            turn = self._keep(namespace, turn, [Record("finished", identity, at) for identity in receipt.identities])
+            db.execute(_TURNED, (turn, namespace))
+
+    def _transaction(self, work: Callable[[], ResultT]) -> ResultT:
+        """What `work` returns, in a transaction of its own. Raises what it raises, and `StoreError`."""
+        db = self._db
+        try:
+            with self._explained():
+                db.execute(_BEGIN)
+                number = db.execute(_COMMITS).fetchone()[0] + 1
+            result = work()
+            with self._explained():
+                db.execute(_COUNT, (number,))
+        except BaseException:
+            self._roll_back()
+            raise
+        self._end(number)
+        return result
+
+    def _end(self, number: int) -> None:
+        try:
+            self._db.execute(_COMMIT)
+        except sqlite3.Error as error:
+            self._after_lost_commit(number, error)
+
+    def commit(self, batches: Sequence[Batch[sqlite3.Connection]]) -> list[Committed]:
         """Store all batches in one transaction. Raises `StoreError` where it did not happen, or that cannot be known."""
         spoilt: dict[tuple[str, Ticket], BaseException] = {}
         while True:
@@ -215,7 +272,9 @@ class LedgerFile:
                 # The neighbours begin anew, without it: their bookings run once more, the first time having left no trace.
                 spoilt[loss.booking] = loss.error
 
-    def _commit(self, batches: Sequence[Batch], spoilt: Mapping[tuple[str, Ticket], BaseException]) -> list[Committed]:
+    def _commit(
+        self, batches: Sequence[Batch[sqlite3.Connection]], spoilt: Mapping[tuple[str, Ticket], BaseException]
+    ) -> list[Committed]:
         db = self._db
         try:
             db.execute(_BEGIN)
@@ -227,10 +286,7 @@ class LedgerFile:
         except Exception as error:  # whatever it is, nothing was stored, and no half of it may stay behind
             self._roll_back()
             raise StoreError(f"{self._path}: {error}") from error
-        try:
-            db.execute(_COMMIT)
-        except sqlite3.Error as error:
-            self._after_lost_commit(number, error)
+        self._end(number)
         return results
 
     def _after_lost_commit(self, number: int, error: sqlite3.Error) -> None:
@@ -252,7 +308,7 @@ class LedgerFile:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute(_ROLLBACK)
 
-    def _store(self, batch: Batch, spoilt: Mapping[tuple[str, Ticket], BaseException]) -> Committed:
+    def _store(self, batch: Batch[sqlite3.Connection], spoilt: Mapping[tuple[str, Ticket], BaseException]) -> Committed:
         namespace = self._ids[batch.namespace]
         turn = self._db.execute(_TURN, (namespace,)).fetchone()[0]
         times: list[float] = []
@@ -273,10 +329,10 @@ class LedgerFile:
 
     def _is_booked(self, namespace: int, write: Write) -> bool:
         """Whether an earlier commit, whose outcome its caller never learned, has booked this already."""
-        question = "SELECT 1 FROM pushwire_ledger WHERE namespace = ? AND key = ? AND version = ? AND finished"
-        return bool(write.records) and all(
-            self._db.execute(question, (namespace, *_texts(record.identity))).fetchone() is not None for record in write.records
-        )
+        return bool(write.records) and all(self._is_finished(namespace, record.identity) for record in write.records)
+
+    def _is_finished(self, namespace: int, identity: Identity) -> bool:
+        return self._db.execute(_IS_FINISHED, (namespace, *_texts(identity))).fetchone() is not None
 
     def _book(self, booking: tuple[str, Ticket], book: Callable[[sqlite3.Connection], object]) -> BaseException | None:
         """Run a booking inside a savepoint. Returns what it raised, its own writes undone; raises `_Spoilt`."""

@@ -85,6 +85,17 @@ class LeashedConnection(sqlite3.Connection):
             setattr(self, "row_factory", None)  # noqa: B010 - assigned plainly, it would declare the attribute anew
             self.text_factory = str
 
+    @contextlib.contextmanager
+    def taken_back(self) -> Generator[None]:
+        """For a moment the ledger has it, within a booking that called us. Raises `LocalProtocolError` in anything else."""
+        if self._holder != "booking":
+            raise LocalProtocolError("the ledger's transaction is not this caller's")
+        self._holder = None
+        try:
+            yield
+        finally:
+            self._holder = "booking"
+
     def check(self) -> None:
         """Raise `LocalProtocolError` while the caller's code has it."""
         if self._holder is not None:

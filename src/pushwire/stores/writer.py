@@ -9,13 +9,18 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import trio
+import trio.abc
+import trio.lowlevel
 
 __all__ = ["Job", "WriterThread"]
 
 ResultT = TypeVar("ResultT")
+
+LEAVE_WITHIN: Final = 10.0
+"""Seconds that the end of a run waits for its threads."""
 
 
 class Job(Generic[ResultT]):
@@ -59,15 +64,29 @@ class Job(Generic[ResultT]):
             self._token.run_sync_soon(self._done.set)
 
 
-class WriterThread:
-    """Runs jobs, and hands `group` all the jobs that have gathered, so that it may do several of them as one."""
+class WriterThread(trio.abc.Instrument):
+    """Runs jobs, and hands `group` all the jobs that have gathered, so that it may do several of them as one.
 
-    def __init__(self, name: str, group: Callable[[list[Job[Any]]], None]) -> None:
+    `last` is run in the thread when it ends: at `end`, or with the run of trio that it was made in, whatever ended that; in the
+    second case `abandoned` is called after it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        group: Callable[[list[Job[Any]]], None],
+        *,
+        last: Callable[[], None] = lambda: None,
+        abandoned: Callable[[], None] = lambda: None,
+    ) -> None:
         self._group = group
+        self._last = last
+        self._abandoned = abandoned
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
-        # A daemon: a program that dies without closing its store must still be able to end.
+        # A daemon: a booking that never returns must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+        trio.lowlevel.add_instrument(self)
 
     async def do(self, job: Job[ResultT]) -> ResultT:
         """Queue a job and wait for it."""
@@ -76,12 +95,23 @@ class WriterThread:
 
     async def end(self) -> None:
         """Do what is queued, then end the thread. Not cancellable, and short."""
-        last = Job(lambda: None)
+        last = Job(self._last)
+        self._last = lambda: None
         self._jobs.put(last)
         self._jobs.put(None)
-        await last.wait()
-        # Nothing is left to run: this takes microseconds, and a helper thread to wait in would outlive the wait.
-        self._thread.join()
+        try:
+            await last.wait()
+        finally:
+            trio.lowlevel.remove_instrument(self)
+            # Nothing is left to run: this takes microseconds, and a helper thread to wait in would outlive the wait.
+            self._thread.join()
+
+    def after_run(self) -> None:
+        """The run of trio is over, and nobody has ended the thread: what it holds must not stay held by it."""
+        self._jobs.put(None)
+        # No task is left that could wait for a job, so there is next to nothing to do; but for a booking that never returns.
+        self._thread.join(LEAVE_WITHIN)
+        self._abandoned()
 
     def _run(self) -> None:
         ended = False
@@ -90,6 +120,7 @@ class WriterThread:
             self._group(jobs)
             # What they hold is the caller's: it must not live until the next job comes.
             del jobs
+        self._last()
 
     def _gathered(self) -> tuple[list[Job[Any]], bool]:
         """All that is queued, at least one; and whether that was the end."""
