@@ -98,7 +98,7 @@ def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | 
         machine=server,
         stop=server.stop,
         sent=server.sent,
-        specs=["bybit:deposits,withdrawals,trades"],
+        specs=["bybit:deposits,withdrawals,spot_orders"],
     )
 
 
