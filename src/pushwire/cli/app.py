@@ -18,20 +18,24 @@ Secrets come from environment variables, or with the suffix _FILE from files, ne
 - quantcite: PUSHWIRE_QUANTCITE_API_KEY
 - bitpanda: PUSHWIRE_BITPANDA_TOKEN
 - gelabs: PUSHWIRE_GELABS_API_KEY
-- pusher: PUSHWIRE_PUSHER_SECRET (where channels are signed here)
-- quickpay: PUSHWIRE_QUICKPAY_API_KEY, and PUSHWIRE_QUICKPAY_JWT or PUSHWIRE_QUICKPAY_PRIVATE_KEY
+- pusher, for channels that are signed here: PUSHWIRE_PUSHER_SECRET, PUSHWIRE_PUSHER_ENCRYPTION_MASTER_KEY
+- quickpay: PUSHWIRE_QUICKPAY_API_KEY; for private channels PUSHWIRE_QUICKPAY_PRIVATE_KEY or PUSHWIRE_QUICKPAY_JWT
 - satoriex: PUSHWIRE_SATORIEX_TOKEN
 """
 
 SPECS: Final = """What to subscribe to. May be repeated.
 
-quantcite: exchange:type,type; bitpanda: channel, channel:FIAT,FIAT or channel:type/ASSET/FIAT,...; gelabs: chain_type:address;
-pusher: a channel's name; quickpay: merchant:ID, payments:ID, notifications:ID or a channel's name; satoriex: market:ID or
-marketdata:ID."""
+- quantcite: exchange[:type,type...]
+- bitpanda: channel, channel:FIAT,... or channel:type/ASSET/FIAT,...
+- gelabs: chain_type:address
+- pusher: channel
+- quickpay: merchant:ID | payments:ID | notifications:ID | CHANNEL
+- satoriex: market:ID or marketdata:ID
+"""
 
-Provider: TypeAlias = Annotated[
-    str, Parameter(help="The provider's name: quantcite, bitpanda, gelabs, pusher, quickpay or satoriex.")
-]
+PROVIDERS: Final = "quantcite, bitpanda, gelabs, pusher, quickpay or satoriex"
+
+Provider: TypeAlias = Annotated[str, Parameter(help=f"The provider's name: {PROVIDERS}.")]
 Settings: TypeAlias = Annotated[
     list[str] | None, Parameter(name="--set", negative=(), help="A setting, as KEY=VALUE. May be repeated.")
 ]
@@ -116,7 +120,8 @@ def sandbox(
 ) -> int:
     """Serve a provider's simulation; the first line on stdout is its URL.
 
-    It accepts any key, or only that of the provider's environment variable where it is set.
+    It accepts any key, or only those of the provider's environment variables that are set. Where the provider has an HTTP side
+    (a channel's authorisation, tokens, REST), that is on the same port.
 
     Faults:
 
