@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from ..errors import LocalProtocolError
 
-__all__ = ["optional_text", "some_text"]
+__all__ = ["LARGEST", "Check", "optional_text", "some_text", "whole"]
+
+Check: TypeAlias = Callable[[object, "attrs.Attribute[Any]", object], None]  # the attribute's type binds the caller alone
+"""Checks one field of a command or call. Raises `LocalProtocolError`."""
+
+LARGEST: Final = 2**63 - 1
+"""The largest whole number that every provider's JSON reader takes."""
 
 
 def some_text(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
@@ -24,3 +31,13 @@ def some_text(instance: object, attribute: attrs.Attribute[str], value: object) 
 
 optional_text: Final = attrs.validators.optional(some_text)
 """The same, with None allowed."""
+
+
+def whole(least: int, most: int = LARGEST) -> Check:
+    """A whole number in these bounds."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:  # as for Check
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a whole number from {least} to {most}")
+
+    return check

@@ -137,7 +137,7 @@ def test_a_page_of_the_feed_may_be_named() -> None:
     assert satoriex.GetFeed(page=2, size=50).request(config(), None).url == f"{API}/feed?page=2&size=50"
     assert satoriex.GetFeed(size=50).request(config(), None).url == f"{API}/feed?size=50"
     for wrong in (0, -1, 1.5, True):
-        with pytest.raises(LocalProtocolError, match="page must be a positive whole number"):
+        with pytest.raises(LocalProtocolError, match="page must be a whole number from 1"):
             satoriex.GetFeed(page=wrong)  # type: ignore[arg-type]  # what an untyped caller does
 
 

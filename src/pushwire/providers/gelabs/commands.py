@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import ClassVar
 
 import attrs
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from ...core.commands import AnyCommand, Command
 from ...core.dialect import Dialect
 from ...core.effects import Scalar
+from ...core.fields import optional_text, some_text, whole
 from ...core.http import Response
 from ...errors import LocalProtocolError
 from .messages import Event, Subscribed, Unsubscribed
@@ -19,24 +21,6 @@ from .transactions import Transaction
 __all__ = ["GelabsDialect", "GetTransaction", "Subscribe", "Unsubscribe"]
 
 
-def _some(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or not value:
-        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a non-empty string")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        # It would fail only when it is sent, long after the caller could have been told.
-        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} cannot be written as UTF-8") from None
-
-
-def _whole(instance: object, attribute: attrs.Attribute[int], value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a whole number from 0 to 2**63 - 1")
-
-
-_optional = attrs.validators.optional(_some)
-
-
 @attrs.frozen
 class Subscribe(Command[Event, Subscribed]):
     """Monitor `address` on `chain_type` from now on, through reconnects, until `Unsubscribe`.
@@ -44,8 +28,8 @@ class Subscribe(Command[Event, Subscribed]):
     Addresses on the business identity's own list are monitored without it.
     """
 
-    address: str = attrs.field(validator=_some)
-    chain_type: str = attrs.field(validator=_some)
+    address: str = attrs.field(validator=some_text)
+    chain_type: str = attrs.field(validator=some_text)
 
     @property
     def topics(self) -> tuple[Topic]:
@@ -56,8 +40,8 @@ class Subscribe(Command[Event, Subscribed]):
 class Unsubscribe(Command[Event, Unsubscribed]):
     """Stop monitoring `address` on `chain_type`; on all chains where it is None."""
 
-    address: str = attrs.field(validator=_some)
-    chain_type: str | None = attrs.field(default=None, validator=_optional)
+    address: str = attrs.field(validator=some_text)
+    chain_type: str | None = attrs.field(default=None, validator=optional_text)
 
 
 @attrs.frozen
@@ -67,10 +51,10 @@ class GetTransaction(Command[Event, Transaction]):
     `CommandRefused` with code 404 says that there is none.
     """
 
-    chain_type: str = attrs.field(validator=_some)
-    chain_id: int = attrs.field(validator=_whole)
-    tx_hash: str | None = attrs.field(default=None, validator=_optional)
-    message_id: str | None = attrs.field(default=None, validator=_optional)
+    chain_type: str = attrs.field(validator=some_text)
+    chain_id: int = attrs.field(validator=whole(0))
+    tx_hash: str | None = attrs.field(default=None, validator=optional_text)
+    message_id: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
         if self.tx_hash is None and self.message_id is None:
@@ -86,8 +70,8 @@ def frame(command_id: str, kind: str, data: Mapping[str, Scalar]) -> str:
 class GelabsDialect(Dialect[Topic]):
     """How gelabs commands are written. Replies repeat the command's id, so there are no lanes."""
 
-    name = "gelabs"
-    commands = (Subscribe, Unsubscribe, GetTransaction)
+    name: ClassVar[str] = "gelabs"
+    commands: ClassVar[tuple[type[AnyCommand], ...]] = (Subscribe, Unsubscribe, GetTransaction)
 
     def encode(
         self, command: AnyCommand, new_id: Callable[[], str], desired: Collection[Topic], granted: Response | None

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import attrs
 import msgspec
 
-from ...core.fields import some_text
+from ...core.fields import some_text, whole
 from ...core.http import Endpoint, Request, Response
 from ...core.secrets import Redactor, Secret
 from ...core.tokens import Grant, Tokens
@@ -202,9 +202,7 @@ class _WithCredentials(Call[ReplyT_co]):
         return Redactor(() if self.credentials is None else self.credentials.secrets)(text)
 
 
-def _some_count(instance: object, attribute: attrs.Attribute[int | None], value: object) -> None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63):
-        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a whole number from 0, or None")
+_optional_count: Final = attrs.validators.optional(whole(0))
 
 
 def _some_flag(instance: object, attribute: attrs.Attribute[bool], value: object) -> None:
@@ -223,10 +221,10 @@ class QueryTransactions(_WithCredentials[TransactionPage]):
 
     exchange: str = attrs.field(validator=some_text)
     testnet: bool = attrs.field(default=False, validator=_some_flag, kw_only=True)
-    start_time: int | None = attrs.field(default=None, validator=_some_count, kw_only=True)
-    end_time: int | None = attrs.field(default=None, validator=_some_count, kw_only=True)
+    start_time: int | None = attrs.field(default=None, validator=_optional_count, kw_only=True)
+    end_time: int | None = attrs.field(default=None, validator=_optional_count, kw_only=True)
     transaction_types: tuple[str, ...] = attrs.field(default=(), validator=some_types, kw_only=True)
-    limit: int | None = attrs.field(default=None, validator=_some_count, kw_only=True)
+    limit: int | None = attrs.field(default=None, validator=_optional_count, kw_only=True)
     credentials: Credentials | None = attrs.field(default=None, validator=some_credentials, kw_only=True)
 
     def __attrs_post_init__(self) -> None:

@@ -53,12 +53,12 @@ class Record(Value):
 RecordT = TypeVar("RecordT", bound=Record)
 
 
-class TradeRecord(Record):
-    """A fill."""
+class _Deal(Record):
+    """Shares of an outcome that are bought or sold, or are to be."""
 
     @property
     def price(self) -> Bps | None:
-        """That of the order that rested."""
+        """Of one share; of a fill, that of the order that rested."""
         return bps(self.fields, "price")
 
     @property
@@ -71,7 +71,11 @@ class TradeRecord(Record):
         return side(self.fields, "side")
 
 
-class OrderRecord(Record):
+class TradeRecord(_Deal):
+    """A fill."""
+
+
+class OrderRecord(_Deal):
     """An order."""
 
     @property
@@ -82,19 +86,6 @@ class OrderRecord(Record):
     @property
     def order_id(self) -> str | None:
         return text(self.fields, "order_id") or text(self.fields, "id")
-
-    @property
-    def side(self) -> Side | None:
-        return side(self.fields, "side")
-
-    @property
-    def price(self) -> Bps | None:
-        return bps(self.fields, "price")
-
-    @property
-    def quantity(self) -> int | None:
-        """Whole shares."""
-        return whole(self.fields, "quantity")
 
     @property
     def status(self) -> str | None:

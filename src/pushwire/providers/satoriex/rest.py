@@ -6,11 +6,11 @@ their sizes.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import attrs
 
-from ...core.fields import some_text
+from ...core.fields import some_text, whole
 from ...core.http import Endpoint, Request, Response
 from ...core.secrets import Secret
 from ...errors import CommandRefused, LocalProtocolError, OutcomeUnknown
@@ -63,9 +63,7 @@ def _builder(instance: object, attribute: attrs.Attribute[str | None], value: ob
         raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must begin with BLD_")
 
 
-def _count(instance: object, attribute: attrs.Attribute[int | None], value: object) -> None:
-    if value is not None and (type(value) is not int or value < 1):
-        raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a positive whole number")
+_optional_count: Final = attrs.validators.optional(whole(1))
 
 
 # Orders
@@ -253,8 +251,8 @@ class GetFeed(Endpoint[Config, FeedPage]):
     auth: ClassVar[Literal["none", "token"]] = "none"
     buckets: ClassVar[tuple[str, ...]] = ("feed",)
 
-    page: int | None = attrs.field(default=None, validator=_count)
-    size: int | None = attrs.field(default=None, validator=_count)
+    page: int | None = attrs.field(default=None, validator=_optional_count)
+    size: int | None = attrs.field(default=None, validator=_optional_count)
 
     def request(self, config: Config, token: Secret | None) -> Request:
         query = {name: number for name, number in (("page", self.page), ("size", self.size)) if number is not None}

@@ -7,14 +7,16 @@ where handing it to the provider's monitor fails, the reply does not say so.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import attrs
 import msgspec
 
+from ....core.fields import some_text
 from ....errors import LocalProtocolError
 from ..topics import fold
-from .call import Call, json_body
-from .fields import as_texts, as_tuple, listed, some_text, texts
+from .call import Call, Method, json_body
+from .fields import as_texts, as_tuple, listed, texts
 
 __all__ = ["AddAddresses", "ChangeAddresses", "ContainsAddress", "RemoveAddresses", "Wallet"]
 
@@ -41,7 +43,7 @@ class _Change(Call[str]):
 
 @attrs.frozen
 class _Wallets(_Change):
-    method = "POST"
+    method: ClassVar[Method] = "POST"
 
     wallets: tuple[Wallet, ...] = attrs.field(converter=_as_wallets, validator=listed(Wallet))
 
@@ -53,22 +55,22 @@ class _Wallets(_Change):
 class AddAddresses(_Wallets):
     """Monitor these addresses from now on, on every connection of the key and by webhook."""
 
-    name = "AddAddresses"
+    name: ClassVar[str] = "AddAddresses"
 
 
 @attrs.frozen
 class RemoveAddresses(_Wallets):
     """Monitor these addresses no longer."""
 
-    name = "RemoveAddresses"
+    name: ClassVar[str] = "RemoveAddresses"
 
 
 @attrs.frozen
 class ChangeAddresses(_Change):
     """Add and remove addresses of one chain at once: at least one, and none of them both."""
 
-    name = "ChangeAddresses"
-    method = "PATCH"
+    name: ClassVar[str] = "ChangeAddresses"
+    method: ClassVar[Method] = "PATCH"
 
     chain_type: str = attrs.field(validator=some_text)
     adds: tuple[str, ...] = attrs.field(default=(), converter=as_texts, validator=texts(0), kw_only=True)
@@ -93,8 +95,8 @@ def _folded(addresses: Iterable[str]) -> set[str]:
 class ContainsAddress(Call[bool]):
     """Whether the address is monitored on this chain for anybody: the provider does not ask for whom."""
 
-    name = "ContainsAddress"
-    method = "POST"
+    name: ClassVar[str] = "ContainsAddress"
+    method: ClassVar[Method] = "POST"
 
     chain_type: str = attrs.field(validator=some_text)
     address: str = attrs.field(validator=some_text)

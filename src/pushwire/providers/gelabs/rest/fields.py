@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
-from ....core.fields import optional_text, some_text
+from ....core.fields import LARGEST, Check, some_text, whole
 from ....errors import LocalProtocolError
 
 __all__ = [
-    "LARGEST_ID",
     "as_texts",
     "as_tuple",
     "listed",
-    "optional_text",
     "optional_whole",
     "row_limit",
-    "some_text",
     "some_whole",
     "texts",
-    "whole",
 ]
 
 ItemT = TypeVar("ItemT")
-Check: TypeAlias = "Callable[[object, attrs.Attribute[Any], object], None]"  # the attribute's type binds the caller alone
-
-LARGEST_ID: Final = 2**63 - 1
-
-
-def whole(least: int, most: int) -> Check:
-    """A whole number in these bounds."""
-
-    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:  # as for Check
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a whole number from {least} to {most}")
-
-    return check
-
 
 row_limit: Final = whole(1, 100)
 """How many rows a query may ask for."""
-some_whole: Final = whole(0, LARGEST_ID)
+some_whole: Final = whole(0)
 optional_whole: Final = attrs.validators.optional(some_whole)
 
 
@@ -65,7 +47,7 @@ def listed(kind: type[object], least: int = 1, most: int | None = None) -> Check
         where = f"{type(instance).__name__}: {attribute.name}"
         if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in cast("tuple[object, ...]", value)):
             raise LocalProtocolError(f"{where} must be a list of {kind.__name__}")
-        if not least <= len(cast("tuple[object, ...]", value)) <= (LARGEST_ID if most is None else most):
+        if not least <= len(cast("tuple[object, ...]", value)) <= (LARGEST if most is None else most):
             raise LocalProtocolError(f"{where} must hold {how_many}")
 
     return check

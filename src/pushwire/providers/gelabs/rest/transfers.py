@@ -9,13 +9,14 @@ import attrs
 import msgspec
 
 from ....core.events import Malformed
+from ....core.fields import LARGEST, optional_text, some_text
 from ....core.http import Paged
 from ....errors import RemoteProtocolError
 from ..config import Config
 from ..spellings import read_transaction
 from ..transactions import Transaction
-from .call import Call, json_body
-from .fields import LARGEST_ID, as_texts, as_tuple, listed, optional_text, optional_whole, row_limit, some_text, some_whole, texts
+from .call import Call, Method, json_body
+from .fields import as_texts, as_tuple, listed, optional_whole, row_limit, some_whole, texts
 from .replies import End, Listing, Page
 
 __all__ = ["AddressGroup", "DexPoolTrades", "QueryMultiChain", "QueryTransfers", "TransferDetail", "TransfersDetails"]
@@ -29,8 +30,8 @@ _decode_cursor: Final = msgspec.json.Decoder(int | str | None).decode
 class _Query(Call[Page], Paged[Config, Page]):
     """A query that is answered page by page: `api.pages(query)` follows it to its end."""
 
-    codes = frozenset({1})
-    method = "POST"
+    codes: ClassVar[frozenset[int]] = frozenset({1})
+    method: ClassVar[Method] = "POST"
     cursor_field: ClassVar[str] = "id"
     """Where a row has the id to go on from. Neither the document's sample nor its table of fields shows it."""
 
@@ -65,14 +66,14 @@ class _Query(Call[Page], Paged[Config, Page]):
             return None
         if isinstance(found, str):
             found = int(found) if found.isascii() and found.isdecimal() and len(found) < 20 else None
-        return found if found is not None and 0 <= found <= LARGEST_ID else None
+        return found if found is not None and 0 <= found <= LARGEST else None
 
 
 @attrs.frozen
 class QueryTransfers(_Query):
     """The transactions of one address, newest first; on all chains where `chain_type` is None."""
 
-    name = "QueryTransfers"
+    name: ClassVar[str] = "QueryTransfers"
 
     address: str = attrs.field(validator=some_text)
     chain_type: str | None = attrs.field(default=None, validator=optional_text)
@@ -103,7 +104,7 @@ def _as_groups(value: Iterable[AddressGroup]) -> tuple[AddressGroup, ...]:
 class QueryMultiChain(_Query):
     """The transactions of many addresses on many chains, newest first: 1 to 10 groups."""
 
-    name = "QueryMultiChain"
+    name: ClassVar[str] = "QueryMultiChain"
 
     groups: tuple[AddressGroup, ...] = attrs.field(converter=_as_groups, validator=listed(AddressGroup, 1, 10))
 
@@ -122,9 +123,9 @@ def _as_hashes(value: str | Iterable[str]) -> tuple[str, ...]:
 class TransfersDetails(Call[Listing]):
     """The transactions with these hashes, one or several, on one chain."""
 
-    name = "TransfersDetails"
-    method = "POST"
-    codes = frozenset({0, 1})
+    name: ClassVar[str] = "TransfersDetails"
+    method: ClassVar[Method] = "POST"
+    codes: ClassVar[frozenset[int]] = frozenset({0, 1})
     """The document does not show which of them says success here. Whichever comes, there must be a list."""
 
     chain_type: str = attrs.field(validator=some_text)
@@ -144,8 +145,8 @@ class TransfersDetails(Call[Listing]):
 class TransferDetail(Call[Transaction | None]):
     """One transaction with all its details; None where there is none. `no_cache` makes the provider look on the chain itself."""
 
-    name = "TransferDetail"
-    method = "GET"
+    name: ClassVar[str] = "TransferDetail"
+    method: ClassVar[Method] = "GET"
 
     chain_type: str = attrs.field(validator=some_text)
     chain_id: int = attrs.field(validator=some_whole)
@@ -170,8 +171,8 @@ class TransferDetail(Call[Transaction | None]):
 class DexPoolTrades(Call[Listing]):
     """The newest trades of a pool, at most the 100 that the provider keeps."""
 
-    name = "DexPoolTrades"
-    method = "GET"
+    name: ClassVar[str] = "DexPoolTrades"
+    method: ClassVar[Method] = "GET"
 
     pool: str = attrs.field(validator=some_text)
     """The pool's address."""
