@@ -24,10 +24,15 @@ from pushwire.core.config import (
     token_or_source,
     websocket_url,
 )
+from pushwire.core.effects import Credential
 from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError, LocalProtocolError
 
 NAN = float("nan")
+
+
+async def no_token(credential: Credential) -> Secret:
+    raise NotImplementedError
 
 
 @pytest.mark.parametrize(
@@ -41,7 +46,7 @@ NAN = float("nan")
         pytest.param(flag, [True, False], [0, 1, "yes", None], id="flag"),
         pytest.param(text, ["a"], ["", 1, None, b"a"], id="text"),
         pytest.param(secret, [Secret("a")], ["a", None, ""], id="secret"),
-        pytest.param(token_or_source, [Secret("a"), lambda _: None], ["a", None, ""], id="token_or_source"),
+        pytest.param(token_or_source, [Secret("a"), no_token], ["a", None, ""], id="token_or_source"),
         pytest.param(
             http_url,
             ["http://h", "https://h/api/v1", "https://[::1]:80/"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import TypeVar
 
 import pytest
 
@@ -15,7 +16,11 @@ from pushwire.errors import LocalProtocolError
 from pushwire.providers.gelabs.machine import GREETING, Stage, StageTrigger
 
 
-def check_total(table: Table[enum.Enum, enum.Enum], states: type[enum.Enum], triggers: type[enum.Enum]) -> int:
+StateT = TypeVar("StateT", bound=enum.Enum)
+TriggerT = TypeVar("TriggerT", bound=enum.Enum)
+
+
+def check_total(table: Table[StateT, TriggerT], states: type[StateT], triggers: type[TriggerT]) -> int:
     """Each pair is a transition or a refusal that says why. Returns how many transitions there are."""
     transitions = 0
     for state in states:
@@ -34,7 +39,7 @@ def check_total(table: Table[enum.Enum, enum.Enum], states: type[enum.Enum], tri
     return transitions
 
 
-def reachable(table: Table[enum.Enum, enum.Enum]) -> set[enum.Enum]:
+def reachable(table: Table[StateT, TriggerT]) -> set[StateT]:
     found = {table.initial}
     while more := {after for (state, _), after in table.rows.items() if state in found} - found:
         found |= more

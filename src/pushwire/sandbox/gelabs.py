@@ -55,7 +55,9 @@ class GelabsServer:
     def __init__(self, settings: GelabsSettings, rng: Random) -> None:
         self.settings = settings
         self._rng = rng
-        self.accounts = [Account(i, f"app-{i + 1}") for i in range(1 if settings.keys is None else len(settings.keys))]
+        self.accounts: list[Account] = [
+            Account(i, f"app-{i + 1}") for i in range(1 if settings.keys is None else len(settings.keys))
+        ]
         self._feed = Feed(settings.rate, settings.mix, rng)
         self._connections: dict[int, Connection] = {}
         self._watched: list[tuple[int, Watched]] | None = None

@@ -8,7 +8,7 @@ subscribed to on this connection, which is right either way, unless `merge` says
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -38,8 +38,8 @@ def frame(action: str, channel: str, topics: Iterable[Topic] = ()) -> str:
 class BitpandaDialect(Dialect[Topic]):
     """See the module. `is_confirmed` tells what is subscribed to on this connection."""
 
-    name = "bitpanda"
-    commands = (Subscribe, Unsubscribe, Drop)
+    name: ClassVar[str] = "bitpanda"
+    commands: ClassVar[tuple[type[AnyCommand], ...]] = (Subscribe, Unsubscribe, Drop)
 
     def __init__(self, merge: Merge, items_per_frame: int | None) -> None:
         self._merge: Merge = merge

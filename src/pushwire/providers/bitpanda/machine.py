@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -41,8 +41,8 @@ CLOSES: Final = CloseTable(
 class BitpandaMachine(Session[Price | PriceChange, Topic]):
     """See `core.machine` for the contract."""
 
-    closes = CLOSES
-    credentials = ("token",)
+    closes: CloseTable = CLOSES
+    credentials: ClassVar[tuple[str, ...]] = ("token",)
 
     def __init__(
         self,

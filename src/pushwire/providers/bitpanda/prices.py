@@ -62,7 +62,7 @@ RECEIVED: Final = "(set by pushwire) received"
 class Price(Update, tag=PRICES, rename={"raw_ask": "AP", "raw_bid": "BP", "updated": "U", "received": RECEIVED}):
     """The price of an asset in a fiat. Each pair gets one about every 15 seconds."""
 
-    channel = PRICES
+    channel: ClassVar[str] = PRICES
 
     raw_ask: DecimalText
     raw_bid: DecimalText
@@ -117,7 +117,7 @@ class PriceChange(Update, tag=PRICE_CHANGES, rename={
     A period that the message leaves out, or sends as null, is None: the document does not say what a new asset has there.
     """
 
-    channel = PRICE_CHANGES
+    channel: ClassVar[str] = PRICE_CHANGES
 
     raw_daily_percent: DecimalText | None = None
     raw_intraday_percent: DecimalText | None = None

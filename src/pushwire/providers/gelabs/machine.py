@@ -105,7 +105,7 @@ _CREDENTIAL_CODES = frozenset({400, 401, 403})
 class GelabsMachine(AckSession[Transaction, Topic]):
     """See `core.machine` for the contract."""
 
-    closes = CLOSES
+    closes: CloseTable = CLOSES
 
     def __init__(
         self,

@@ -58,7 +58,7 @@ class Limits:
 class PusherDialect(Dialect[str]):
     """See `core.dialect`. Topics are channels' names, and `SIGN_IN`."""
 
-    name = "Pusher"
+    name: ClassVar[str] = "Pusher"
     commands: ClassVar[tuple[type[AnyCommand], ...]] = (Subscribe, Unsubscribe, Trigger, SignIn)
     unanswered_ends: ClassVar[bool] = False
 

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+from ...core.closes import CloseTable
 from ...core.config import ConnectionConfig
 from ...core.effects import Close, Dial, Done, Fetch, Handshake, Outcome, Token
 from ...core.events import Malformed, SubscriptionRefused, Unrecognized
@@ -65,7 +66,7 @@ ABOUT_CONNECTIONS: Final = range(4000, 4300)
 class PusherSession(Session[EventT | Own, str], Generic[EventT]):
     """See `core.machine` for the contract. `EventT` is what becomes of the events of channels."""
 
-    closes = CLOSES
+    closes: CloseTable = CLOSES
 
     def __init__(
         self,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar
 
 from ...core.closes import Action, CloseTable, Row
+from ...core.commands import AnyCommand
 from ...core.config import ConnectionConfig
 from ...core.events import Malformed
 from ..pusher.commands import Subscribe, Unsubscribe
@@ -22,12 +24,14 @@ __all__ = ["QuickPayDialect", "QuickPayMachine"]
 class QuickPayDialect(PusherDialect):
     """Subscriptions alone: neither client events nor signing in are spoken of in QuickPay's document."""
 
-    name = "QuickPay"
-    commands = (Subscribe, Unsubscribe)
+    name: ClassVar[str] = "QuickPay"
+    commands: ClassVar[tuple[type[AnyCommand], ...]] = (Subscribe, Unsubscribe)
 
 
 class QuickPayMachine(PusherSession[Typed | ChannelEvent]):
     """See `core.machine` for the contract."""
+
+    closes: CloseTable = CLOSES
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 import msgspec
@@ -83,8 +83,13 @@ def _subscribe(kind: str, market_id: str) -> str:
 class SatoriexDialect(Dialect[Topic]):
     """How SatoriEx commands are written. `unsubscribe` gives the templates of the frames that are to end a subscription."""
 
-    name = "satoriex"
-    commands = (SubscribeMarket, SubscribeMarketData, UnsubscribeMarket, UnsubscribeMarketData)
+    name: ClassVar[str] = "satoriex"
+    commands: ClassVar[tuple[type[AnyCommand], ...]] = (
+        SubscribeMarket,
+        SubscribeMarketData,
+        UnsubscribeMarket,
+        UnsubscribeMarketData,
+    )
 
     def __init__(self, unsubscribe: Mapping[Channel, str]) -> None:
         self._unsubscribe = unsubscribe

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -57,8 +57,8 @@ def with_token(url: str, token: Secret) -> Secret:
 class SatoriexMachine(Session[Message, Topic]):
     """See `core.machine` for the contract."""
 
-    closes = CLOSES
-    credentials = ("token",)
+    closes: CloseTable = CLOSES
+    credentials: ClassVar[tuple[str, ...]] = ("token",)
 
     def __init__(
         self,

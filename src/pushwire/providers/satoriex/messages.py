@@ -89,19 +89,19 @@ class Push(Value):
 class UserEvent(Push):
     """An event of the `user` channel, which is delivered on every connection."""
 
-    channel = "user"
+    channel: ClassVar[Channel] = "user"
 
 
 class MarketEvent(Push):
     """An event of a `market:ID` channel: `SubscribeMarket`."""
 
-    channel = "market"
+    channel: ClassVar[Channel] = "market"
 
 
 class MarketDataEvent(Push):
     """An event of a `marketdata:ID` channel: `SubscribeMarketData`."""
 
-    channel = "marketdata"
+    channel: ClassVar[Channel] = "marketdata"
 
 
 class WalletChanged(UserEvent):

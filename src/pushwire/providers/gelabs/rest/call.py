@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import ClassVar, Final, Literal, TypeVar
+from typing import ClassVar, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,10 +19,11 @@ from ....errors import AuthenticationRefused, CommandRefused, RemoteProtocolErro
 from ..config import BUCKET, Config
 from ..paths import expand
 
-__all__ = ["Call", "Json"]
+__all__ = ["Call", "Json", "Method"]
 
 ReplyT_co = TypeVar("ReplyT_co", covariant=True)
 Json = Mapping[str, object]
+Method: TypeAlias = Literal["GET", "POST", "PATCH"]
 
 CREDENTIAL: Final = frozenset({401, 403})
 
@@ -42,12 +43,12 @@ _decode: Final = msgspec.json.Decoder(Envelope).decode
 class Call(Endpoint[Config, ReplyT_co]):
     """A gelabs REST call."""
 
-    auth = "none"
-    buckets = (BUCKET,)
+    auth: ClassVar[Literal["none", "token"]] = "none"
+    buckets: ClassVar[tuple[str, ...]] = (BUCKET,)
 
     name: ClassVar[str]
     """By which the config's `paths` know it."""
-    method: ClassVar[Literal["GET", "POST", "PATCH"]]
+    method: ClassVar[Method]
     codes: ClassVar[frozenset[int]] = frozenset({0})
     """The codes that say success. A subclass may have others, should the provider change them."""
 

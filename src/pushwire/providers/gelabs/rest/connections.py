@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import attrs
 import msgspec
@@ -11,7 +11,7 @@ from ....core.effects import Scalar
 from ....errors import LocalProtocolError
 from ..messages import Push, decode
 from ..transactions import Transaction
-from .call import Call
+from .call import Call, Method
 from .replies import Connections, Replayed
 
 __all__ = ["Replay", "Status"]
@@ -21,8 +21,8 @@ __all__ = ["Replay", "Status"]
 class Status(Call[Connections]):
     """The WebSocket connections of the key, and how many transactions each has not ACKed."""
 
-    name = "Status"
-    method = "GET"
+    name: ClassVar[str] = "Status"
+    method: ClassVar[Method] = "GET"
 
     def read(self, data: bytes) -> Connections:
         return msgspec.json.decode(data, type=Connections)
@@ -45,9 +45,9 @@ class Replay(Call[Replayed]):
     out everybody gets the transaction once more.
     """
 
-    name = "Replay"
-    method = "POST"
-    repeatable = False
+    name: ClassVar[str] = "Replay"
+    method: ClassVar[Method] = "POST"
+    repeatable: ClassVar[bool] = False
 
     message: str = attrs.field(validator=_as_pushed, repr=lambda message: f"<{len(message)} characters>")
 
