@@ -108,12 +108,12 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
             client_event_rate=0,
         )
     assert caught.value.problems == (
-        "activity_timeout must be above 0",
-        "max_messages must be above 0",
-        "client_event_rate must be above 0",
-        "data_as must be one of text, object",
-        "refuse_by must be one of subscription_error, internal, error, null, silence",
-        "rate must be 0 or more",
-        "key must not be empty",
-        "encryption_master_key must be 32 bytes in base64",
+        "rate: must be 0 or more",
+        "max_messages: must be a positive whole number",
+        "key: must be a non-empty string",
+        "encryption_master_key: must be 32 bytes in base64",
+        "activity_timeout: must be a positive whole number",
+        "data_as: must be one of 'text', 'object'",
+        "refuse_by: must be one of 'subscription_error', 'internal', 'error', 'null', 'silence'",
+        "client_event_rate: must be a positive whole number",
     )

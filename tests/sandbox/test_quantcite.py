@@ -311,7 +311,7 @@ def test_every_wrong_setting_is_named_at_once() -> None:
             success="odd",  # type: ignore[arg-type]  # what an untyped caller does
             refusal="odd",  # type: ignore[arg-type]  # as above
         )
-    assert sorted(problem.split()[0] for problem in caught.value.problems) == [
+    assert sorted(problem.partition(":")[0] for problem in caught.value.problems) == [
         "drop_every",
         "history",
         "history_limit",

@@ -88,4 +88,4 @@ def test_its_payments_add_up() -> None:
 def test_every_wrong_setting_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         QuickPaySettings(rate=-1, public_key="pem", tokens=("ey.ey.ey",))
-    assert caught.value.problems == ("rate must be 0 or more", "tokens are of no use beside public_key")
+    assert caught.value.problems == ("rate: must be 0 or more", "tokens: are of no use beside public_key")

@@ -2,81 +2,58 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Final, Literal, cast
 
 import attrs
 
+from ..core.config import checked, count, one_of, optional, positive
 from ..core.secrets import Secret
-from ..errors import ConfigError
+from .settings import SandboxSettings, as_secrets, close_code, not_empty
 
 __all__ = ["BitpandaSettings"]
 
+ASSETS: Final = ("cr/BTC", "cr/ETH", "cr/SOL", "s/AAPL", "s/TSLA", "co/XAU", "i/BCI5")
 
-def _secrets(tokens: Iterable[str | Secret] | None) -> tuple[Secret, ...] | None:
-    return None if tokens is None else tuple(token if isinstance(token, Secret) else Secret(token) for token in tokens)
+
+def _assets(value: object) -> str | None:
+    assets = cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+    parts = [str(asset).split("/") for asset in assets]
+    right = parts and all(len(part) == 2 and all(part) for part in parts)
+    return None if right else "must name at least one asset, each as type/SYMBOL"
 
 
 @attrs.frozen(kw_only=True)
-class BitpandaSettings:
+class BitpandaSettings(SandboxSettings):
     """How the sandbox's Bitpanda behaves. Raises `ConfigError` naming every wrong field."""
 
-    tokens: tuple[Secret, ...] | None = attrs.field(converter=_secrets)
+    tokens: tuple[Secret, ...] | None = attrs.field(converter=as_secrets, metadata=checked(optional(not_empty)))
     """Access tokens that are accepted, beside those that the token endpoint gave. None: any but an expired one of these."""
     token_parameter: str | None = None
     """The query parameter that carries the token; None: the header `Authorization: Bearer`."""
     clients: Mapping[str, Secret] | None = None
     """Who gets tokens, with the client's secret. None: anybody."""
-    token_lifetime: float = 600.0
+    token_lifetime: float = attrs.field(default=600.0, metadata=checked(positive))
     """Seconds that an access token lives."""
-    refresh_lifetime: float = 86_400.0
+    refresh_lifetime: float = attrs.field(default=86_400.0, metadata=checked(positive))
     """Seconds that a refresh token lives, unless it is used before."""
-    assets: tuple[str, ...] = ("cr/BTC", "cr/ETH", "cr/SOL", "s/AAPL", "s/TSLA", "co/XAU", "i/BCI5")
+    assets: tuple[str, ...] = attrs.field(default=ASSETS, metadata=checked(_assets))
     """The assets of the partner's domain, with their types."""
-    fiats: tuple[str, ...] = ("EUR", "USD", "CHF", "GBP")
+    fiats: tuple[str, ...] = attrs.field(default=("EUR", "USD", "CHF", "GBP"), metadata=checked(not_empty))
+    """Those the assets have prices in."""
     change_fiats: tuple[str, ...] = ("EUR",)
     """Those fiats that have price changes; the others are accepted there, and silent."""
-    rate: float = 0.0
-    """Updates generated a second, over all that is subscribed to; 0: only what `push` is given."""
-    max_messages: int | None = None
-    """Generate no more than this many."""
     wait_for_client: bool = True
     """Whether generation begins with the first connection, or with the first timer."""
-    drop_every: int | None = None
-    """Cut all connections each time this many updates were generated."""
-    merge: Literal["add", "replace"] = "add"
+    merge: Literal["add", "replace"] = attrs.field(default="add", metadata=checked(one_of("add", "replace")))
     """What a second subscribe on a channel does to the first."""
-    idle_after: float = 60.0
+    idle_after: float = attrs.field(default=60.0, metadata=checked(positive))
     """Seconds without a byte of the client, a ping for one, after which its connection is closed."""
-    idle_close: int = 1001
+    idle_close: int = attrs.field(default=1001, metadata=checked(close_code))
     """The close code of that."""
-    history: int = 1_000_000
+    history: int = attrs.field(default=1_000_000, metadata=checked(count))
     """Updates remembered in `sent`; of more, the oldest are forgotten."""
 
-    def __attrs_post_init__(self) -> None:
-        above = {
-            "token_lifetime": self.token_lifetime,
-            "refresh_lifetime": self.refresh_lifetime,
-            "max_messages": self.max_messages,
-            "drop_every": self.drop_every,
-            "idle_after": self.idle_after,
-            "history": self.history,
-        }
-        problems = [f"{name} must be above 0" for name, value in above.items() if value is not None and not value > 0]
-        if not 0 <= self.rate < math.inf:
-            problems.append("rate must be 0 or more")
-        if self.merge not in {"add", "replace"}:
-            problems.append("merge must be add or replace")
-        if not self.fiats:
-            problems.append("fiats must name at least one fiat")
-        if not self.assets or not all(asset.count("/") == 1 and all(asset.split("/")) for asset in self.assets):
-            problems.append("assets must name at least one asset, each as type/SYMBOL")
+    def _mismatches(self) -> Iterable[str]:
         if not set(self.change_fiats) <= set(self.fiats):
-            problems.append("change_fiats must be among fiats")
-        if not 1000 <= self.idle_close <= 4999:
-            problems.append("idle_close must be a close code")
-        if self.tokens is not None and not self.tokens:
-            problems.append("tokens must name at least one token")
-        if problems:
-            raise ConfigError(problems)
+            yield "change_fiats: must be among fiats"

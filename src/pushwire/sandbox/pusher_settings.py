@@ -2,110 +2,86 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from ..core.config import checked, count, flag, one_of, optional, positive, text
 from ..core.secrets import Secret
-from ..errors import ConfigError, LocalProtocolError
+from ..errors import LocalProtocolError
 from ..providers.pusher.signing import decode_key, shared_secret
+from .settings import SandboxSettings, as_secret
 
-__all__ = ["DataAs", "PusherSettings", "RefuseBy"]
+__all__ = ["DataAs", "Duplicates", "Garbage", "PusherSettings", "RefuseBy", "duplicates_known", "garbage_known"]
 
 RefuseBy: TypeAlias = Literal["subscription_error", "internal", "error", "null", "silence"]
-"""How a signature that does not fit is refused: `pusher:subscription_error` (soketi), the same under `pusher_internal:`,
-`pusher:error` 4009 without a channel (Reverb), or with code null (Pusher), or not at all."""
 DataAs: TypeAlias = Literal["text", "object"]
+Duplicates: TypeAlias = Literal["consent", "error"]
+Garbage: TypeAlias = Literal["error", "silence"]
+
+_refuse_by: Final = one_of("subscription_error", "internal", "error", "null", "silence")
+duplicates_known: Final = one_of("consent", "error")
+garbage_known: Final = one_of("error", "silence")
 
 
-def _secret(secret: str | Secret | None) -> Secret | None:
-    return Secret(secret) if isinstance(secret, str) else secret
+def _key32(value: object) -> str | None:
+    right = isinstance(value, Secret) and decode_key(value.reveal()) is not None
+    return None if right else "must be 32 bytes in base64"
 
 
 @attrs.frozen(kw_only=True)
-class PusherSettings:
+class PusherSettings(SandboxSettings):
     """How the sandbox's Pusher behaves. Raises `ConfigError` naming every wrong field."""
 
-    key: str = "sandbox"
-    secret: Secret | None = attrs.field(default=None, converter=_secret)
+    key: str = attrs.field(default="sandbox", metadata=checked(text))
+    """The app's, which is part of the URL."""
+    secret: Secret | None = attrs.field(default=None, converter=as_secret)
     """The app's. None: any signature will do."""
-    encryption_master_key: Secret | None = attrs.field(default=None, converter=_secret)
+    encryption_master_key: Secret | None = attrs.field(default=None, converter=as_secret, metadata=checked(optional(_key32)))
     """In base64; without it no event goes out on an encrypted channel."""
-    activity_timeout: int = 120
+    activity_timeout: int = attrs.field(default=120, metadata=checked(count))
     """Seconds, as the greeting says."""
-    data_as: DataAs = "text"
+    data_as: DataAs = attrs.field(default="text", metadata=checked(one_of("text", "object")))
     """Whether data of the server's own messages is JSON in a string, as is usual."""
-    rate: float = 0.0
-    """Events generated a second, over all channels that are subscribed to; 0: only what `publish` is given."""
-    max_messages: int | None = None
-    """Generate no more than this many."""
     wait_for_client: bool = True
     """Whether generation begins with the first subscription, or with the first timer."""
-    drop_every: int | None = None
-    """Cut all connections each time this many events were generated."""
     protocol: str | None = "7"
     """What the URL's query must say of the protocol; None: anything, or nothing."""
     enabled: bool = True
     """Whether the app is; else connections end with 4003."""
     tls_only: bool = False
     """End connections with 4000."""
-    quota: int | None = None
+    quota: int | None = attrs.field(default=None, metadata=checked(optional(count)))
     """More connections end with 4004."""
-    capacity: int | None = None
+    capacity: int | None = attrs.field(default=None, metadata=checked(optional(count)))
     """More connections end with 4100."""
-    errors: Literal["both", "error"] = "both"
+    errors: Literal["both", "error"] = attrs.field(default="both", metadata=checked(one_of("both", "error")))
     """Whether a connection that is refused is closed with the code as well (soketi), or left to the client to close (Reverb)."""
-    refuse_by: RefuseBy = "subscription_error"
-    duplicates: Literal["consent", "error"] = "error"
+    refuse_by: RefuseBy = attrs.field(default="subscription_error", metadata=checked(_refuse_by))
+    """How a signature that does not fit is refused: `pusher:subscription_error` (soketi), the same under `pusher_internal:`,
+    `pusher:error` 4009 without a channel (Reverb), the same with code null (Pusher), or not at all."""
+    duplicates: Duplicates = attrs.field(default="error", metadata=checked(duplicates_known))
     """What a second subscription to a channel, or a first unsubscription from none, is answered with."""
-    garbage: Literal["error", "silence"] = "error"
+    garbage: Garbage = attrs.field(default="error", metadata=checked(garbage_known))
     """What a message that cannot be read is answered with: error 4200 on an open connection (Reverb), or nothing (soketi)."""
-    client_events: bool = True
-    client_event_rate: int = 10
+    client_events: bool = attrs.field(default=True, metadata=checked(flag))
+    """Whether the app has client events switched on."""
+    client_event_rate: int = attrs.field(default=10, metadata=checked(count))
     """In any second; more are answered with error 4301."""
-    subscription_counts: bool = False
-    cache_for: float = 1800.0
-    """Seconds."""
-    ping_every: float | None = None
+    subscription_counts: bool = attrs.field(default=False, metadata=checked(flag))
+    """Whether the app tells how many connections listen to a channel."""
+    cache_for: float = attrs.field(default=1800.0, metadata=checked(positive))
+    """Seconds that a cache channel keeps its last event."""
+    ping_every: float | None = attrs.field(default=None, metadata=checked(optional(positive)))
     """Seconds without a message after which the server pings."""
-    idle_after: float | None = None
+    idle_after: float | None = attrs.field(default=None, metadata=checked(optional(positive)))
     """Seconds without a message of the client after which the connection ends with 4201 (where it was pinged) or 4202."""
     auth_path: str = "/pusher/auth"
+    """Where the endpoint authorises channels, by HTTP on the same port."""
     user_auth_path: str = "/pusher/user-auth"
+    """Where it authorises users to sign in."""
     forbidden: tuple[str, ...] = ()
     """Channels that the endpoint authorises nobody for."""
-
-    def __attrs_post_init__(self) -> None:
-        above = {
-            "activity_timeout": self.activity_timeout,
-            "max_messages": self.max_messages,
-            "drop_every": self.drop_every,
-            "quota": self.quota,
-            "capacity": self.capacity,
-            "client_event_rate": self.client_event_rate,
-            "ping_every": self.ping_every,
-            "idle_after": self.idle_after,
-        }
-        problems = [f"{name} must be above 0" for name, value in above.items() if value is not None and not value > 0]
-        choices = {
-            "data_as": (self.data_as, ("text", "object")),
-            "errors": (self.errors, ("both", "error")),
-            "refuse_by": (self.refuse_by, ("subscription_error", "internal", "error", "null", "silence")),
-            "duplicates": (self.duplicates, ("consent", "error")),
-            "garbage": (self.garbage, ("error", "silence")),
-        }
-        problems += [
-            f"{name} must be one of {', '.join(known)}" for name, (value, known) in choices.items() if value not in known
-        ]
-        if not 0 <= self.rate < math.inf:
-            problems.append("rate must be 0 or more")
-        if not self.key:
-            problems.append("key must not be empty")
-        if self.encryption_master_key is not None and decode_key(self.encryption_master_key.reveal()) is None:
-            problems.append("encryption_master_key must be 32 bytes in base64")
-        if problems:
-            raise ConfigError(problems)
 
     def key_of(self, channel: str) -> bytes:
         """The key of an encrypted channel. Raises `LocalProtocolError` where there is no master key."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 
 import attrs
 
+from ..core.config import checked, count, flag, optional
 from ..core.secrets import Secret
-from ..errors import ConfigError
 from ..providers.quickpay.config import APP_KEY
-from .pusher_settings import PusherSettings
+from .pusher_settings import Duplicates, Garbage, PusherSettings, duplicates_known, garbage_known
+from .settings import as_secrets, not_empty
 
 __all__ = ["AUTH_PATH", "QuickPaySettings"]
 
 AUTH_PATH: Final = "/v1/websocket/auth"
-
-
-def _secrets(values: Iterable[str | Secret] | None) -> tuple[Secret, ...] | None:
-    return None if values is None else tuple(value if isinstance(value, Secret) else Secret(value) for value in values)
 
 
 @attrs.frozen(kw_only=True)
@@ -29,29 +26,22 @@ class QuickPaySettings(PusherSettings):
     """
 
     key: str = APP_KEY
-    activity_timeout: int = 30
+    activity_timeout: int = attrs.field(default=30, metadata=checked(count))
     protocol: str | None = None
-    duplicates: Literal["consent", "error"] = "consent"
-    garbage: Literal["error", "silence"] = "silence"
+    duplicates: Duplicates = attrs.field(default="consent", metadata=checked(duplicates_known))
+    garbage: Garbage = attrs.field(default="silence", metadata=checked(garbage_known))
     auth_path: str = AUTH_PATH
-    api_keys: tuple[Secret, ...] | None = attrs.field(default=None, converter=_secrets)
+    api_keys: tuple[Secret, ...] | None = attrs.field(default=None, converter=as_secrets, metadata=checked(optional(not_empty)))
     """Accepted API keys; None: any, and none."""
-    tokens: tuple[Secret, ...] | None = attrs.field(default=None, converter=_secrets)
+    tokens: tuple[Secret, ...] | None = attrs.field(default=None, converter=as_secrets, metadata=checked(optional(not_empty)))
     """Accepted bearer tokens, where they are not verified; None: any."""
     public_key: str | None = None
     """The merchants' public key in PEM form: tokens are verified by it."""
-    broken_greeting: bool = True
+    broken_greeting: bool = attrs.field(default=True, metadata=checked(flag))
     """Whether the greeting is not valid JSON, as the document prints it."""
-    wrapped: bool = True
+    wrapped: bool = attrs.field(default=True, metadata=checked(flag))
     """Whether generated events come in the envelope of webhooks, with an `event_id`."""
 
-    def __attrs_post_init__(self) -> None:
-        problems: list[str] = []
-        try:
-            super().__attrs_post_init__()
-        except ConfigError as error:
-            problems += error.problems
+    def _mismatches(self) -> Iterable[str]:
         if self.public_key is not None and self.tokens is not None:
-            problems.append("tokens are of no use beside public_key")
-        if problems:
-            raise ConfigError(problems)
+            yield "tokens: are of no use beside public_key"
