@@ -12,6 +12,7 @@ from pushwire.providers.gelabs.messages import Push, decode
 from pushwire.sandbox.gelabs_book import identify
 from pushwire.sandbox.gelabs_feed import Feed, Mix
 from pushwire.sandbox.gelabs_transactions import CHAINS, Data, Watched, new_address, new_transaction
+from pushwire.sandbox.slots import Slots
 
 FULL = {
     "chain_type", "chain_id", "height", "txTime", "txhash", "sender", "fee_payer", "receiver", "transfer_type", "gasLimit",
@@ -26,13 +27,13 @@ TOKEN_ROW = {
 
 
 def feed(rate: float = 10.0, **mix: float) -> Feed:
-    return Feed(rate, Mix(**mix), random.Random(3))
+    return Feed(Slots(rate), Mix(**mix), random.Random(3))
 
 
 def take(feed: Feed, until: float, chain: str = "ethereum", address: str = "0xaa") -> list[Data]:
-    feed.start(0.0)
+    feed.slots.start(0.0)
     out: list[Data] = []
-    while (now := feed.next_deadline()) <= until:
+    while (now := feed.slots.next_deadline()) <= until:
         out += [produced.data for produced in feed.take(now, [(0, Watched(chain, address))], 1e9 + now)]
     return out
 
@@ -131,17 +132,17 @@ def test_slots_do_not_drift() -> None:
 
 def test_a_feed_that_fell_behind_catches_up_in_batches() -> None:
     late = feed(rate=1_000.0)
-    late.start(0.0)
+    late.slots.start(0.0)
     watched = [(0, Watched("base", "0xaa"))]
     assert len(list(late.take(2.0, watched, 1e9))) == 500
     assert list(late.take(2.0, watched, 1e9)) == []
-    assert late.next_deadline() == pytest.approx(2.01)
+    assert late.slots.next_deadline() == pytest.approx(2.01)
 
 
 def test_a_stopped_feed_and_one_without_a_rate_never_wake() -> None:
     stopped, off = feed(), feed(rate=0.0)
-    stopped.start(0.0)
-    stopped.stop()
-    stopped.start(1.0)
-    off.start(0.0)
-    assert stopped.next_deadline() == off.next_deadline() == float("inf")
+    stopped.slots.start(0.0)
+    stopped.slots.stop()
+    stopped.slots.start(1.0)
+    off.slots.start(0.0)
+    assert stopped.slots.next_deadline() == off.slots.next_deadline() == float("inf")

@@ -13,11 +13,11 @@ import msgspec
 
 from ..core.effects import Identity
 from ..providers.bitpanda.topics import PRICE_CHANGES, PRICES, Form, Pair, Topic, form_of
-from .base import Accept, CloseConn, ConnectRequest, Cut, HttpCall, Refuse, SendTo, ServerEffect
+from .base import Accept, ConnectRequest, HttpCall, Refuse, SendTo
 from .bitpanda_settings import BitpandaSettings
 from .bitpanda_tokens import TokenOffice
 from .bitpanda_updates import Choice, Update, choices, made_up
-from .slots import Slots
+from .server_base import ServerBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ class _Connection:
     topics: dict[Topic, None] = attrs.field(factory=dict[Topic, None])
 
 
-class BitpandaServer:
+class BitpandaServer(ServerBase[_Connection]):
     """See `sandbox.base` for the contract. All made-up values come from `rng`.
 
     `sent` gives each update generated or pushed, with the POSIX seconds of that, oldest first. While nobody is connected the feed
@@ -60,19 +60,14 @@ class BitpandaServer:
     """
 
     def __init__(self, settings: BitpandaSettings, rng: Random) -> None:
+        super().__init__(settings)
         self._settings = settings
         self._rng = rng
-        self._slots = Slots(settings.rate)
-        self._connections: dict[int, _Connection] = {}
         self._last_topics: frozenset[Topic] = frozenset()
         self._choices: list[Choice] | None = None
-        self._effects: list[ServerEffect] = []
-        self._offset = 0.0
         self.tokens: TokenOffice = TokenOffice(settings, rng)
         self._serial = 0
         self.sent: dict[Identity, float] = {}
-        self.generated: int = 0
-        """How many updates the feed made."""
 
     # The driver's side
 
@@ -135,18 +130,13 @@ class BitpandaServer:
         if not self._settings.wait_for_client:
             self._slots.start(now)
         for conn in [c for c, connection in self._connections.items() if now - connection.heard >= self._settings.idle_after]:
-            self.disconnected(conn, now)
-            self._effects.append(CloseConn(conn, self._settings.idle_close, "idle"))
+            self._close(conn, self._settings.idle_close, "idle", now)
         for slot in self._slots.take(now):
             self._generate(wall - (now - slot), now)
 
     def next_deadline(self) -> float:
         idle = [connection.heard + self._settings.idle_after for connection in self._connections.values()]
         return min(self._slots.next_deadline(), *idle) if idle else self._slots.next_deadline()
-
-    def take_effects(self) -> Sequence[ServerEffect]:
-        effects, self._effects = self._effects, []
-        return effects
 
     # The test's side
 
@@ -158,35 +148,9 @@ class BitpandaServer:
         """Send any message to all."""
         self._effects.extend(SendTo(conn, _encode(message)) for conn in self._connections)
 
-    def stop(self) -> None:
-        """Generate no more."""
-        self._slots.stop()
-
-    def cut_all(self, now: float) -> None:
-        """Cut every live connection."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(Cut(conn))
-
-    def close_all(self, code: int, reason: str, now: float) -> None:
-        """Close every live connection in good order."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(CloseConn(conn, code, reason))
-
     def topics(self, conn: int) -> Sequence[Topic]:
         """What a connection has subscribed to."""
         return list(self._connections[conn].topics)
-
-    @property
-    def connections(self) -> Sequence[int]:
-        """The live connections."""
-        return list(self._connections)
-
-    @property
-    def done(self) -> bool:
-        """Whether `max_messages` were generated."""
-        return self._settings.max_messages is not None and self.generated >= self._settings.max_messages
 
     # Commands
 
@@ -226,20 +190,15 @@ class BitpandaServer:
     # Updates
 
     def _generate(self, at: float, now: float) -> None:
-        settings = self._settings
         if self._choices is None:
             live = [connection.topics for connection in self._connections.values()]
             # A client that has not subscribed yet is owed nothing; one that is away is owed what it wanted.
             wanted = (topic for topics in live for topic in topics) if live else self._last_topics
-            self._choices = choices(settings, wanted)
+            self._choices = choices(self._settings, wanted)
         if not self._choices:
             return
         self._send(self._rng.choice(self._choices), at)
-        self.generated += 1
-        if settings.drop_every is not None and self.generated % settings.drop_every == 0:
-            self.cut_all(now)
-        if self.done:
-            self.stop()
+        self._count_generated(now)
 
     def _send(self, choice: Choice, at: float) -> Update:
         self._serial += 1

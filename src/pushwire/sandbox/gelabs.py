@@ -13,12 +13,13 @@ import msgspec
 
 from ..core.secrets import Secret
 from ..errors import LocalProtocolError
-from .base import Accept, CloseConn, ConnectRequest, Cut, HttpCall, Kind, Refuse, SendTo, ServerEffect
+from .base import Accept, ConnectRequest, HttpCall, Kind, Refuse, SendTo
 from .gelabs_book import Account, Connection, Message, identify, place, places
 from .gelabs_feed import Feed
 from .gelabs_http import answer
 from .gelabs_settings import GelabsSettings
 from .gelabs_transactions import CHAINS, Watched, new_address
+from .server_base import ServerBase, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,23 +47,21 @@ class _Command(msgspec.Struct):
     data: _Json = None
 
 
-class GelabsServer:
+class GelabsServer(ServerBase[Connection]):
     """See `sandbox.base` for the contract. All made-up values come from `rng`.
 
     `messages` is every message by its id, oldest first; `generated` counts those the feed made, `acks` the ACK commands accepted.
     """
 
     def __init__(self, settings: GelabsSettings, rng: Random) -> None:
-        self.settings = settings
+        super().__init__(settings)
+        self.settings: GelabsSettings = settings
         self._rng = rng
         self.accounts: list[Account] = [
             Account(i, f"app-{i + 1}") for i in range(1 if settings.keys is None else len(settings.keys))
         ]
-        self._feed = Feed(settings.rate, settings.mix, rng)
-        self._connections: dict[int, Connection] = {}
+        self._feed = Feed(self._slots, settings.mix, rng)
         self._watched: list[tuple[int, Watched]] | None = None
-        self._effects: list[ServerEffect] = []
-        self._offset = 0.0
         self._clients = 0
         self._numbers = 0
         self._next_resend = math.inf
@@ -74,7 +73,6 @@ class GelabsServer:
             "transactionACK": self._on_ack,
         }
         self.messages: dict[str, Message] = {}
-        self.generated: int = 0
         self.acks: int = 0
         for account in self.accounts:
             for chain in CHAINS if settings.addresses is None else ():
@@ -102,7 +100,7 @@ class GelabsServer:
         account.connections[conn] = connection
         self._send(conn, self._envelope(f"msg-{client_id}", "connected", {"clientId": client_id, "appId": account.app_id}, now))
         self._resend_missed(connection, self._window(request), now, wall)
-        self._feed.start(now)
+        self._slots.start(now)
         if self.settings.resend_every is not None and self._next_resend == math.inf:
             self._next_resend = now + self.settings.resend_every
         return Accept()
@@ -134,18 +132,14 @@ class GelabsServer:
     def handle_timer(self, now: float, wall: float) -> None:
         self._offset = wall - now
         if not self.settings.wait_for_client:
-            self._feed.start(now)
-        if now >= self._feed.next_deadline():
+            self._slots.start(now)
+        if now >= self._slots.next_deadline():
             self._generate(now, wall)
         if now >= self._next_resend:
             self._resend_stale(now)
 
     def next_deadline(self) -> float:
-        return min(self._feed.next_deadline(), self._next_resend if self._connections else math.inf)
-
-    def take_effects(self) -> Sequence[ServerEffect]:
-        effects, self._effects = self._effects, []
-        return effects
+        return min(self._slots.next_deadline(), self._next_resend if self._connections else math.inf)
 
     def http(self, call: HttpCall, now: float, wall: float) -> Response:
         self._offset = wall - now
@@ -176,19 +170,7 @@ class GelabsServer:
 
     def stop(self) -> None:
         """Generate no more; what was generated is still sent again until it is ACKed."""
-        self._feed.stop()
-
-    def cut_all(self, now: float) -> None:
-        """Cut every live connection."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(Cut(conn))
-
-    def close_all(self, code: int, reason: str, now: float) -> None:
-        """Close every live connection in good order."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(CloseConn(conn, code, reason))
+        super().stop()
 
     def watch(self, chain_type: str, *addresses: str, app_id: str | None = None) -> None:
         """Add to the persistent address list of `app_id` (the first account), as the HTTP API does."""
@@ -207,16 +189,6 @@ class GelabsServer:
     def unacked(self, app_id: str | None = None) -> Sequence[Message]:
         """The messages of `app_id` (the first account) that no ACK has cleared, oldest first."""
         return list(self._named(app_id).unacked.values())
-
-    @property
-    def connections(self) -> Sequence[int]:
-        """The live connections."""
-        return list(self._connections)
-
-    @property
-    def done(self) -> bool:
-        """Whether `max_messages` were generated."""
-        return self.settings.max_messages is not None and self.generated >= self.settings.max_messages
 
     # Commands
 
@@ -283,17 +255,11 @@ class GelabsServer:
     # Pushes
 
     def _generate(self, now: float, wall: float) -> None:
-        settings = self.settings
         if self._watched is None:
             self._watched = [(account.index, there) for account in self.accounts for there in account.watched()]
         for produced in self._feed.take(now, self._watched, wall):
             self._broadcast(self._record(self.accounts[produced.account], produced.data, wall - produced.age), now)
-            self.generated += 1
-            if settings.drop_every is not None and self.generated % settings.drop_every == 0:
-                self.cut_all(now)
-            if self.done:
-                self._feed.stop()
-                return
+            self._count_generated(now)
 
     def _record(self, account: Account, data: Fields, at: float, message_id: str | None = None) -> Message:
         identity = identify(data)
@@ -349,10 +315,7 @@ class GelabsServer:
         """Whose key this is; anybody's where no keys are set."""
         if not key:
             return None
-        if self.settings.keys is None:
-            return self.accounts[0]
-        offered = Secret(key)
-        return next((a for a, known in zip(self.accounts, self.settings.keys, strict=True) if known == offered), None)
+        return holder_of(Secret(key), self.settings.keys, self.accounts)
 
     def _named(self, app_id: str | None) -> Account:
         for account in self.accounts:

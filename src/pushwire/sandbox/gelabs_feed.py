@@ -1,15 +1,13 @@
-"""When the sandbox's gelabs produces which transaction: a schedule of slots at a steady rate, filled from a seed.
+"""What the slots of the sandbox's gelabs are filled with, from a seed.
 
 A slot holds what is due of the earlier transactions (a pending one gets its block, a confirmed one is reorganised), else a new
-transaction. Slots follow from the rate alone, never from when the timer happened to be handled, so a seed gives the same feed on
-a slow machine. Who gets the messages is not decided here.
+transaction. Who gets the messages is not decided here.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
@@ -20,30 +18,25 @@ if TYPE_CHECKING:
     from random import Random
 
     from .gelabs_transactions import Watched
+    from .slots import Slots
 
 __all__ = ["Feed", "Mix", "Produced"]
-
-QUANTUM: Final = 0.01
-"""Seconds between two runs at least: at high rates a timer for each message would cost more than the message."""
-
-BATCH: Final = 500
-"""Slots filled in one run, so that a feed that fell behind does not keep its driver from sending."""
 
 
 @attrs.frozen(kw_only=True)
 class Mix:
-    """What the feed is made of. Shares are of new transactions, between 0 and 1.
-
-    `pending`: pushed as pending first, confirmed about `confirm_after` seconds later. `failed`: ends as failed. `reorg`: sent
-    again with another height, as long after. `sparse`: of the ERC-20 transfers, those with few fields (they come in one version
-    only, since they do not say which).
-    """
+    """What the feed is made of. Shares are of new transactions, between 0 and 1."""
 
     pending: float = 0.3
+    """Share that is pushed as pending first, and confirmed later."""
     failed: float = 0.02
+    """Share that ends as failed."""
     reorg: float = 0.05
+    """Share that is sent again with another height, as after a reorganisation."""
     sparse: float = 0.2
+    """Of the ERC-20 transfers, those with few fields (they come in one version only, since they do not say which)."""
     confirm_after: float = 2.0
+    """Seconds, about, from pending to confirmed, and from there to the reorganisation."""
 
 
 class Produced(NamedTuple):
@@ -62,48 +55,21 @@ class _Due(NamedTuple):
 
 
 class Feed:
-    """A schedule of messages. `rate` is messages a second, all versions counted; 0 is off."""
+    """Fills slots: each with one message, whichever version of its transaction it is."""
 
-    def __init__(self, rate: float, mix: Mix, rng: Random) -> None:
-        self._interval = 1 / rate if rate > 0 else math.inf
+    def __init__(self, slots: Slots, mix: Mix, rng: Random) -> None:
+        self.slots: Slots = slots
         self._mix = mix
         self._rng = rng
-        self._first = math.inf
-        self._slot = 0
-        self._quiet_until = -math.inf
         self._later: list[_Due] = []
         self._serial = 0
 
-    def start(self, now: float) -> None:
-        """The first slot is one interval from `now`. Harmless when started already."""
-        if self._first == math.inf and self._interval < math.inf:
-            self._first = now + self._interval
-
-    def stop(self) -> None:
-        """No more slots, for good."""
-        self._first = math.inf
-        self._interval = math.inf
-
-    def next_deadline(self) -> float:
-        return max(self._slot_time(), self._quiet_until)
-
     def take(self, now: float, watched: Sequence[tuple[int, Watched]], wall: float) -> Iterator[Produced]:
         """What is due at `now`, for the addresses in `watched` (with the index of the account each belongs to)."""
-        if now < self.next_deadline():
-            return
-        self._quiet_until = now + QUANTUM
-        for _ in range(BATCH):
-            slot = self._slot_time()
-            if slot > now:
-                return
-            self._slot += 1
+        for slot in self.slots.take(now):
             produced = self._fill(slot, watched, wall - (now - slot))
             if produced is not None:
                 yield Produced(*produced, now - slot)
-
-    def _slot_time(self) -> float:
-        # Counted from the first one: adding up intervals would drift.
-        return self._first if self._first == math.inf else self._first + self._slot * self._interval
 
     def _fill(self, slot: float, watched: Sequence[tuple[int, Watched]], wall: float) -> tuple[int, Data] | None:
         if self._later and self._later[0].at <= slot:

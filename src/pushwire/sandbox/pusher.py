@@ -18,13 +18,13 @@ from ..core.secrets import Secret
 from ..providers.pusher.channels import SERVER_TO_USER, is_encrypted, is_presence, is_private, name_problem
 from ..providers.pusher.encryption import NONCE_SIZE, encrypt
 from ..providers.pusher.signing import sign_channel
-from .base import Accept, CloseConn, ConnectRequest, Cut, Kind, Refuse, SendTo, ServerEffect
+from .base import Accept, CloseConn, ConnectRequest, Kind, Refuse, SendTo
 from .pusher_auth import AuthDesk
 from .pusher_refusals import refused_channel, refused_connection
 from .pusher_rooms import MOST_MEMBERS, Connection, Room, Sent, is_cache, member_of
 from .pusher_settings import PusherSettings
 from .pusher_users import Users
-from .slots import Slots
+from .server_base import ServerBase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +51,7 @@ class _Message(msgspec.Struct):
     data: dict[str, object] | list[object] | str | int | float | bool | None = None
 
 
-class PusherServer:
+class PusherServer(ServerBase[Connection]):
     """See `sandbox.base` for the contract. All made-up values come from `rng`.
 
     `sent` is every event that was published, oldest first, whoever listened; `generated` counts those of the feed,
@@ -59,17 +59,14 @@ class PusherServer:
     """
 
     def __init__(self, settings: PusherSettings, rng: Random) -> None:
+        super().__init__(settings)
         self._settings = settings
         self._rng = rng
         # Where any signature will do, the endpoint signs with one that nobody knows.
         self.desk: AuthDesk = AuthDesk(settings, settings.secret or Secret(rng.randbytes(16).hex()))
-        self._slots = Slots(settings.rate)
-        self._connections: dict[int, Connection] = {}
         self._rooms: dict[str, Room] = {}
         self._last_channels: tuple[str, ...] = ()
         self._users = Users(self._say)
-        self._effects: list[ServerEffect] = []
-        self._offset = 0.0
         self._serial = 0
         self._commands: dict[str, Callable[[Connection, _Message, Fields, float], None]] = {
             "pusher:ping": self._on_ping,
@@ -79,7 +76,6 @@ class PusherServer:
             "pusher:signin": self._on_sign_in,
         }
         self.sent: deque[Sent] = deque(maxlen=HISTORY)
-        self.generated: int = 0
         self.client_events: int = 0
         self.refused: int = 0
 
@@ -138,18 +134,13 @@ class PusherServer:
         for connection in list(self._connections.values()):
             self._check_idle(connection, now)
         for slot in self._slots.take(now):
-            if not self._generate(slot, now):
-                return
+            self._generate(slot, now)
 
     def next_deadline(self) -> float:
         due = self._slots.next_deadline()
         for connection in self._connections.values():
             due = min(due, *self._idle_times(connection))
         return due
-
-    def take_effects(self) -> Sequence[ServerEffect]:
-        effects, self._effects = self._effects, []
-        return effects
 
     def http(self, call: HttpCall, now: float, wall: float) -> Response:
         return self.desk.answer(call)
@@ -185,35 +176,10 @@ class PusherServer:
         for conn in self._connections:
             self._say(conn, "pusher:error", {"code": code, "message": text, **more})
 
-    def stop(self) -> None:
-        """Generate no more."""
-        self._slots.stop()
-
-    def cut_all(self, now: float) -> None:
-        """Cut every live connection."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(Cut(conn))
-
-    def close_all(self, code: int, reason: str, now: float) -> None:
-        """Close every live connection in good order."""
-        for conn in list(self._connections):
-            self._close(conn, code, reason, now)
-
-    @property
-    def connections(self) -> Sequence[int]:
-        """The live connections."""
-        return list(self._connections)
-
     @property
     def channels(self) -> Mapping[str, Sequence[int]]:
         """The connections that listen, by channel."""
         return {name: list(room.listeners) for name, room in self._rooms.items() if room.listeners}
-
-    @property
-    def done(self) -> bool:
-        """Whether `max_messages` were generated."""
-        return self._settings.max_messages is not None and self.generated >= self._settings.max_messages
 
     # Connections
 
@@ -355,21 +321,15 @@ class PusherServer:
 
     # The feed
 
-    def _generate(self, slot: float, now: float) -> bool:
-        """Fill one slot. Returns whether there may be more."""
+    def _generate(self, slot: float, now: float) -> None:
         channels = tuple(self.channels) or self._last_channels
         if not channels:
-            return True
+            return
         channel = channels[self._rng.randrange(len(channels))]
         if is_encrypted(channel) and self._settings.encryption_master_key is None:
-            return True
+            return
         self.publish(channel, *self._made_up(channel, self._serial + 1, slot + self._offset), now)
-        self.generated += 1
-        if self._settings.drop_every is not None and self.generated % self._settings.drop_every == 0:
-            self.cut_all(now)
-        if self.done:
-            self._slots.stop()
-        return not self.done
+        self._count_generated(now)
 
     def _made_up(self, channel: str, serial: int, at: float) -> tuple[str, object]:
         """The name and data of a generated event. `at` is POSIX seconds; by `serial` it is known again."""
@@ -383,10 +343,6 @@ class PusherServer:
     def _tidy(self, room: Room) -> None:
         if not room.listeners and room.cached is None:
             self._rooms.pop(room.channel, None)
-
-    def _close(self, conn: int, code: int, reason: str, now: float) -> None:
-        self.disconnected(conn, now)
-        self._effects.append(CloseConn(conn, code, reason))
 
     def _say_others(self, room: Room, but: int | None, event: str, data: object) -> None:
         for conn in room.listeners:

@@ -17,11 +17,11 @@ import msgspec
 from ..core.effects import Identity
 from ..core.http import Response
 from ..core.secrets import Secret
-from .base import Accept, CloseConn, ConnectRequest, Cut, HttpCall, Kind, Refuse, SendTo, ServerEffect
+from .base import Accept, ConnectRequest, HttpCall, Kind, Refuse, SendTo
 from .quantcite_book import EXCHANGES, Account, Place, Record, User, digest, encode, listed, new_id, own_key, summary
 from .quantcite_http import answer
 from .quantcite_settings import QuantciteSettings
-from .slots import Slots
+from .server_base import ServerBase, holder_of
 
 __all__ = ["QuantciteServer", "QuantciteSettings"]
 
@@ -60,23 +60,19 @@ class Connection:
         return kinds is not None and (not kinds or kind in kinds)
 
 
-class QuantciteServer:
+class QuantciteServer(ServerBase[Connection]):
     """See `sandbox.base` for the contract. All made-up values come from `rng`.
 
     `generated` counts the transactions the feed made, `commands` what was asked by its action, refusals included.
     """
 
     def __init__(self, settings: QuantciteSettings, rng: Random) -> None:
-        self.settings = settings
+        super().__init__(settings)
+        self.settings: QuantciteSettings = settings
         self.rng = rng
         self.users: list[User] = [User(place, new_id(rng)) for place in range(1 if settings.keys is None else len(settings.keys))]
         self.sessions: dict[str, tuple[User, float]] = {}
-        self.generated: int = 0
         self.commands: list[str] = []
-        self._slots = Slots(settings.rate)
-        self._connections: dict[int, Connection] = {}
-        self._effects: list[ServerEffect] = []
-        self._offset = 0.0
         self._actions: dict[str, Callable[[Connection, User, Fields, float], None]] = {
             "subscribe_transactions": self._on_subscribe,
             "validate_credentials": self._on_validate,
@@ -128,18 +124,10 @@ class QuantciteServer:
         for slot in self._slots.take(now):
             account = self.rng.choice(accounts)
             self._push(account, account.make(self.rng.choice(list(account.wanted)), slot + self._offset, self.rng))
-            self.generated += 1
-            if self.settings.drop_every is not None and self.generated % self.settings.drop_every == 0:
-                self.cut_all(now)
-            if self.done:
-                self._slots.stop()
+            self._count_generated(now)
 
     def next_deadline(self) -> float:
         return self._slots.next_deadline()
-
-    def take_effects(self) -> Sequence[ServerEffect]:
-        effects, self._effects = self._effects, []
-        return effects
 
     def http(self, call: HttpCall, now: float, wall: float) -> Response:
         """REST, on the same port."""
@@ -162,49 +150,17 @@ class QuantciteServer:
         for conn in self._connections:
             self._send(conn, message)
 
-    def stop(self) -> None:
-        """Generate no more."""
-        self._slots.stop()
-
-    def cut_all(self, now: float) -> None:
-        """Cut every live connection."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(Cut(conn))
-
-    def close_all(self, code: int, reason: str, now: float) -> None:
-        """Close every live connection in good order."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(CloseConn(conn, code, reason))
-
     def sent(self) -> Mapping[Identity, float]:
         """What those who asked must have got by now, or will: the transactions of the types that were asked for, with the POSIX
         seconds of each."""
         accounts = [account for user in self.users for account in user.accounts.values()]
         return {r.identity: r.at for account in accounts for r in account.records if r.kind in account.wanted}
 
-    @property
-    def connections(self) -> Sequence[int]:
-        """The live connections."""
-        return list(self._connections)
-
-    @property
-    def done(self) -> bool:
-        """Whether `max_messages` were generated."""
-        return self.settings.max_messages is not None and self.generated >= self.settings.max_messages
-
     # Shared with the HTTP side
 
     def user_of(self, key: object) -> User | None:
         """Whom a key stands for."""
-        if not isinstance(key, str) or not key:
-            return None
-        keys = self.settings.keys
-        if keys is None:
-            return self.users[0]
-        offered = Secret(key)
-        return next((user for user, known in zip(self.users, keys, strict=True) if known == offered), None)
+        return holder_of(Secret(key), self.settings.keys, self.users) if isinstance(key, str) and key else None
 
     def account(self, user: User, place: Place) -> Account:
         """The account of this user, with its history."""

@@ -14,11 +14,11 @@ import msgspec
 from ..core.secrets import Secret
 from ..errors import LocalProtocolError
 from ..providers.satoriex import USER, Topic
-from .base import Accept, CloseConn, ConnectRequest, Cut, Refuse, SendTo, ServerEffect
+from .base import Accept, ConnectRequest, Refuse, SendTo
 from .satoriex_events import ORDERBOOK, Choice, Sent, choices, made_up, spelled
 from .satoriex_rest import Account, Rest
 from .satoriex_settings import SatoriexSettings
-from .slots import Slots
+from .server_base import ServerBase, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class _Frame(msgspec.Struct):
     market_id: str
 
 
-class SatoriexServer:
+class SatoriexServer(ServerBase[tuple[Account, dict[Topic, None]]]):
     """See `sandbox.base` for the contract. All made-up values come from `rng`.
 
     `sent` is every event, oldest first: those generated, pushed, and brought about by orders; `generated` counts the first. Of
@@ -47,20 +47,16 @@ class SatoriexServer:
     """
 
     def __init__(self, settings: SatoriexSettings, rng: Random) -> None:
+        super().__init__(settings)
         self._settings = settings
         self._rng = rng
         self._accounts = [Account(index, settings.balance) for index in range(len(settings.tokens or (None,)))]
         self._rest = Rest(settings, rng, self._accounts)
-        self._slots = Slots(settings.rate)
-        self._connections: dict[int, tuple[Account, dict[Topic, None]]] = {}
         self._last_topics: dict[Topic, None] = {}
         self._revoked: list[Secret] = []
         self._tokens: dict[int, Secret] = {}
-        self._effects: list[ServerEffect] = []
-        self._offset = 0.0
         self._serial = 0
         self.sent: deque[Sent] = deque(maxlen=HISTORY)
-        self.generated: int = 0
 
     # The driver's side
 
@@ -130,10 +126,6 @@ class SatoriexServer:
     def next_deadline(self) -> float:
         return min(self._slots.next_deadline(), self._rest.next_deadline())
 
-    def take_effects(self) -> Sequence[ServerEffect]:
-        effects, self._effects = self._effects, []
-        return effects
-
     # The test's side
 
     def push(self, name: str, fields: Mapping[str, object], now: float, *, topic: Topic = USER, account: int = 0) -> Sent:
@@ -149,52 +141,20 @@ class SatoriexServer:
         """Accept a token no longer, and close the connections that were opened with it."""
         self._revoked.append(token)
         for conn in [conn for conn, held in self._tokens.items() if held == token]:
-            self.disconnected(conn, now)
-            self._effects.append(CloseConn(conn, self._settings.auth_close, "the token is no longer accepted"))
-
-    def stop(self) -> None:
-        """Generate no more."""
-        self._slots.stop()
-
-    def cut_all(self, now: float) -> None:
-        """Cut every live connection."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(Cut(conn))
-
-    def close_all(self, code: int, reason: str, now: float) -> None:
-        """Close every live connection in good order."""
-        for conn in list(self._connections):
-            self.disconnected(conn, now)
-            self._effects.append(CloseConn(conn, code, reason))
+            self._close(conn, self._settings.auth_close, "the token is no longer accepted", now)
 
     def topics(self, conn: int) -> Sequence[Topic]:
         """What a connection has subscribed to."""
         return list(self._connections[conn][1])
 
-    @property
-    def connections(self) -> Sequence[int]:
-        """The live connections."""
-        return list(self._connections)
-
-    @property
-    def done(self) -> bool:
-        """Whether `max_messages` were generated."""
-        return self._settings.max_messages is not None and self.generated >= self._settings.max_messages
-
     # Within
 
     def _generate(self, at: float, now: float) -> None:
-        settings = self._settings
         subscribed = [topics for _, topics in self._connections.values()] or [self._last_topics]
-        wanted = dict.fromkeys(topic for topics in subscribed for topic in topics if topic.market_id in settings.markets)
+        wanted = dict.fromkeys(topic for topics in subscribed for topic in topics if topic.market_id in self._settings.markets)
         choice = self._rng.choice(choices(wanted))
         self._send(choice, made_up(choice, self._rng), self._rng.randrange(len(self._accounts)), at)
-        self.generated += 1
-        if settings.drop_every is not None and self.generated % settings.drop_every == 0:
-            self.cut_all(now)
-        if self.done:
-            self._slots.stop()
+        self._count_generated(now)
 
     def _push_news(self, now: float) -> None:
         for news in self._rest.take_news():
@@ -220,6 +180,4 @@ class SatoriexServer:
         issued = self._rest.account_of(token, wall)
         if issued is not None or self._rest.issued(token):
             return issued
-        if self._settings.tokens is None:
-            return self._accounts[0]
-        return next((a for a, known in zip(self._accounts, self._settings.tokens, strict=True) if known == token), None)
+        return holder_of(token, self._settings.tokens, self._accounts)
