@@ -86,8 +86,8 @@ class CommandRefused(RemoteProtocolError):
 
 
 class RateLimited(CommandRefused):
-    """The provider asks for fewer calls (HTTP 429). The call was not carried out, so it is safe to repeat; not before `retry_after`
-    seconds, where that is said."""
+    """The provider asks for fewer calls (HTTP 429). The call was not carried out, so it is safe to repeat; not before
+    `retry_after` seconds, where that is said."""
 
 
 class SignatureRefused(RemoteProtocolError):

@@ -15,7 +15,6 @@ from pushwire.core.transitions import SESSION, Table, Trigger
 from pushwire.errors import LocalProtocolError
 from pushwire.providers.gelabs.machine import GREETING, Stage, StageTrigger
 
-
 StateT = TypeVar("StateT", bound=enum.Enum)
 TriggerT = TypeVar("TriggerT", bound=enum.Enum)
 

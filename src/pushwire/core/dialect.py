@@ -73,8 +73,9 @@ class Dialect(abc.ABC, Generic[TopicT]):
         return ()
 
     def blamed(self, topics: Sequence[TopicT], error: CommandRefused) -> Sequence[TopicT]:
-        """Those of the topics of a refused subscription that it was refused for; none: that cannot be told. The others, where they
-        are wanted, are asked for again at once: one topic that the provider no longer has does not cost those named with it."""
+        """Those of the topics of a refused subscription that it was refused for; none: that cannot be told. The others, where
+        they are wanted, are asked for again at once: one topic that the provider no longer has does not cost those named with
+        it."""
         return topics
 
     @abc.abstractmethod

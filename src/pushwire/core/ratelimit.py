@@ -1,8 +1,8 @@
 """Rate limits of REST calls: how many may be under way or just over, and whose turn it is.
 
-Pure: time is an argument, and waiting is the shell's. A call holds its place from before it is sent until `per` seconds after its answer
-came. Wherever in between the provider counts it, and however the network squeezes calls together, it never counts more than
-`count` within `per` seconds.
+Pure: time is an argument, and waiting is the shell's. A call holds its place from before it is sent until `per` seconds after its
+answer came. Wherever in between the provider counts it, and however the network squeezes calls together, it never counts more
+than `count` within `per` seconds.
 """
 
 from __future__ import annotations

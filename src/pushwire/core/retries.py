@@ -19,8 +19,8 @@ UNAVAILABLE = frozenset({502, 503, 504})
 
 @attrs.frozen
 class RetryPolicy:
-    """`tries` counts all attempts at one call, the first included; `patience` is how many seconds it may spend on waiting because the
-    provider asked for it. The delays in between double from `first` to `cap` seconds."""
+    """`tries` counts all attempts at one call, the first included; `patience` is how many seconds it may spend on waiting because
+    the provider asked for it. The delays in between double from `first` to `cap` seconds."""
 
     tries: int = 3
     patience: float = 30.0

@@ -1,7 +1,7 @@
 """The lifecycle every connection shares: dial, authenticate, ready, back off, closed.
 
-A provider's machine derives from `Session` and adds nothing but its own rules: how to dial, when it is accepted, what a message
-means. All timing and reconnecting is here, once; commands and subscriptions are `exchange`'s.
+A provider's machine derives from `Session` and adds nothing but its own rules (`hooks`): how to dial, when it is accepted, what a
+message means. All timing and reconnecting is here, once; commands and subscriptions are `exchange`'s.
 
 What belongs to one connection (phase, calls in flight, confirmed subscriptions, heartbeat) is reset by its end; what belongs to
 the user (desired subscriptions, queued commands, ledger) survives.
@@ -9,20 +9,20 @@ the user (desired subscriptions, queued commands, ledger) survives.
 
 from __future__ import annotations
 
-import abc
 import random
 from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ..errors import AuthenticationRefused, CommandRefused, LocalProtocolError, NotReady
-from .closes import CloseTable
 from .commands import AnyCommand
 from .config import ConnectionConfig
 from .dialect import Dialect
-from .effects import Close, Credential, Dial, Done, Effect, Fetch, Handshake, Hangup, Outcome, Ping, Settled, Ticket, Token
-from .events import Control, Down, Gap, Up
+from .effects import Close, Credential, Done, Effect, Fetch, Handshake, Hangup, Outcome, Settled, Ticket, Token
+from .events import Control, Down, Up
 from .exchange import Exchange
+from .gaps import Gaps
 from .heartbeat import Heartbeat
+from .hooks import Hooks
 from .http import Request
 from .machine import Phase, Status
 from .outbox import Outbox
@@ -41,15 +41,8 @@ _UP = frozenset({Phase.READY, Phase.FLUSHING})
 _STOPPING = frozenset({Phase.FLUSHING, Phase.ENDING})
 
 
-class Session(abc.ABC, Generic[EventT, TopicT]):
-    """A machine without its provider, by the contract of `core.machine`; the abstract methods are what a provider adds."""
-
-    closes: CloseTable
-    """What each way a connection can end means for the next dial. A machine whose settings change it sets its own, first of all."""
-    credentials: ClassVar[tuple[str, ...]] = ()
-    """Names of what is fetched afresh before every dial."""
-    replays: ClassVar[bool] = False
-    """Whether the provider sends again what was missed. Where it does not, each loss is told as a `Gap`."""
+class Session(Hooks, Generic[EventT, TopicT]):
+    """A machine without its provider, by the contract of `core.machine`; `core.hooks` has what a provider adds."""
 
     def __init__(self, config: ConnectionConfig, dialect: Dialect[TopicT], *, rng: random.Random, ids: Callable[[], str]) -> None:
         self._settings = config
@@ -60,58 +53,18 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._serial = 0
         self._wall_offset = 0.0
         self._ready_at: float | None = None
-        self._complete_until = 0.0
-        self._missing_since: float | None = None
-        self._partly_told = False
         self._answered = False
         self._paused_at: float | None = None
         self._last_error: str | None = None
         self._failure: Exception | None = None
         self._wanted: dict[Token, str] = {}
         self._secrets: dict[str, Secret] = {}
+        self._gaps = Gaps()
         self._timers = Timers()
         self._redial = Redial(self.closes, config.backoff, rng, refreshable=bool(self.credentials))
         self._heartbeat = Heartbeat(config.ping_interval, config.pong_timeout)
         self._out: Outbox[EventT, TopicT] = Outbox()
         self._exchange: Exchange[EventT, TopicT] = Exchange(dialect, config, ids, self._out, self._fetch)
-
-    # What a provider adds
-
-    @abc.abstractmethod
-    def _dial(self, now: float, wall: float) -> Dial:
-        """The connection to ask for; `self._secrets` holds the credentials fetched for it."""
-
-    @abc.abstractmethod
-    def _on_opened(self, handshake: Handshake, now: float) -> None:
-        """The connection stands; `_accepted` says that the provider has accepted it, `_refused` that it never will."""
-
-    @abc.abstractmethod
-    def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
-        """All messages of one read. Must not raise."""
-
-    @abc.abstractmethod
-    def _ping(self, now: float) -> str | Ping:
-        """A heartbeat; `_pong` says that it was answered."""
-
-    def _on_start(self, now: float) -> None:
-        """The session begins, nothing has been asked for yet."""
-
-    def _on_ready(self, now: float) -> None:
-        """The connection was accepted, nothing has been sent on it yet."""
-
-    def _on_lost(self) -> None:
-        """The connection has gone."""
-
-    def _on_timer(self, now: float) -> None:
-        """Time passed on a ready connection that is being read."""
-
-    def _judged(self, close: Close, now: float) -> Close:
-        """The end of the connection as the close table is to see it: what the peer said before may weigh more than `close`."""
-        return close
-
-    def _flushed(self) -> bool:
-        """Whether nothing is left to send before the last hang-up."""
-        return True
 
     # Inputs from the connection
 
@@ -134,7 +87,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
             self._on_messages(messages, now)
             if self._exchange.waiting and self._phase is Phase.READY:
                 self._exchange.advance(now)
-            if self._missing_since is not None:
+            if self._gaps.since is not None:
                 self._tell_gap(now)
             self._check_flushed(now)
 
@@ -245,7 +198,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
                 self._on_named_timer(name, now)
         if self._phase in _UP:
             self._check_liveness(now, reading=reading)
-            if self._missing_since is not None:
+            if self._gaps.since is not None:
                 self._tell_gap(now)
             self._check_flushed(now)
 
@@ -291,11 +244,11 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         self._timers.disarm("auth")
         self._ready_at = now
         self._heartbeat.start(now)
-        self._complete_until = now
+        self._gaps.complete_until(now)
         self._out.events.append(Up(now, self._generation))
         self._on_ready(now)
         self._exchange.ready(now)
-        if self._missing_since is not None:
+        if self._gaps.since is not None:
             self._tell_gap(now)
 
     def _refused(self, error: AuthenticationRefused, now: float) -> None:
@@ -309,7 +262,7 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         sent = self._heartbeat.answered()
         if sent is not None:
             # What the peer sent before it answered was on its way before the answer; of what came since, the last may be missing.
-            self._complete_until = sent
+            self._gaps.complete_until(sent)
         return sent
 
     def _reply(self, slot: str, now: float, reply: object = None, error: CommandRefused | None = None) -> bool:
@@ -342,18 +295,10 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         return token
 
     def _tell_gap(self, now: float) -> None:
-        """Once nothing waits to be restored: what the caller loads from then on is complete. Where something could not be
-        restored for now it is not, and the gap is told once more when that has been."""
-        if self._missing_since is None or not self._up() or not self._exchange.restored:
-            return
-        complete = self._exchange.complete
-        if complete or not self._partly_told:
-            # The wall clock may have been set back meanwhile.
-            until = self._wall(now)
-            self._out.events.append(Gap(now, min(self._missing_since, until), until))
-            self._partly_told = True
-        if complete:
-            self._missing_since = None
+        if self._up() and self._exchange.restored:
+            gap = self._gaps.tell(now, self._wall(now), complete=self._exchange.complete)
+            if gap is not None:
+                self._out.events.append(gap)
 
     def _token(self, generation: int = 0) -> Token:
         self._serial += 1
@@ -406,9 +351,8 @@ class Session(abc.ABC, Generic[EventT, TopicT]):
         if self._ready_at is not None:
             self._redial.ended(now - self._ready_at, answered=self._answered)
             self._ready_at = None
-            self._partly_told = False
-            if not self.replays and self._missing_since is None:
-                self._missing_since = self._wall(self._complete_until)
+            if not self.replays:
+                self._gaps.lost(self._wall_offset)
             self._out.events.append(Down(now, reason, close))
 
     def _reset(self) -> None:

@@ -62,6 +62,6 @@ class Grant(abc.ABC):
 
     @abc.abstractmethod
     def decode(self, response: Response, held: Tokens | None, wall: float) -> Tokens:
-        """The tokens of a response, never a 429 or 5xx; `wall` is when it was asked for. A refresh token that the provider does not
-        replace is carried over from `held`. Raises `GrantExpired` where the refresh token was refused, `AuthenticationRefused` where the
-        credentials were, and `RemoteProtocolError` for what cannot be read."""
+        """The tokens of a response, never a 429 or 5xx; `wall` is when it was asked for. A refresh token that the provider does
+        not replace is carried over from `held`. Raises `GrantExpired` where the refresh token was refused,
+        `AuthenticationRefused` where the credentials were, and `RemoteProtocolError` for what cannot be read."""
