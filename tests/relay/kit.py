@@ -14,7 +14,7 @@ STREAM = "wallets"
 def entry(number: int, *, stream: str = STREAM, partition: str = "p", key: str | None = "", payload: str = "{}") -> Entry:
     """Entry `number`; its key is made of it, unless one is given."""
     own = f"{stream}:{number}" if key == "" else key
-    return Entry(stream, "gelabs", "transaction", partition, own, f"d{payload}", payload, 1000.0 + number, event=number)
+    return Entry(stream, "gelabs", "transaction", partition, own, f"d{payload!a}", payload, 1000.0 + number, event=number)
 
 
 def number_of(entry: Entry) -> int:

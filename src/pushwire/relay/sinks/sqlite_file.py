@@ -1,0 +1,152 @@
+"""The file of the SQLite sink: its tables and its transactions. Used by one thread alone."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Generator, Sequence
+from typing import Final
+
+from ..entries import Answer, Entry, Outcome
+from .base import Quarantined, SinkError
+
+__all__ = ["EventFile"]
+
+SCHEMA_VERSION: Final = 1
+
+_SCHEMA: Final = (
+    "CREATE TABLE pushwire_events_schema (version INTEGER NOT NULL)",
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        stream TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        key TEXT UNIQUE,
+        at REAL NOT NULL,
+        digest TEXT NOT NULL,
+        payload TEXT NOT NULL
+    )""",
+    """CREATE TABLE events_quarantine (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        stream TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        at REAL NOT NULL,
+        digest TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        UNIQUE (key, digest)
+    )""",
+)
+_COLUMNS: Final = "(stream, provider, kind, key, at, digest, payload) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_INSERT: Final = f"INSERT INTO events {_COLUMNS}"
+_SET_ASIDE: Final = f"INSERT INTO events_quarantine {_COLUMNS}"
+_HELD: Final = "SELECT digest FROM events WHERE key = ?"
+_QUARANTINE: Final = "SELECT stream, kind, key, digest, payload, at FROM events_quarantine ORDER BY seq"
+
+
+class EventFile:
+    """The file while it is open."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Open, lock and prepare the file. Raises `SinkError`."""
+        try:
+            with self._explained():
+                self._connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+                self._prepare(self._connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        # Exclusive before the first access: SQLite then needs no shared memory, and nobody else can come in between.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise SinkError(f"{self._path}: SQLite cannot keep a write-ahead log there (journal mode {mode})")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN IMMEDIATE")
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pushwire_events_schema'").fetchone() is None:
+            for statement in _SCHEMA:
+                db.execute(statement)
+            db.execute("INSERT INTO pushwire_events_schema VALUES (?)", (SCHEMA_VERSION,))
+        version = db.execute("SELECT max(version) FROM pushwire_events_schema").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise SinkError(f"{self._path} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
+        db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file. Never raises: what was reported stored is."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def check(self) -> Sequence[str]:
+        """What it promises. Raises `SinkError`."""
+        with self._explained():
+            told = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if told != "ok":
+                raise SinkError(f"{self._path} is damaged: {told}")
+            (events,) = self._db.execute("SELECT count(*) FROM events").fetchone()
+            (aside,) = self._db.execute("SELECT count(*) FROM events_quarantine").fetchone()
+        return (f"{self._path}: {events} events, {aside} in quarantine", "each commit is on the disk (WAL, synchronous=FULL)")
+
+    def quarantine(self) -> list[Quarantined]:
+        """What was set aside, oldest first. Raises `SinkError`."""
+        with self._explained():
+            return [Quarantined(*row) for row in self._db.execute(_QUARANTINE)]
+
+    def write(self, batches: Sequence[Sequence[Entry]]) -> list[list[Answer]]:
+        """Store all batches in one transaction. Raises `SinkError` where it did not happen, or that cannot be known."""
+        db = self._db
+        try:
+            with self._explained():
+                db.execute("BEGIN IMMEDIATE")
+                answers = [[self._store(entry) for entry in batch] for batch in batches]
+                db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    db.execute("ROLLBACK")
+            raise
+        return answers
+
+    def _store(self, entry: Entry) -> Answer:
+        row = (
+            entry.stream,
+            entry.provider,
+            entry.kind,
+            entry.key,
+            entry.at,
+            entry.digest,
+            # Lone surrogates, which JSON can hold and a database cannot, as escapes.
+            entry.payload.encode("utf-8", "backslashreplace").decode(),
+        )
+        if self._db.execute(_INSERT, row).rowcount:
+            return Outcome.STORED
+        if self._db.execute(_HELD, (entry.key,)).fetchone()[0] == entry.digest:
+            return Outcome.DUPLICATE
+        self._db.execute(_SET_ASIDE, row)
+        return Outcome.QUARANTINED
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise SinkError(f"{self._path} is not open")
+        return self._connection
+
+    @contextlib.contextmanager
+    def _explained(self) -> Generator[None]:
+        """Say with a `SinkError` which file it was that failed."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            # The lowest byte is the error, the others its circumstances.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                raise SinkError(f"{self._path} is held by another process") from error
+            raise SinkError(f"{self._path}: {error}") from error
