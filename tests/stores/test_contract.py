@@ -311,3 +311,28 @@ async def test_parked_ones_outlive_the_retention(make: Callable[..., AnyStore]) 
     assert set((await reopened(store)).finished) == {identity(2), identity(3)}
     assert await store.parked() == [poison]
     await store.close(NAMESPACE)
+
+
+# What was set aside
+
+
+async def test_parked_ones_can_be_listed_and_deleted_by_namespace(store: AnyStore) -> None:
+    await store.open(NAMESPACE)
+    await store.open("other")
+    first, second = (Record("parked", identity(number), 100.0, "why", "raw") for number in (1, 2))
+    await store.commit(NAMESPACE, [settling(1, first), settling(2, second)], 0.0, {})
+    await store.commit("other", [settling(1, first)], 0.0, {})
+    assert await store.parked(NAMESPACE) == [first, second]
+    assert await store.parked("other") == [first]
+    assert await store.parked("unheard of") == []
+    assert len(await store.parked()) == 3
+
+    assert await store.discard_parked([identity(1), identity(3)], NAMESPACE) == 1
+    assert await store.parked(NAMESPACE) == [second]
+    assert await store.parked("other") == [first]
+    assert await store.discard_parked([identity(1), identity(2)]) == 2
+    assert await store.parked() == []
+    assert await store.discard_parked([]) == 0
+    assert set((await reopened(store)).finished) == {identity(1), identity(2)}
+    await store.close(NAMESPACE)
+    await store.close("other")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -9,12 +10,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 import attrs
+import psycopg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushwire.core.effects import Committed, Identity, Record, Restored, Ticket, Write
 from pushwire.stores.memory import MemoryStore
+from pushwire.stores.postgres import PostgresStore
 from pushwire.stores.sqlite import SqliteStore
+from tests.stores.postgres_kit import Schema
+from tests.stores.postgres_server import PostgresServer
 
 NAMESPACES = ("one", "other")
 
@@ -103,7 +108,7 @@ class World:
 Bookings: TypeAlias = Callable[[int, bool], Callable[[object], object]]
 
 
-async def check(plan: list[Step], store: MemoryStore | SqliteStore, booking: Bookings) -> World:
+async def check(plan: list[Step], store: MemoryStore | SqliteStore | PostgresStore, booking: Bookings) -> World:
     """Run the plan on the store, and compare what it says with what should be there, which is returned."""
     world = World()
     for namespace in NAMESPACES:
@@ -170,3 +175,30 @@ async def test_the_sqlite_store_restores_what_was_committed(plan: list[Step]) ->
         assert await store.read(rows) == world.booked
         for namespace in NAMESPACES:
             await store.close(namespace)
+
+
+_serials = itertools.count(1)
+
+
+@given(plan=steps())
+@settings(max_examples=40)
+async def test_the_postgres_store_restores_what_was_committed(plan: list[Step], postgres: PostgresServer) -> None:
+    schema = Schema(postgres, f"model_{next(_serials)}")
+
+    def booking(serial: int, fails: bool) -> Callable[[object], object]:
+        def book(db: object) -> None:
+            assert isinstance(db, psycopg.Connection)
+            db.execute("CREATE TABLE IF NOT EXISTS booked (serial INTEGER)")
+            db.execute("INSERT INTO booked VALUES (%s)", (serial,))
+            if fails:
+                raise Refused
+
+        return book
+
+    store = schema.store()
+    world = await check(plan, store, booking)
+    assert schema.column("SELECT to_regclass('booked') IS NOT NULL") == [bool(world.booked)]
+    assert not world.booked or schema.column("SELECT serial FROM booked") == world.booked
+    for namespace in NAMESPACES:
+        await store.close(namespace)
+    schema.column(f"DROP SCHEMA {schema.name} CASCADE")

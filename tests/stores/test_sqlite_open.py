@@ -280,3 +280,22 @@ def test_the_same_store_serves_one_run_of_trio_after_the_other(path: Path) -> No
 
     assert trio.run(run, 1) == [1]
     assert trio.run(run, 2) == [1, 2]
+
+
+def test_a_run_of_trio_that_ends_without_a_close_leaves_the_file_free(path: Path) -> None:
+    store, threads = SqliteStore(path), set(threading.enumerate())
+
+    async def run(store: SqliteStore, number: int) -> None:
+        await store.open(NAMESPACE)
+        await ack(store, number)
+
+    trio.run(run, store, 1)
+    assert set(threading.enumerate()) == threads
+    trio.run(run, store, 2)
+    trio.run(run, SqliteStore(path), 3)
+
+    async def look() -> list[int]:
+        async with opened(SqliteStore(path)) as again:
+            return await numbers(again)
+
+    assert trio.run(look) == [1, 2, 3]

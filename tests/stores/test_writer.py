@@ -93,3 +93,40 @@ def test_a_job_that_outlives_its_run_is_done_all_the_same() -> None:
     trio.run(main)
     jobs.get().run()
     assert done == [1]
+
+
+def test_a_thread_that_nobody_ends_ends_with_its_run_after_what_is_queued() -> None:
+    before = set(threading.enumerate())
+    said: list[str] = []
+
+    async def main() -> None:
+        thread = WriterThread(
+            "pushwire", one_by_one, last=lambda: said.append("last"), abandoned=lambda: said.append("abandoned")
+        )
+        thread._jobs.put(Job(lambda: said.append("queued")))
+
+    trio.run(main)
+    assert said == ["queued", "last", "abandoned"]
+    assert set(threading.enumerate()) == before
+
+
+async def test_a_thread_that_is_ended_is_not_abandoned_and_does_its_last_thing_once() -> None:
+    said: list[str] = []
+    thread = WriterThread("pushwire", one_by_one, last=lambda: said.append("last"), abandoned=lambda: said.append("abandoned"))
+    await thread.end()
+    assert said == ["last"]
+
+
+def test_a_job_that_never_ends_does_not_keep_the_run_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pushwire.stores.writer.LEAVE_WITHIN", 0.0)
+    stuck = threading.Event()
+
+    async def main() -> WriterThread:
+        thread = WriterThread("pushwire", one_by_one)
+        thread._jobs.put(Job(stuck.wait))
+        return thread
+
+    thread = trio.run(main)
+    assert thread._thread.is_alive()
+    stuck.set()
+    thread._thread.join()

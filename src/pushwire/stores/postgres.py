@@ -1,14 +1,14 @@
-"""The ledger in PostgreSQL, beside the caller's own tables, through psycopg in one thread.
-
-It needs the extra `pushwire[postgres]`.
-"""
+"""The ledger in PostgreSQL, beside the caller's own tables, through psycopg in one thread."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, Final
 
-import psycopg
+try:
+    import psycopg
+except ImportError as missing:
+    raise ImportError("PostgresStore needs psycopg 3: pip install 'pushwire[postgres]'") from missing
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow

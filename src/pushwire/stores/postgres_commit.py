@@ -211,9 +211,9 @@ class Transaction:
             if raised is not None:
                 db.execute("ROLLBACK TO pushwire_booking")
             db.execute("RELEASE pushwire_booking")
-        except psycopg.OperationalError:
-            raise  # the connection is lost, and all of it
         except psycopg.Error:
+            if db.closed:
+                raise
             # Its transaction is over, and what there is of another one is none of ours.
             raise Spoilt(booking, raised or LocalProtocolError("the booking ended the ledger's transaction")) from None
         return raised

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Mapping, Sequence
-from typing import LiteralString, TypeAlias
+from typing import Final, LiteralString, TypeAlias
 
 import attrs
 import psycopg
@@ -28,7 +28,10 @@ __all__ = ["PostgresLedger"]
 
 PostgresBatch: TypeAlias = Batch[psycopg.Connection[TupleRow]]
 
-_LOOK = """SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
+LOCK_WITHIN: Final = 2.0
+"""Seconds that a lock is waited for, of a namespace that others may be about to leave."""
+
+_LOOK: Final = """SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery(),
     set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', '0', false),
     set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
     set_config('tcp_keepalives_count', '3', false)"""
@@ -71,6 +74,10 @@ class PostgresLedger:
     def close(self) -> None:
         """Disconnect. Never raises: what was reported durable is."""
         self._owned.clear()
+        if self._connection is not None:
+            # The server takes a moment to find out that a connection was closed, and whoever comes next may be quicker.
+            with contextlib.suppress(psycopg.Error):
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
         self._drop()
 
     def _drop(self) -> None:
@@ -96,7 +103,7 @@ class PostgresLedger:
             # Those that others hold meanwhile stay without a lock, and fail by themselves.
             for namespace in self._owned:
                 with contextlib.suppress(StoreError):
-                    self._hold(namespace)
+                    self._hold(namespace, patiently=True)
         assert self._connection is not None, "it was made just now"
         return self._connection
 
@@ -110,7 +117,7 @@ class PostgresLedger:
             raise
 
     def _prepare(self, db: LeashedConnection) -> None:
-        fsync, synchronous_commit, is_standby = _row(db, _LOOK, (f"{self._lock_timeout * 1000:.0f}",))[:3]
+        fsync, synchronous_commit, is_standby = _row(db, _LOOK, (_milliseconds(self._lock_timeout),))[:3]
         if is_standby:
             raise StoreError(f"{self._name} is a standby: the ledger must be written to")
         if fsync != "on":
@@ -124,6 +131,8 @@ class PostgresLedger:
         with db.transaction():
             # Two that begin at the same time would both find nothing, and both make it.
             db.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_key("tables", self._schema),))
+            if not _row(db, self._sql.has_schema)[0]:
+                db.execute(self._sql.make_schema)
             if not _row(db, self._sql.exists)[0]:
                 for statement in self._sql.tables:
                     db.execute(statement)
@@ -156,7 +165,7 @@ class PostgresLedger:
             if namespace in self._owned:
                 self._hold(namespace)
                 return self._restore(db, self._owned[namespace])
-            self._lock(db, namespace)
+            self._lock(db, namespace, patiently=True)
             try:
                 with db.transaction():
                     owned = Owned(*_row(db, self._sql.own, (namespace,)))
@@ -179,18 +188,27 @@ class PostgresLedger:
     def _key(self, namespace: str) -> int:
         return advisory_key("namespace", self._schema, namespace)
 
-    def _lock(self, db: LeashedConnection, namespace: str) -> None:
-        if not _row(db, "SELECT pg_try_advisory_lock(%s)", (self._key(namespace),))[0]:
-            raise StoreError(
-                f"{self._name}: the ledger of {namespace!r} is held by another process, or another store of this one"
-            )
+    def _lock(self, db: LeashedConnection, namespace: str, *, patiently: bool) -> None:
+        """Raises `StoreError` where others have it; `patiently`: for more than a moment."""
+        # An earlier connection of ours, lost or not closed, may just be about to end.
+        patience = min(LOCK_WITHIN, self._lock_timeout) if patiently else 0.0
+        try:
+            with db.transaction():
+                if not _row(db, "SELECT pg_try_advisory_lock(%s)", (self._key(namespace),))[0]:
+                    db.execute("SELECT set_config('lock_timeout', %s, true)", (_milliseconds(patience),))
+                    db.execute("SELECT pg_advisory_lock(%s)", (self._key(namespace),))
+        except psycopg.errors.LockNotAvailable:
+            who = "another process, or another store of this one"
+            raise StoreError(f"{self._name}: the ledger of {namespace!r} is held by {who}") from None
 
-    def _hold(self, namespace: str) -> None:
+    def _hold(self, namespace: str, *, patiently: bool = False) -> None:
         """Get the lock of a namespace that was ours, where this connection does not hold it yet. Raises `StoreError`."""
         if namespace in self._held:
             return
         db = self._connected()
-        self._lock(db, namespace)
+        if namespace in self._held:
+            return
+        self._lock(db, namespace, patiently=patiently)
         owned = self._owned[namespace]
         if _row(db, self._sql.look, (owned.id,))[0] != owned.owner:
             db.execute("SELECT pg_advisory_unlock(%s)", (self._key(namespace),))
@@ -303,10 +321,11 @@ class PostgresLedger:
 
     def _after_lost_commit(self, namespace: str, transaction: Transaction, error: psycopg.Error) -> None:
         """The connection went while it committed: ask on another one whether it happened. Returns where it did."""
+        self._drop()
         try:
             with self._explained():
-                # With its lock, the server is done with the transaction.
-                self._hold(namespace)
+                # Once we have its lock, the server is done with the transaction.
+                self._hold(namespace, patiently=True)
                 commits = _row(self._connected(), self._sql.look, (self._owned[namespace].id,))[3]
         except StoreError as trouble:
             raise StoreError(
@@ -350,6 +369,11 @@ def _row(db: LeashedConnection, query: bytes | LiteralString, parameters: Sequen
     row = db.execute(query, parameters).fetchone()
     assert row is not None, "it is there"
     return row
+
+
+def _milliseconds(seconds: float) -> str:
+    # 0 would mean for ever.
+    return str(max(1, round(seconds * 1000)))
 
 
 def _text(stored: bytes) -> str:

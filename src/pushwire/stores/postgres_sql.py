@@ -20,7 +20,6 @@ __all__ = ["SCHEMA_VERSION", "Statements", "advisory_key", "digest", "identity_o
 SCHEMA_VERSION: Final = 1
 
 _TABLES: Final = (
-    "CREATE SCHEMA IF NOT EXISTS {schema}",
     "CREATE TABLE {schema}.pushwire_schema (version INTEGER NOT NULL)",
     # Always empty: see `guard`.
     "CREATE TABLE {schema}.pushwire_guard (id INTEGER PRIMARY KEY)",
@@ -91,6 +90,9 @@ class Statements:
             return SQL(text).format(schema=Identifier(schema)).as_bytes(None)
 
         self.tables = [made(text) for text in _TABLES]
+        # Asked first: to make it if it is not there takes a privilege even where it is.
+        self.has_schema = made("SELECT to_regnamespace('{schema}') IS NOT NULL")
+        self.make_schema = made("CREATE SCHEMA {schema}")
         self.exists = made("SELECT to_regclass('{schema}.pushwire_schema') IS NOT NULL")
         self.version = made("SELECT max(version) FROM {schema}.pushwire_schema")
         self.set_version = made("INSERT INTO {schema}.pushwire_schema VALUES (%s)")

@@ -218,7 +218,7 @@ class LedgerFile:
         db = self._db
 
         def lent() -> ResultT:
-            with db.lent("booking"):
+            with db.lent("run"):
                 result = run_booking(work, db)
             if not db.in_transaction:
                 raise LocalProtocolError("SQLite rolled the transaction back while this ran")
@@ -229,8 +229,9 @@ class LedgerFile:
     def finish(self, connection: sqlite3.Connection, receipt: Receipt, at: float) -> None:
         """Mark them as finished. Raises `AlreadyFinished`."""
         db = self._db
-        if connection is not db or not db.in_transaction:
-            raise LocalProtocolError("`finish` belongs inside the function that `store.run` runs, with the connection it gets")
+        if connection is not db:
+            raise LocalProtocolError("this connection is not the store's: `finish` belongs inside what `store.run` runs")
+        db.check_alive()
         with db.taken_back():
             namespace = self._ids[receipt.namespace]
             for identity in receipt.identities:

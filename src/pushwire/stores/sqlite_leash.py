@@ -20,11 +20,12 @@ __all__ = ["LeashedConnection"]
 
 CursorT = TypeVar("CursorT", bound=sqlite3.Cursor)
 
-Holder: TypeAlias = Literal["booking", "look"]
+Holder: TypeAlias = Literal["booking", "run", "look"]
 
+_MAY_NOT: Final = "it may not commit, roll back, close, attach or reconfigure, nor change what is named pushwire_..."
 _RULES: Final[dict[Holder, str]] = {
-    "booking": "a booking works inside the ledger's transaction: it may not commit, roll back, close, attach or reconfigure, "
-    "nor change what is named pushwire_...",
+    "booking": f"a booking works inside the ledger's transaction: {_MAY_NOT}",
+    "run": f"what `run` runs works inside a transaction that the store ends: {_MAY_NOT}",
     "look": "what `read` runs may change nothing: neither the tables nor the connection",
 }
 
@@ -87,14 +88,14 @@ class LeashedConnection(sqlite3.Connection):
 
     @contextlib.contextmanager
     def taken_back(self) -> Generator[None]:
-        """For a moment the ledger has it, within a booking that called us. Raises `LocalProtocolError` in anything else."""
-        if self._holder != "booking":
-            raise LocalProtocolError("the ledger's transaction is not this caller's")
+        """For a moment the ledger has it, within what `run` runs. Raises `LocalProtocolError` in anything else."""
+        if self._holder != "run":
+            raise LocalProtocolError("`finish` belongs inside the function that `store.run` runs, with the connection it gets")
         self._holder = None
         try:
             yield
         finally:
-            self._holder = "booking"
+            self._holder = "run"
 
     def check(self) -> None:
         """Raise `LocalProtocolError` while the caller's code has it."""
@@ -108,8 +109,8 @@ class LeashedConnection(sqlite3.Connection):
 
     def check_alive(self) -> None:
         """Raise `LocalProtocolError` where SQLite has rolled back by itself: what is written now would be stored at once."""
-        if self._holder == "booking" and not self.in_transaction:
-            raise LocalProtocolError("the ledger's transaction is over, SQLite rolled it back: a booking cannot go on")
+        if self._holder in ("booking", "run") and not self.in_transaction:
+            raise LocalProtocolError("the transaction is over, SQLite rolled it back: a booking cannot go on")
 
     # Statements
 
