@@ -259,7 +259,7 @@ def test_stop_stores_and_settles_what_is_in_hand_and_closes_the_sink() -> None:
 
 
 def test_stop_gives_up_what_takes_too_long() -> None:
-    loop = made(linger=0, timing=Timing(stop_within=3))
+    loop = made(linger=0.0, timing=Timing(stop_within=3))
     loop.offer(entry(0), 0.0)
     write = write_of(loop)
     loop.stop(1.0)
@@ -276,7 +276,7 @@ def test_stop_gives_up_what_takes_too_long() -> None:
 
 
 def test_stop_gives_up_settling_that_fails() -> None:
-    loop = made(linger=0, timing=Timing(stop_within=3))
+    loop = made(linger=0.0, timing=Timing(stop_within=3))
     loop.offer(entry(0), 0.0)
     loop.written(write_of(loop).number, [Outcome.STORED], 0.0)
     settle_of(loop)
@@ -310,7 +310,7 @@ def test_stop_before_start_and_while_the_sink_is_being_opened_ends_at_once() -> 
 
 
 def test_stop_while_the_sink_is_away_tries_once_more_at_once() -> None:
-    loop = made(linger=0, timing=Timing(backoff_first=20))
+    loop = made(linger=0.0, timing=Timing(backoff_first=20))
     loop.offer(entry(0), 0.0)
     loop.written(write_of(loop).number, None, 0.0)
     loop.take_effects()
@@ -324,7 +324,7 @@ def test_stop_while_the_sink_is_away_tries_once_more_at_once() -> None:
 
 
 def test_stop_while_the_sink_is_being_closed_closes_it_once() -> None:
-    loop = made(linger=0)
+    loop = made(linger=0.0)
     loop.offer(entry(0), 0.0)
     loop.written(write_of(loop).number, None, 0.0)
     assert loop.take_effects() == [Close(5.0)]

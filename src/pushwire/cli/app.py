@@ -157,3 +157,27 @@ def replay(
     from .running import run
 
     return run(Replay(journal, json))
+
+
+@app.command
+def relay(
+    file: Annotated[str, Parameter(help="A TOML file: streams, sink, ledger.")],
+    /,
+    *,
+    check: Annotated[bool, Parameter(negative=(), help="Read the file, open ledger and sink once, and end.")] = False,
+    quarantine: Annotated[
+        bool, Parameter(negative=(), help="List what came with another payload under a key that was there, and end.")
+    ] = False,
+) -> int:
+    """Hand every event on to a sink, and ACK it only once the sink holds it durably.
+
+    The log goes to stderr, as JSON where that is no terminal. SIGTERM and SIGINT end it in good order, a second one at once.
+    """
+    from ..relay.config import read
+    from .relay import Check, Quarantine, RelayRun
+    from .running import run
+
+    config = read(file)
+    if check:
+        return run(Check(config))
+    return run(Quarantine(config) if quarantine else RelayRun(config))

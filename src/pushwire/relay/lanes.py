@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from ..core.config import check_all, checked, count, seconds
 from .entries import Entry
 
 __all__ = ["Lane", "Limits", "Slot", "Source", "Stage"]
@@ -18,16 +19,22 @@ __all__ = ["Lane", "Limits", "Slot", "Source", "Stage"]
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How the loop batches and how much it keeps. Times are seconds, sizes bytes; `max_...` are for each stream."""
+    """How the loop batches and how much it keeps. Times are seconds, sizes bytes; `max_...` are for each stream.
 
-    batch_events: int = 500
-    batch_bytes: int = 1 << 20
-    linger: float = 0.02
+    Raises `ConfigError` naming every wrong field.
+    """
+
+    batch_events: int = attrs.field(default=500, metadata=checked(count))
+    batch_bytes: int = attrs.field(default=1 << 20, metadata=checked(count))
+    linger: float = attrs.field(default=0.02, metadata=checked(lambda value: None if value == 0 else seconds(value)))
     """How long a batch that is not full waits for more."""
-    in_flight: int = 1
+    in_flight: int = attrs.field(default=1, metadata=checked(count))
     """Batches of one partition under way at a time. Above 1 a sink that fails may first store a later one."""
-    max_events: int = 10_000
-    max_bytes: int = 16 << 20
+    max_events: int = attrs.field(default=10_000, metadata=checked(count))
+    max_bytes: int = attrs.field(default=16 << 20, metadata=checked(count))
+
+    def __attrs_post_init__(self) -> None:
+        check_all(self)
 
 
 class Stage(enum.Enum):

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 import attrs
 
 from ..core.backoff import Backoff, BackoffPolicy
+from ..core.config import check_all, checked, seconds
 from ..errors import LocalProtocolError
 from .effects import Close, Effect, GiveUp, Open, Settle, Taking, Write
 from .entries import Answer, Entry, Outcome, Refused
@@ -36,15 +37,18 @@ __all__ = ["Limits", "Loop", "Timing"]
 
 @attrs.frozen(kw_only=True)
 class Timing:
-    """Times are seconds."""
+    """Times are seconds. Raises `ConfigError` naming every wrong field."""
 
-    open_within: float = 30.0
-    write_within: float = 30.0
-    close_within: float = 5.0
-    stop_within: float = 10.0
+    open_within: float = attrs.field(default=30.0, metadata=checked(seconds))
+    write_within: float = attrs.field(default=30.0, metadata=checked(seconds))
+    close_within: float = attrs.field(default=5.0, metadata=checked(seconds))
+    stop_within: float = attrs.field(default=10.0, metadata=checked(seconds))
     """How long what is in hand may take to be stored and settled after `stop`."""
-    backoff_first: float = 0.5
-    backoff_cap: float = 30.0
+    backoff_first: float = attrs.field(default=0.5, metadata=checked(seconds))
+    backoff_cap: float = attrs.field(default=30.0, metadata=checked(seconds))
+
+    def __attrs_post_init__(self) -> None:
+        check_all(self)
 
 
 class Loop:

@@ -1,0 +1,85 @@
+"""`pushwire relay`: streams into a sink, by a TOML file."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..core.effects import Restored
+from ..relay.config import RelayConfig
+from ..relay.logs import log_to
+from ..relay.run import Relay
+from ..relay.sinks.jsonl import JsonlSink
+from ..relay.sinks.sqlite import SqliteSink
+from ..stores.sqlite import SqliteStore
+from .output import Output, encode
+from .running import Ending
+
+__all__ = ["Check", "Quarantine", "RelayRun"]
+
+
+@attrs.define
+class RelayRun:
+    """One run of the command, until a signal ends it."""
+
+    config: RelayConfig
+
+    async def __call__(self, ending: Ending) -> int:
+        """Relay. Raises what ended a stream for good."""
+        config = self.config
+        ledger = None if config.ledger is None else SqliteStore(config.ledger)
+        relay = Relay(config.streams, config.sink.make(), ledger=ledger, limits=config.limits, timing=config.timing)
+        log_to()
+        ending.gently = relay.stop
+        await relay.run()
+        return 0
+
+
+@attrs.define
+class Check:
+    """`--check`: what the relay would need, opened once and closed. No provider is dialled."""
+
+    config: RelayConfig
+
+    async def __call__(self, ending: Ending) -> int:
+        """Raises `SinkError`, `StoreError` and `OSError` for what cannot be opened."""
+        config = self.config
+        output = Output()
+        for stream in config.streams:
+            count = len(stream.commands)
+            await output.write([f"stream {stream.name}: {stream.config.provider}, {count} subscriptions"])
+        if config.ledger is not None:
+            await self._check_ledger(config.ledger, output)
+        sink = config.sink.make()
+        await sink.open()
+        try:
+            await output.write([f"sink {line}" for line in await sink.check()])
+        finally:
+            await sink.close()
+        return 0
+
+    async def _check_ledger(self, path: str, output: Output) -> None:
+        store = SqliteStore(path)
+        for stream in self.config.streams:
+            if stream.acks:
+                restored: Restored = await store.open(stream.config.namespace)
+                await store.close(stream.config.namespace)
+                await output.write([f"ledger {path}: {stream.name}: {len(restored.finished)} finished"])
+
+
+@attrs.define
+class Quarantine:
+    """`--quarantine`: what came with another payload under a key that was there, a line each."""
+
+    config: RelayConfig
+
+    async def __call__(self, ending: Ending) -> int:
+        """Raises `SinkError`, for one while the relay runs."""
+        sink = self.config.sink.make()
+        assert isinstance(sink, JsonlSink | SqliteSink), "the sinks that a file can name"
+        await sink.open()
+        try:
+            found = await sink.quarantine()
+        finally:
+            await sink.close()
+        await Output().write(encode(attrs.asdict(one)) for one in found)
+        return 0
