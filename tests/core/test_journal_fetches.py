@@ -42,7 +42,7 @@ def test_a_response_keeps_its_status_and_the_shape_of_its_body() -> None:
     assert kept == {"auth": "***", "more": [{"ttl": 60, "ok": True, "none": None, "rate": 1.5}, "***"]}
 
 
-@pytest.mark.parametrize("body", [b"hunter2", b"\xff", b"[" * 100_000, b'{"a":' * 700 + b"1" + b"}" * 700, b""])
+@pytest.mark.parametrize("body", [b"hunter2", b"\xff", b"[" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000, b""])
 def test_a_body_that_cannot_be_taken_apart_is_left_out(body: bytes) -> None:
     assert body_of(body) == b"***"
 
