@@ -23,7 +23,7 @@ __all__ = ["PostgresServer", "needed_server"]
 
 REQUIRED: Final = "PUSHWIRE_REQUIRE_SERVICES"
 """Set where a server that is missing is a failure and no reason to skip."""
-READY: Final = "database system is ready to accept connections"
+READY: Final = "database system is ready to accept"
 WITHIN: Final = 60
 """Seconds to start or stop."""
 SETTINGS: Final = ("listen_addresses=", "shared_buffers=16MB", "max_connections=40", "logging_collector=off", "autovacuum=off")

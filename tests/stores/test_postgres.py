@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 from pushwire.core.effects import Committed, Identity, Record, Ticket
 from pushwire.errors import LocalProtocolError, StoreError
 from pushwire.stores.postgres import PostgresStore
-from tests.stores.kit import NAMESPACE, delivered, finished, identity, own
+from tests.stores.kit import NAMESPACE, delivered, finished, identity, own, settling
 from tests.stores.postgres_kit import Book, Schema, ack, numbers, opened, together
 
 
@@ -210,6 +210,24 @@ async def test_what_is_checked_at_the_end_fails_the_booking_that_left_it_and_no_
     assert await numbers(store) == [1, 2, 4]
     alone = await ack(store, 3, insert(2))
     assert isinstance(alone.failed[Ticket(3)], psycopg.errors.UniqueViolation)
+
+
+async def test_a_connection_lost_while_the_culprit_is_looked_for_leaves_it_unknown(store: PostgresStore, schema: Schema) -> None:
+    runs: list[int] = []
+
+    def cut_off_the_second_time(db: psycopg.Connection[TupleRow]) -> None:
+        runs.append(1)
+        if len(runs) == 2:
+            schema.column(f"SELECT pg_terminate_backend({db.info.backend_pid}, 60000)")
+        insert(4)(db)
+
+    books = {Ticket(2): insert(2), Ticket(3): insert(2), Ticket(4): cut_off_the_second_time}
+    with pytest.raises(StoreError) as caught:
+        await store.commit(NAMESPACE, [settling(2), settling(3), settling(4)], 0.0, books)
+    assert caught.value.outcome == "unknown"
+    assert await numbers(store) == [1, 2]
+    assert await ack(store, 4, cut_off_the_second_time) == Committed({})
+    assert mine(schema) == [2, 4]
 
 
 async def test_a_booking_cannot_make_the_commit_less_durable(store: PostgresStore, schema: Schema) -> None:

@@ -44,6 +44,7 @@ async def test_through_kills_of_the_server_each_is_booked_exactly_once(own_postg
     unfinished = list(range(1, 200 * KILLS + 1))
     settled: set[int] = set()
     outcomes = Counter[str]()
+    progress = trio.lowlevel.ParkingLot()
     runs = trio.Event()
     runs.set()
 
@@ -59,13 +60,14 @@ async def test_through_kills_of_the_server_each_is_booked_exactly_once(own_postg
                     await runs.wait()
                 else:
                     settled.add(number)
+                    progress.unpark_all()
 
     async def kill() -> None:
         nonlocal runs
         for _ in range(KILLS):
             until = len(settled) + rng.randrange(20, 180)
             while len(settled) < until:
-                await trio.sleep(0)
+                await progress.park()
             runs = trio.Event()
             # In a thread: commits go on up to the very moment.
             await trio.to_thread.run_sync(own_postgres.kill)

@@ -223,6 +223,14 @@ async def test_a_server_whose_commits_are_not_durable_is_refused(own_postgres: P
 
 
 @pytest.mark.slow
+async def test_a_standby_is_refused(own_postgres: PostgresServer) -> None:
+    own_postgres.stop()
+    (own_postgres.folder / "data" / "standby.signal").touch()
+    own_postgres.start()
+    await fails(PostgresStore(own_postgres.dsn), "is a standby")
+
+
+@pytest.mark.slow
 async def test_the_store_survives_the_server_restarted_and_says_what_it_is_while_it_is_away(own_postgres: PostgresServer) -> None:
     async with opened(PostgresStore(own_postgres.dsn)) as store:
         await ack(store, 1)
