@@ -1,23 +1,36 @@
 """Builds and checks the documentation: `python docs/build.py [--write]`.
 
-- draws the state diagrams from the transition tables into `state-machines.md` (with `--write`; else a stale file is an error);
+- draws the state diagrams from the transition tables into `state-machines.md`, and lists the settings of the sandboxes in
+  `sandbox-settings.md` (with `--write`; else a stale file is an error);
 - checks that every link to a file leads somewhere, and that every test named in a table exists (`tests/…/test_x.py::test_y`);
 - runs the code of the pages that are meant to be run, block after block.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
+import json
 import re
 import sys
 import types
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, get_type_hints
 
+import attrs
+
+from pushwire import sandbox
+from pushwire.cli.sandboxes import BUILDERS, simulate
+from pushwire.cli.settings import holds_secrets, spelled
+from pushwire.cli.simulated import Wanted
 from pushwire.core.closes import CloseTable
 from pushwire.core.fallback import FALLBACK
 from pushwire.core.gate import GATE
 from pushwire.core.ledger import ENTRY
 from pushwire.core.transitions import SESSION
+from pushwire.errors import ConfigError
 from pushwire.providers import NAMES, load
 
 DOCS: Final = Path(__file__).parent
@@ -25,6 +38,9 @@ ROOT: Final = DOCS.parent
 INTRODUCTION: Final = """\
 Drawn from the tables the code runs on, by `python docs/build.py --write`. What a state does not list is refused by name; a test
 enumerates every pair."""
+SETTINGS: Final = """\
+What `pushwire sandbox PROVIDER --set NAME=VALUE` takes ([the command line](command-line.md)), and in Python the settings classes
+of `pushwire.sandbox`, which this is drawn from by `python docs/build.py --write`. A list or a table is given whole, as JSON."""
 RUN: Final = ("driving-a-machine.md", "adding-a-provider.md")
 """Pages whose Python blocks make one program."""
 
@@ -63,6 +79,73 @@ def closes(table: CloseTable) -> str:
     return "\n".join(lines)
 
 
+class Setting(NamedTuple):
+    """One of a sandbox's. `hint` is its type, `default` as it is written."""
+
+    name: str
+    hint: object
+    default: str
+    docstring: str
+
+
+def sandbox_settings() -> str:
+    """`sandbox-settings.md`."""
+    parts = ["# Settings of the sandboxes", SETTINGS]
+    for provider in BUILDERS:
+        (title,) = (title for title in sandbox.__all__ if title.lower() == f"{provider}settings")
+        rows: list[Sequence[str]] = []
+        for name, hint, default, docstring in settings_of(getattr(sandbox, title)):
+            elsewhere = name == "rate" or holds_secrets(hint)
+            rows.append((f"`{name}`", refusal(provider, name) if elsewhere else spelled(hint), default, docstring))
+        parts += (f"## {provider}", table(("setting", "value", "default", "what it does"), rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def settings_of(kind: type[attrs.AttrsInstance], prefix: str = "") -> Iterator[Setting]:
+    """The fields of an attrs class, in the place of a nested class its fields."""
+    hints, docstrings = get_type_hints(kind), dict[str, str]()
+    for base in reversed(kind.__mro__[:-1]):
+        docstrings |= docstrings_of(base)
+    for field in attrs.fields(kind):
+        hint: object = hints[field.name]
+        name = prefix + (field.alias or field.name)
+        if isinstance(hint, type) and attrs.has(hint):
+            yield from settings_of(hint, f"{name}.")
+        else:
+            yield Setting(name, hint, written(field.default), docstrings[field.name])
+
+
+def docstrings_of(kind: type) -> dict[str, str]:
+    """What stands below the fields of a class."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef))
+    found: dict[str, str] = {}
+    for field, below in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+            found[field.target.id] = " ".join(ast.literal_eval(below.value).split())
+    return found
+
+
+def refusal(provider: str, field: str) -> str:
+    """What the command line says of a field that is not for `--set`."""
+    try:
+        simulate(provider, Wanted(rate=0.0, settings=[f"{field}=x"]))
+    except ConfigError as error:
+        return next(problem for problem in error.problems if problem.startswith(f"{field}: ")).partition(": ")[2]
+    raise AssertionError(f"{provider}: {field} can be set")
+
+
+def written(default: object) -> str:
+    if default is None or default is attrs.NOTHING:
+        return "none"
+    return json.dumps(default) if isinstance(default, bool | tuple) else str(default)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as Markdown."""
+    lines = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in (head, ["---"] * len(head), *rows))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
 def broken_links(page: Path) -> list[str]:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     return [f"{page.name}: {link} leads nowhere" for link in links if not (page.parent / link).exists()]
@@ -94,12 +177,13 @@ def run(page: Path) -> None:
 
 
 def main() -> int:
-    page = DOCS / "state-machines.md"
     problems: list[str] = []
-    if "--write" in sys.argv[1:]:
-        page.write_text(diagrams(), encoding="utf-8")
-    elif not page.exists() or page.read_text(encoding="utf-8") != diagrams():
-        problems.append("state-machines.md is stale: run `python docs/build.py --write`")
+    for name, text in {"state-machines.md": diagrams(), "sandbox-settings.md": sandbox_settings()}.items():
+        page = DOCS / name
+        if "--write" in sys.argv[1:]:
+            page.write_text(text, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != text:
+            problems.append(f"{name} is stale: run `python docs/build.py --write`")
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))):
         problems += broken_links(path)
     problems += missing_tests()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import attrs
 import pytest
 
 from pushwire.cli.app import EPILOGUE, PROVIDERS, SPECS
 from pushwire.cli.sandboxes import BUILDERS
+from pushwire.cli.tally import Summary
 from pushwire.providers import NAMES, load
+from pushwire.sandbox import FAULTS
 from tests.cli.program import outcome
 
 
@@ -47,3 +51,36 @@ async def test_all_of_it_is_shown() -> None:
     assert PROVIDERS in shown
     for name in NAMES:
         assert line_of(SPECS, name).removeprefix("- ") in shown
+
+
+# The page
+
+PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+TOLD = PAGE.replace("\\|", "|")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_tells_of_a_provider_what_it_says_itself(name: str) -> None:
+    (row,) = (line for line in TOLD.splitlines() if line.startswith(f"| [`{name}`]({name}.md) |"))
+    provider = load(name)
+    assert f"| `{provider.spec}` |" in row
+    assert set(re.findall(r"PUSHWIRE_\w+", row)) == {*provider.secrets.values(), *provider.optional_secrets.values()}
+    _, example, _ = row.split(" | ", 3)[1:]
+    assert provider.parse_spec(example.strip("`")).topics
+
+
+@pytest.mark.parametrize("command", ["demo", "tail", "sandbox", "replay"])
+async def test_the_page_tells_of_every_option_there_is(command: str) -> None:
+    _, shown, _ = await outcome(command, "--help", COLUMNS="200")
+    (section,) = re.findall(rf"^## pushwire {command}\b.*?(?=^## )", TOLD, re.MULTILINE | re.DOTALL)
+    options = set(re.findall(r"(?<=[ │])--[a-z]+", shown.partition("Parameters")[2]))
+    assert options
+    assert options == set(re.findall(r"^\| `(--[a-z]+)", section, re.MULTILINE)) or command == "replay"
+    assert all(option in section for option in options)
+
+
+def test_the_page_tells_of_every_fault_and_count() -> None:
+    for fault in FAULTS.values():
+        assert f"| `{fault.syntax}` |" in TOLD
+    for field in attrs.fields(Summary):
+        assert f"| `{field.name}` |" in TOLD

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from pushwire.cli.settings import collect, read_fields, read_pairs
+from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError
 
 
@@ -27,9 +28,11 @@ class Settings:
     table: Mapping[str, int] = attrs.Factory(dict[str, int])
     part: Part = attrs.Factory(Part)
     key: str = "secret"
+    tokens: tuple[Secret, ...] | None = None
+    pace: Literal["slow", "fast"] | float | None = None
 
 
-KNOWN = "name, count, wait, on, limit, mode, table, part.share"
+KNOWN = "name, count, wait, on, limit, mode, table, part.share, pace"
 
 
 def read(*pairs: str) -> tuple[dict[str, object], list[str]]:
@@ -53,6 +56,8 @@ def read(*pairs: str) -> tuple[dict[str, object], list[str]]:
         ("mode=some", "some"),
         ('table={"base": 8453}', {"base": 8453}),
         ("part.share=0.25", Part(share=0.25)),
+        ("pace=fast", "fast"),
+        ("pace=0.5", 0.5),
     ],
 )
 def test_a_value_becomes_what_its_field_holds(pair: str, value: object) -> None:
@@ -76,6 +81,8 @@ def test_a_value_becomes_what_its_field_holds(pair: str, value: object) -> None:
         ("part.share=x", "part.share: must be a number"),
         ("name.first=x", "name.first: there is no such setting; there are: " + KNOWN),
         ("colour=blue", "colour: there is no such setting; there are: " + KNOWN),
+        ("pace=never", "pace: must be slow or fast or a number or none"),
+        ('tokens=["hunter2"]', "tokens: holds secrets, which are never an argument"),
         ("key=hunter2", "key: comes from the environment"),
         ("name", "--set needs KEY=VALUE"),
         ("=x", "--set needs KEY=VALUE"),

@@ -70,18 +70,21 @@ def simulate(provider: str, wanted: Wanted) -> Simulated:
     return simulated.disturbed(faults, rng)
 
 
-def _read(kind: type[SettingsT], provider: str, wanted: Wanted, problems: list[str], **elsewhere: object) -> SettingsT | None:
-    """The settings of a sandbox; its rate comes from elsewhere, and so do the fields that are given here."""
-    variables = f"comes from the environment, never from an argument: {', '.join(_variables(provider).values())}"
-    not_here = {"rate": "is set by --rate", **dict.fromkeys(elsewhere, variables)}
-    fields = read_fields(kind, read_pairs(wanted.settings, problems), problems, elsewhere=not_here)
-    return collect(problems, kind, **fields, **elsewhere, rate=wanted.rate)
+def _read(
+    kind: type[SettingsT], provider: str, wanted: Wanted, problems: list[str], accepts: Mapping[str, str], **made: object
+) -> SettingsT | None:
+    """The settings of a sandbox. Its rate comes from elsewhere, and so does what is `made`.
 
-
-def _only(wanted: Wanted, field: str) -> list[Secret] | None:
-    """The one secret of this kind that is accepted; None: any."""
-    secret = wanted.secrets.get(field)
-    return None if secret is None else [secret]
+    `accepts` names, for fields that say what is accepted, the secret of a client's config: that one alone is, any where it is
+    not set.
+    """
+    variables = _variables(provider)
+    elsewhere = {"rate": "is set by --rate", **dict.fromkeys(made, "follows from the environment")}
+    for field, name in accepts.items():
+        elsewhere[field] = f"comes from the environment variable {variables[name]}, never from an argument"
+        made[field] = wanted.secrets.get(name)
+    fields = read_fields(kind, read_pairs(wanted.settings, problems), problems, elsewhere=elsewhere)
+    return collect(problems, kind, **fields, **made, rate=wanted.rate)
 
 
 def _http(url: str) -> str:
@@ -90,7 +93,7 @@ def _http(url: str) -> str:
 
 
 def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(QuantciteSettings, "quantcite", wanted, problems, keys=_only(wanted, "api_key"))
+    settings = _read(QuantciteSettings, "quantcite", wanted, problems, {"keys": "api_key"})
     if settings is None:
         return None
     server = QuantciteServer(settings, rng)
@@ -103,7 +106,7 @@ def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | 
 
 
 def _bitpanda(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(BitpandaSettings, "bitpanda", wanted, problems, tokens=_only(wanted, "token"))
+    settings = _read(BitpandaSettings, "bitpanda", wanted, problems, {"tokens": "token"})
     if settings is None:
         return None
     server = BitpandaServer(settings, rng)
@@ -111,7 +114,7 @@ def _bitpanda(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | N
 
 
 def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(GelabsSettings, "gelabs", wanted, problems, keys=_only(wanted, "api_key"))
+    settings = _read(GelabsSettings, "gelabs", wanted, problems, {"keys": "api_key"})
     if settings is None:
         return None
     server = GelabsServer(settings, rng)
@@ -124,8 +127,8 @@ def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
 
 
 def _pusher(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    secrets = {name: wanted.secrets.get(name) for name in ("secret", "encryption_master_key")}
-    settings = _read(PusherSettings, "pusher", wanted, problems, **secrets)
+    accepts = {name: name for name in ("secret", "encryption_master_key")}
+    settings = _read(PusherSettings, "pusher", wanted, problems, accepts)
     if settings is None:
         return None
     server = PusherServer(settings, rng)
@@ -155,10 +158,8 @@ def _pusher(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
 
 def _quickpay(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
     private = wanted.secrets.get("private_key")
-    elsewhere: dict[str, object] = {"api_keys": _only(wanted, "api_key"), "tokens": _only(wanted, "jwt")}
-    if private is not None:
-        elsewhere["public_key"] = collect(problems, _public_key, private)
-    settings = _read(QuickPaySettings, "quickpay", wanted, problems, **elsewhere)
+    made = {} if private is None else {"public_key": collect(problems, _public_key, private)}
+    settings = _read(QuickPaySettings, "quickpay", wanted, problems, {"api_keys": "api_key", "tokens": "jwt"}, **made)
     if settings is None:
         return None
     server = QuickPayServer(settings, rng)
@@ -188,7 +189,7 @@ def _public_key(private: Secret) -> str:
 
 
 def _satoriex(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
-    settings = _read(SatoriexSettings, "satoriex", wanted, problems, tokens=_only(wanted, "token"))
+    settings = _read(SatoriexSettings, "satoriex", wanted, problems, {"tokens": "token"})
     if settings is None:
         return None
     server = SatoriexServer(settings, rng)

@@ -9,16 +9,19 @@ from typing import Final, TypeVar
 import attrs
 import msgspec
 
+from ..core.secrets import Secret
 from ..errors import ConfigError, LocalProtocolError
 
-__all__ = ["collect", "read_fields", "read_pairs"]
+__all__ = ["collect", "holds_secrets", "read_fields", "read_pairs", "spelled"]
 
 T = TypeVar("T")
 
-MISTAKES: Final[Mapping[object, str]] = {
-    bool: "must be true or false",
-    float: "must be a number",
-    int: "must be a whole number",
+SPELLED: Final[Mapping[object, str]] = {
+    bool: "true or false",
+    float: "a number",
+    int: "a whole number",
+    str: "text",
+    type(None): "none",
 }
 
 
@@ -56,19 +59,22 @@ def read_fields(
 ) -> dict[str, object]:
     """The keyword arguments for `kind` that `values` name; what is wrong is added to `problems`.
 
-    A field of a nested attrs class is named `field.part`. `elsewhere` says of fields that cannot be set so where they come from.
+    A field of a nested attrs class is named `field.part`. `elsewhere` says of fields that cannot be set so where they come from;
+    those that hold secrets never can.
     """
     types = typing.get_type_hints(kind)
     known = {field.alias or field.name: field for field in attrs.fields(kind)}
+    secret = [name for name, field in known.items() if holds_secrets(types[field.name])]
+    elsewhere = {**dict.fromkeys(secret, "holds secrets, which are never an argument"), **(elsewhere or {})}
     read: dict[str, object] = {}
     nested: dict[str, dict[str, str]] = {}
     for key, value in values.items():
         head, dot, rest = key.partition(".")
         hint: object = types[known[head].name] if head in known else None
-        if elsewhere is not None and head in elsewhere:
+        if head in elsewhere:
             problems.append(f"{prefix}{head}: {elsewhere[head]}")
         elif hint is None or bool(dot) is not _is_attrs(hint):
-            there_are = _names({name: types[field.name] for name, field in known.items()}, elsewhere or (), prefix)
+            there_are = _names({name: types[field.name] for name, field in known.items()}, elsewhere, prefix)
             problems.append(f"{prefix}{key}: there is no such setting; there are: {', '.join(there_are)}")
         elif dot:
             nested.setdefault(head, {})[rest] = value
@@ -104,7 +110,7 @@ def _read_field(shown: str, key: str, hint: object, value: str, read: dict[str, 
         else:
             read[key] = msgspec.convert(value, hint, strict=False)
     except (msgspec.MsgspecError, ValueError, TypeError):
-        problems.append(f"{shown}: {MISTAKES.get(hint) or f'must be {_spelled(hint)}'}")
+        problems.append(f"{shown}: must be {spelled(hint)}")
 
 
 def _is_collection(hint: object) -> bool:
@@ -112,10 +118,14 @@ def _is_collection(hint: object) -> bool:
     return any(isinstance(origin, type) and issubclass(origin, Mapping | Sequence) for origin in origins)
 
 
-def _spelled(hint: object) -> str:
+def spelled(hint: object) -> str:
+    """How a value of this type is written, for people."""
     if typing.get_origin(hint) is typing.Literal:
         return " or ".join(map(str, typing.get_args(hint)))
     if _is_collection(hint):
         return "JSON of the right shape"
-    named = [MISTAKES.get(part, "none" if part is type(None) else "text") for part in typing.get_args(hint)]
-    return " or ".join(name.removeprefix("must be ") for name in named)
+    return SPELLED.get(hint) or " or ".join(map(spelled, typing.get_args(hint)))
+
+
+def holds_secrets(hint: object) -> bool:
+    return hint is Secret or any(map(holds_secrets, typing.get_args(hint)))

@@ -22,8 +22,10 @@ def as_secret(value: str | Secret | None) -> Secret | None:
     return Secret(value) if isinstance(value, str) else value
 
 
-def as_secrets(values: Iterable[str | Secret] | None) -> tuple[Secret, ...] | None:
-    """As `as_secret`, for several."""
+def as_secrets(values: Secret | Iterable[str | Secret] | None) -> tuple[Secret, ...] | None:
+    """As `as_secret`, for several, or for one alone."""
+    if isinstance(values, Secret):
+        return (values,)
     return None if values is None else tuple(Secret(value) if isinstance(value, str) else value for value in values)
 
 
