@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pushwire.core.events import Malformed
 from pushwire.core.values import integer, is_number, scaled
 from pushwire.testing import gelabs as build
-from tests.providers.gelabs.harness import Client, expect
+from tests.providers.gelabs.harness import Client
+from tests.providers.harness import expect
 
 LARGEST = 2**256 - 1
 NO_NUMBERS = ["NaN", "Infinity", "1e5", "1_000", "-1", "+1", "1.0", " 1", "1\n", "0x10", "٣", "²", "\uff11", "9" * 79, "None"]

@@ -15,7 +15,8 @@ from pushwire.providers import quickpay
 from pushwire.sandbox.base import ConnectRequest, SendTo
 from pushwire.sandbox.quickpay import QuickPayServer
 from pushwire.sandbox.quickpay_settings import QuickPaySettings
-from tests.providers.quickpay.harness import Client, expect
+from tests.providers.harness import expect
+from tests.providers.quickpay.harness import Client
 
 WALL = 1_745_000_000.0
 
@@ -35,6 +36,7 @@ def test_it_greets_as_the_document_prints_it_or_in_valid_json() -> None:
     with pytest.raises(json.JSONDecodeError):
         json.loads(broken)
     client = Client()
+    client.start()
     client.open()
     client.receive(broken)
     assert [type(event).__name__ for event in client.take_events()] == ["Up"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -194,4 +193,4 @@ def test_giving_up_a_channel_twice_says_it_once() -> None:
     commands: list[AnyCommand] = [Unsubscribe(PRICES), Unsubscribe(PRICES)]
     for command in commands:
         client.submit(command)
-    assert [json.loads(frame)["action"] for frame in client.frames] == ["unsubscribe"]
+    assert [frame["action"] for frame in client.take_frames()] == ["unsubscribe"]

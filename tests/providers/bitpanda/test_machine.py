@@ -11,7 +11,8 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused, CommandRefused
 from pushwire.providers.bitpanda import CLOSES, PRICES, Subscribe
 from pushwire.testing import bitpanda as build
-from tests.providers.bitpanda.harness import TOKEN, URL, Client, config, expect
+from tests.providers.bitpanda.harness import TOKEN, URL, Client, config
+from tests.providers.harness import expect
 
 # The handshake
 
@@ -193,7 +194,7 @@ def test_a_reply_that_says_neither_fails_its_command(said: str) -> None:
     client.submit(Subscribe(PRICES))
     raw = '{"action":"subscribe","channel":"prices-v1",' + said + "}"
     client.receive(raw)
-    assert expect(CommandRefused, client.take_error()).text == "neither a success nor an error"
+    assert client.the_error(CommandRefused).text == "neither a success nor an error"
     assert client.take_events() == [Malformed(0.0, raw, "neither a success nor an error")]
 
 

@@ -22,7 +22,8 @@ from pushwire.sandbox.base import Accept, ConnectRequest, SendTo
 from pushwire.sandbox.bitpanda import BitpandaServer
 from pushwire.sandbox.bitpanda_settings import BitpandaSettings
 from pushwire.testing.bitpanda import AAPL, BTC
-from tests.providers.bitpanda.harness import WALL, Client, config
+from tests.providers.bitpanda.harness import Client, config
+from tests.providers.harness import WALL, text_of
 
 PAIRS = (BTC, AAPL, Pair("cr", "ETH", "USD"))
 GONE = Pair("cr", "GONE", "EUR")
@@ -77,7 +78,7 @@ class Conversation(RuleBasedStateMachine):
     def carry(self) -> bool:
         """Bring one message over, the client's first. False where there is none."""
         if self.client.frames:
-            self.server.receive(self.conn, self.client.frames.pop(0), self.client.now)
+            self.server.receive(self.conn, text_of(self.client.frames.pop(0)), self.client.now)
         elif self.coming:
             self.client.receive(self.coming.popleft())
         self.settle()
@@ -140,7 +141,7 @@ class Conversation(RuleBasedStateMachine):
         client = self.client
         assert client.hangups == []
         # What the machine holds to be desired is looked at directly: it is what a reconnect would restore.
-        desired = set(client.machine._exchange.subscriptions)
+        desired = client.desired()
         assert set(self.server.topics(self.conn)) == desired
         assert not self.waiting
         self.check_prices()
@@ -151,7 +152,7 @@ class Conversation(RuleBasedStateMachine):
         pushed = {self.server.push(pair, self.client.now).identity: pair for pair in PAIRS}
         while self.carry():
             pass
-        desired = set(self.client.machine._exchange.subscriptions)
+        desired = self.client.desired()
         expected = {identity for identity, pair in pushed.items() if not desired.isdisjoint(topics_of(pair))}
         assert {event.identity for event in self.client.take_events() if isinstance(event, Price)} == expected
 
@@ -202,9 +203,8 @@ def test_what_was_sent_arrived_or_lies_in_a_gap() -> None:
         while client.now < last:
             client.live(0.25)
             server.handle_timer(client.now, client.wall)
-            for frame in client.frames:
+            for frame in client.take_texts():
                 server.receive(conn, frame, client.now)
-            client.frames.clear()
             messages = [str(effect.text) for effect in server.take_effects() if isinstance(effect, SendTo)]
             # The last second before the cut never arrives.
             client.receive(*messages if client.now < last - 1.0 else [])

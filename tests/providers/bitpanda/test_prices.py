@@ -13,7 +13,8 @@ from pushwire.core.events import Malformed
 from pushwire.providers.bitpanda import PRICE_CHANGES, PRICES, Price, PriceChange, Topic
 from pushwire.testing import bitpanda as build
 from pushwire.testing.bitpanda import BTC
-from tests.providers.bitpanda.harness import Client, config, expect
+from tests.providers.bitpanda.harness import Client, config
+from tests.providers.harness import expect
 
 SPELLINGS = {
     "daily_percent": "D",

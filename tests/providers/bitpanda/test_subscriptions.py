@@ -11,7 +11,8 @@ from pushwire.errors import CommandRefused, ReplyTimeout
 from pushwire.providers.bitpanda import PRICE_CHANGES, PRICES, Drop, Pair, Subscribe, Topic, Unsubscribe
 from pushwire.testing import bitpanda as build
 from pushwire.testing.bitpanda import AAPL, BTC
-from tests.providers.bitpanda.harness import WALL, Client, brief, config, expect, payload
+from tests.providers.bitpanda.harness import Client, brief, config, payload
+from tests.providers.harness import WALL, expect
 
 ETH = Pair("cr", "ETH", "EUR")
 
@@ -87,14 +88,14 @@ def test_a_reply_to_another_action_answers_nobody() -> None:
     assert [expect(Unrecognized, event).type for event in events] == ["a reply that nobody waits for"] * 3
     assert client.settled == []
     client.receive(build.success())
-    assert client.take_error() is None
+    client.the_reply()
 
 
 def test_a_command_without_a_reply_ends_the_connection_since_a_late_reply_would_answer_the_next() -> None:
     client = Client().ready()
     client.submit(Subscribe(PRICES, [BTC]))
     client.advance(10.0)
-    assert isinstance(client.take_error(), ReplyTimeout)
+    client.the_error(ReplyTimeout)
     assert client.hangups[0].reason == "no reply to Subscribe within 10 s"
 
 
@@ -102,7 +103,7 @@ def test_a_refused_subscription_is_forgotten() -> None:
     client = Client().ready()
     client.submit(Subscribe(PRICES, [BTC]))
     client.refuse_one("subscribe cr/BTC/EUR", "asset not found for domain: BTC")
-    error = expect(CommandRefused, client.take_error())
+    error = client.the_error(CommandRefused)
     assert (error.command, error.code, error.text) == ("Subscribe", None, "asset not found for domain: BTC")
     client.reconnect()
     assert client.frames == []
@@ -127,7 +128,7 @@ def test_dropping_a_pair_unsubscribes_and_subscribes_to_the_rest_in_this_order()
     client.submit(Drop(PRICES, [AAPL]))
     client.submit(Subscribe(PRICES, [Pair("cr", "SOL", "EUR")]))
     client.accept_one("unsubscribe")
-    assert client.take_error() is None
+    client.the_reply()
     client.accept_one("subscribe cr/BTC/EUR,cr/ETH/EUR")
     client.accept_one("subscribe cr/BTC/EUR,cr/ETH/EUR,cr/SOL/EUR")
     client.reconnect()
@@ -221,13 +222,13 @@ def test_nothing_is_unsubscribed_from_on_a_connection_that_was_asked_for_nothing
     client = Client().ready()
     client.submit(Unsubscribe(PRICES))
     assert client.frames == []
-    assert client.take_error() is None
+    client.the_reply()
     client.ask(Subscribe(PRICES, [BTC]))
     client.redial()
     client.submit(Unsubscribe(PRICES))
     client.open()
     assert client.frames == []
-    assert client.take_error() is None
+    client.the_reply()
 
 
 # Reconnects

@@ -11,7 +11,7 @@ import pytest
 from pushwire.core.commands import AnyCommand
 from pushwire.errors import CommandRefused
 from pushwire.providers import bitpanda
-from tests.providers.bitpanda.harness import Client, expect
+from tests.providers.bitpanda.harness import Client
 
 FOLDER = Path(__file__).parent / "transcripts"
 COMMANDS: dict[str, type[AnyCommand]] = {
@@ -73,7 +73,7 @@ class Player:
                 hangup = client.hangups.pop(0)
                 assert (hangup.code, hangup.reason) == (code, reason)
             case {"refused": text}:
-                error = expect(CommandRefused, client.take_error())
+                error = client.the_error(CommandRefused)
                 assert (error.code, error.text) == (None, text)
             case _:
                 (settled,) = client.take_settled()

@@ -10,7 +10,8 @@ from pushwire.core.events import Down, Malformed, Stale, SubscriptionRefused, Un
 from pushwire.errors import CommandRefused, ConnectionLost, ReplyTimeout
 from pushwire.providers import gelabs
 from pushwire.testing import gelabs as build
-from tests.providers.gelabs.harness import Client, config, expect
+from tests.providers.gelabs.harness import Client, config
+from tests.providers.harness import expect
 
 SUBSCRIBE = gelabs.Subscribe("0xABC", "Ethereum")
 TOPIC = gelabs.Topic("ethereum", "0xabc")
@@ -65,7 +66,7 @@ def test_an_error_reply_carries_the_providers_code_and_text(code: int, text: str
     client = Client().ready()
     client.submit(SUBSCRIBE)
     client.answer(None, code=code, msg=text)
-    refused = expect(CommandRefused, client.the_error())
+    refused = client.the_error(CommandRefused)
     assert (refused.code, refused.text) == (code, text)
     assert client.take_events() == []
 
@@ -74,14 +75,14 @@ def test_an_error_reply_without_a_text_is_still_an_error() -> None:
     client = Client().ready()
     client.submit(GET)
     client.receive(json.dumps({"id": client.take_frames()[0]["id"], "type": "getTxHash", "code": 404}))
-    assert expect(CommandRefused, client.the_error()).text == ""
+    assert client.the_error(CommandRefused).text == ""
 
 
 def test_a_lookup_that_finds_null_is_not_found() -> None:
     client = Client().ready()
     client.submit(GET)
     client.answer(None)
-    refused = expect(CommandRefused, client.the_error())
+    refused = client.the_error(CommandRefused)
     assert (refused.code, refused.text) == (404, "transaction not found")
 
 
@@ -106,7 +107,7 @@ def test_a_looked_up_transaction_with_a_wrong_number_is_refused() -> None:
     client = Client().ready()
     client.submit(GET)
     client.answer({"chain_type": "ethereum", "txhash": "0xabc", "amount": "NaN"})
-    refused = expect(CommandRefused, client.the_error())
+    refused = client.the_error(CommandRefused)
     assert refused.code is None
     assert "malformed reply: amount" in refused.text
 
@@ -127,7 +128,7 @@ def test_a_success_of_another_command_is_none_of_this_one(
     client = Client().ready()
     client.submit(command)
     client.receive(json.dumps({"id": client.take_frames()[0]["id"], "type": kind, "code": 0, "data": data}))
-    refused = expect(CommandRefused, client.the_error())
+    refused = client.the_error(CommandRefused)
     assert refused.text == "malformed reply: it answers another command"
 
 
@@ -136,7 +137,7 @@ def test_a_reply_of_the_wrong_shape_answers_its_command_and_is_kept() -> None:
     client.submit(GET)
     raw = json.dumps({"id": client.take_frames()[0]["id"], "type": "getTxHash", "code": 0, "data": {"txhash": 5}})
     client.receive(raw)
-    refused = expect(CommandRefused, client.the_error())
+    refused = client.the_error(CommandRefused)
     assert refused.code is None
     assert refused.text.startswith("malformed reply: ")
     assert expect(Malformed, client.take_events()[0]).raw == raw
@@ -146,14 +147,14 @@ def test_an_error_of_the_wrong_shape_still_gives_its_code() -> None:
     client = Client().ready()
     client.submit(SUBSCRIBE)
     client.receive(json.dumps({"id": client.take_frames()[0]["id"], "type": "subscribe", "code": 400, "data": "?", "msg": "no"}))
-    assert expect(CommandRefused, client.the_error()).code == 400
+    assert client.the_error(CommandRefused).code == 400
 
 
 def test_an_error_of_an_unknown_type_answers_its_command_and_is_no_event() -> None:
     client = Client().ready()
     client.submit(SUBSCRIBE)
     client.receive(json.dumps({"id": client.take_frames()[0]["id"], "type": "error", "code": 429}))
-    refused = expect(CommandRefused, client.the_error())
+    refused = client.the_error(CommandRefused)
     assert (refused.code, refused.text) == (429, "")
     assert client.take_events() == []
 
@@ -172,7 +173,7 @@ def test_a_command_without_a_reply_times_out_and_its_late_reply_settles_nobody()
     client = Client().ready()
     client.submit(GET)
     client.advance(10.0)
-    assert isinstance(client.the_error(), ReplyTimeout)
+    client.the_error(ReplyTimeout)
     client.submit(GET)
     first, second = client.take_frames()
     client.receive(build.message("getTxHash", {"chain_type": "e", "txhash": "late"}, id=first["id"]))
@@ -220,7 +221,7 @@ def test_stopping_answers_what_waits() -> None:
     client.machine.stop(client.now)
     client.drain()
     client.closed()
-    assert isinstance(client.the_error(), ConnectionLost)
+    client.the_error(ConnectionLost)
 
 
 # Subscriptions
@@ -266,7 +267,7 @@ def test_a_refused_subscription_is_not_restored() -> None:
     client = Client().ready()
     client.submit(SUBSCRIBE)
     client.answer(None, code=400, msg="address and chain_type required")
-    assert isinstance(client.the_error(), CommandRefused)
+    client.the_error(CommandRefused)
     assert restored(client) == []
 
 

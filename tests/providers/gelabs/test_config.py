@@ -17,7 +17,8 @@ from pushwire.providers import gelabs
 from pushwire.providers.gelabs.provider import PROVIDER
 from pushwire.providers.gelabs.topics import CHAIN_IDS
 from pushwire.testing import gelabs as build
-from tests.providers.gelabs.harness import KEY, Client, config, counted
+from tests.providers.gelabs.harness import KEY, Client, config
+from tests.providers.harness import counted
 
 
 def test_every_wrong_setting_is_named_at_once() -> None:

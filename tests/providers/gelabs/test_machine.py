@@ -12,7 +12,8 @@ from pushwire.errors import AuthenticationRefused, LocalProtocolError
 from pushwire.providers import gelabs
 from pushwire.providers.gelabs.machine import CLOSES, GREETING, Stage, StageTrigger
 from pushwire.testing import gelabs as build
-from tests.providers.gelabs.harness import KEY, WALL, Client, config, expect
+from tests.providers.gelabs.harness import KEY, Client, config
+from tests.providers.harness import WALL, expect
 
 
 def window(restored: Restored | None = None, settings: gelabs.Config | None = None) -> int:

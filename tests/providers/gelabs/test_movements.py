@@ -16,7 +16,7 @@ from pushwire.providers.gelabs.spellings import read_transaction
 from pushwire.testing import gelabs as build
 from pushwire.testing.gelabs import ADDRESS, OTHER_ADDRESS
 from tests.providers.gelabs import samples
-from tests.providers.gelabs.harness import expect
+from tests.providers.harness import expect
 
 ETH = gelabs.Asset("ethereum", 1, None)
 BTC = gelabs.Asset("bitcoin", 1, None)

@@ -18,7 +18,7 @@ from pushwire.errors import AuthenticationRefused, CommandRefused, PushwireError
 from pushwire.providers import gelabs
 from pushwire.providers.gelabs.rest import Call
 from tests.providers.gelabs import samples
-from tests.providers.gelabs.harness import expect
+from tests.providers.harness import expect
 
 AnyCall = Call[Any]  # whatever it answers with
 

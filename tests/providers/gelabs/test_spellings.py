@@ -14,7 +14,7 @@ from pushwire.providers import gelabs
 from pushwire.providers.gelabs.messages import Push, decode
 from pushwire.providers.gelabs.spellings import read_transaction
 from tests.providers.gelabs import samples
-from tests.providers.gelabs.harness import expect
+from tests.providers.harness import expect
 
 Fields = dict[str, Any]  # JSON
 

@@ -13,7 +13,8 @@ from pushwire.core.events import AckRefused, Down, Malformed, Unrecognized, Up
 from pushwire.core.machine import Phase
 from pushwire.providers import gelabs
 from pushwire.testing import gelabs as build
-from tests.providers.gelabs.harness import KEY, Client, config, expect
+from tests.providers.gelabs.harness import KEY, Client, config
+from tests.providers.harness import expect
 
 Json = Any
 

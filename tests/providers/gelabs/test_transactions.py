@@ -16,7 +16,8 @@ from pushwire.providers.gelabs.messages import Push, decode
 from pushwire.providers.gelabs.topics import CHAIN_IDS
 from pushwire.providers.gelabs.transactions import identify
 from pushwire.testing import gelabs as build
-from tests.providers.gelabs.harness import WALL, Client, expect
+from tests.providers.gelabs.harness import Client
+from tests.providers.harness import WALL, expect
 
 Fields = dict[str, Any]  # JSON
 

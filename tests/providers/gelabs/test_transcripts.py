@@ -12,7 +12,8 @@ import pytest
 from pushwire.core.commands import Command
 from pushwire.errors import CommandRefused
 from pushwire.providers import gelabs
-from tests.providers.gelabs.harness import Client, expect
+from tests.providers.gelabs.harness import Client
+from tests.providers.harness import expect
 
 FOLDER = Path(__file__).parent / "transcripts"
 COMMANDS: dict[str, type[Command[Any, Any]]] = {  # whatever they answer with

@@ -18,7 +18,7 @@ from pushwire.errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from pushwire.providers import gelabs
 from pushwire.providers.gelabs.webhook import Notice, Verifier, body_alone, parse, timestamp_and_body
 from tests.providers.gelabs import samples
-from tests.providers.gelabs.harness import expect
+from tests.providers.harness import expect
 
 NOW = 1_745_000_000.0
 DEX_ITEM = json.loads(samples.TRADES_REPLY)["data"]["items"][0]

@@ -15,7 +15,8 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import CommandRefused, LocalProtocolError
 from pushwire.providers import pusher
 from pushwire.testing import pusher as build
-from tests.providers.pusher.harness import SECRET, Client, asking, config, expect, signing
+from tests.providers.harness import expect
+from tests.providers.pusher.harness import SECRET, Client, asking, config, signing
 
 SIGNED = f"{build.APP_KEY}:58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4"
 """The published vector: socket 1234.1234, channel private-foobar."""
@@ -88,7 +89,7 @@ def test_an_endpoint_is_asked_by_a_form() -> None:
     client = Client(settings).ready()
     client.submit(pusher.Subscribe("private-a@b"))
     assert client.frames == []
-    request = client.answer(200, GRANTED)
+    request = client.respond(200, GRANTED)
     assert (request.method, request.url) == ("POST", "https://shop.test/pusher/auth")
     assert request.headers == {
         "Content-Type": "application/x-www-form-urlencoded",
@@ -102,7 +103,7 @@ def test_an_endpoint_is_asked_by_a_form() -> None:
 def test_an_endpoint_is_asked_by_json() -> None:
     client = Client(asking(auth_body="json")).ready()
     client.submit(pusher.Subscribe("private-a"))
-    request = client.answer(200, GRANTED)
+    request = client.respond(200, GRANTED)
     assert request.headers["Content-Type"] == "application/json"
     assert json.loads(request.body) == {"socket_id": "1234.1234", "channel_name": "private-a"}
 
@@ -112,7 +113,7 @@ def test_channel_data_of_an_endpoint_is_forwarded_byte_by_byte(channel: str) -> 
     client = Client(asking()).ready()
     client.submit(pusher.Subscribe(channel))
     data = '{ "user_id" : 7,"user_info":{"n":"\u00e9"}}'
-    client.answer(200, {**GRANTED, "channel_data": data})
+    client.respond(200, {**GRANTED, "channel_data": data})
     assert client.take_frames()[0]["data"] == {"channel": channel, **GRANTED, "channel_data": data}
     client.receive(build.subscribed(channel, {"7": None} if channel == "presence-a" else None))
     assert expect(pusher.Subscribed, client.the_reply()).me == ("7" if channel == "presence-a" else None)
@@ -121,7 +122,7 @@ def test_channel_data_of_an_endpoint_is_forwarded_byte_by_byte(channel: str) -> 
 def test_channel_data_that_names_nobody_is_forwarded_all_the_same() -> None:
     client = Client(asking()).ready()
     client.submit(pusher.Subscribe("presence-a"))
-    client.answer(200, {**GRANTED, "channel_data": "odd"})
+    client.respond(200, {**GRANTED, "channel_data": "odd"})
     client.receive(build.subscribed("presence-a", {}))
     assert client.the_reply() == pusher.Subscribed("presence-a", {}, None)
 
@@ -129,7 +130,7 @@ def test_channel_data_that_names_nobody_is_forwarded_all_the_same() -> None:
 def test_the_shared_secret_is_never_sent_on() -> None:
     client = Client(asking()).ready()
     client.submit(pusher.Subscribe("private-encrypted-a"))
-    client.answer(200, {**GRANTED, "shared_secret": KEY})
+    client.respond(200, {**GRANTED, "shared_secret": KEY})
     assert client.take_frames()[0]["data"] == {"channel": "private-encrypted-a", **GRANTED}
 
 
@@ -152,7 +153,7 @@ def test_the_shared_secret_is_never_sent_on() -> None:
 def test_only_200_with_json_that_authorises_is_success(channel: str, status: int, body: object, text: str) -> None:
     client = Client(asking()).ready()
     client.submit(pusher.Subscribe(channel))
-    client.answer(status, body)
+    client.respond(status, body)
     error = client.the_error(CommandRefused)
     assert error.code == status
     assert error.text.startswith(f"not authorised: {text}")
@@ -163,14 +164,14 @@ def test_only_200_with_json_that_authorises_is_success(channel: str, status: int
 def test_an_endpoint_in_trouble_is_asked_again_for_what_was_subscribed_to_before(status: int) -> None:
     client = Client(asking(backoff_first=0.1)).ready()
     client.submit(pusher.Subscribe("private-a"))
-    client.answer(200, GRANTED)
+    client.respond(200, GRANTED)
     client.receive(build.subscribed("private-a"))
     client.reconnect()
     client.names()
-    client.answer(status)
+    client.respond(status)
     assert [type(event) for event in client.take_events()][-1:] in ([SubscriptionRefused], [pusher.Gap])
     client.advance(1.0)
-    client.answer(200, GRANTED)
+    client.respond(200, GRANTED)
     assert client.names() == ["pusher:subscribe private-a"]
 
 
@@ -178,7 +179,7 @@ def test_an_endpoint_in_trouble_is_asked_again_for_what_was_subscribed_to_before
 def test_a_caller_is_told_of_an_endpoint_in_trouble(status: int) -> None:
     client = Client(asking()).ready()
     client.submit(pusher.Subscribe("private-a"))
-    client.answer(status)
+    client.respond(status)
     assert client.the_error(CommandRefused).text == f"not authorised: the auth endpoint answered HTTP {status}"
 
 
@@ -193,25 +194,25 @@ def test_an_endpoint_that_cannot_be_reached_refuses_the_caller() -> None:
 
 
 def test_a_slow_authorisation_never_reaches_the_next_connection() -> None:
-    client = Client(asking(backoff_first=0.1)).ready("1.1")
+    client = Client(asking(backoff_first=0.1)).ready()
     client.submit(pusher.Subscribe("private-a"))
     (slow,) = client.fetches
-    client.reconnect("2.2")
+    client.reconnect()
     _, again = client.fetches
     assert (slow.token.generation, again.token.generation) == (1, 2)
-    client.answer(200, {"auth": "k:1.1"})
+    client.respond(200, {"auth": "k:1.1"})
     assert client.frames == []
-    client.answer(200, {"auth": "k:2.2"})
+    client.respond(200, {"auth": "k:2.2"})
     assert client.take_frames()[0]["data"]["auth"] == "k:2.2"
 
 
 def test_each_reconnect_asks_anew_with_the_new_socket_id() -> None:
-    client = Client(asking(backoff_first=0.1)).ready("1.1")
+    client = Client(asking(backoff_first=0.1)).ready()
     client.submit(pusher.Subscribe("private-a"))
-    client.answer(200, GRANTED)
+    client.respond(200, GRANTED)
     client.receive(build.subscribed("private-a"))
-    client.reconnect("2.2")
-    request = client.answer(200, GRANTED)
+    client.reconnect()
+    request = client.respond(200, GRANTED)
     assert dict(parse_qsl(request.body.decode()))["socket_id"] == "2.2"
 
 
@@ -219,7 +220,7 @@ def test_unsubscribing_waits_for_the_authorisation_and_then_asks_for_nothing() -
     client = Client(asking()).ready()
     client.submit(pusher.Subscribe("private-a"))
     client.submit(pusher.Unsubscribe("private-a"))
-    client.answer(200, GRANTED)
+    client.respond(200, GRANTED)
     assert client.frames == []
     refused, done = client.take_settled()
     assert isinstance(refused.error, CommandRefused)

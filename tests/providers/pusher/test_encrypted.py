@@ -14,7 +14,8 @@ from pushwire.providers import pusher
 from pushwire.providers.pusher import deciphering, encryption
 from pushwire.providers.pusher.signing import shared_secret
 from pushwire.testing import pusher as build
-from tests.providers.pusher.harness import Client, asking, expect, signing
+from tests.providers.harness import expect
+from tests.providers.pusher.harness import Client, asking, signing
 
 CHANNEL = "private-encrypted-a"
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))
@@ -33,7 +34,7 @@ def listening(**settings: float) -> Client:
     """A ready client that has a channel with the old key."""
     client = Client(asking(**settings)).ready()
     client.submit(pusher.Subscribe(CHANNEL))
-    client.answer(200, granted(OLD))
+    client.respond(200, granted(OLD))
     client.receive(build.subscribed(CHANNEL))
     client.take_settled()
     client.frames.clear()
@@ -81,7 +82,7 @@ def test_a_key_that_does_not_fit_is_asked_for_once_more_and_what_follows_waits_i
     assert client.take_events() == []
     assert len(client.fetches) == 1
     client.now = 3.0
-    client.answer(200, granted(NEW))
+    client.respond(200, granted(NEW))
     assert told(client) == [1, 2, "ev", 4]
     client.receive(sealed(NEW, "5"))
     assert told(client) == [5]
@@ -92,7 +93,7 @@ def test_what_was_held_says_when_it_was_received() -> None:
     client.now = 1.0
     client.receive(sealed(NEW, "1"))
     client.now = 3.0
-    client.answer(200, granted(NEW))
+    client.respond(200, granted(NEW))
     assert client.the_event(pusher.ChannelEvent).received == 1.0
 
 
@@ -100,7 +101,7 @@ def test_what_was_held_says_when_it_was_received() -> None:
 def test_what_no_key_opens_is_dropped_by_name(status: int, body: object) -> None:
     client = listening()
     client.receive(sealed(NEW, "1", "changed"))
-    client.answer(status, body)
+    client.respond(status, body)
     event = client.the_event(pusher.Undecipherable)
     assert (event.channel, event.event, event.raw) == (CHANNEL, "changed", sealed(NEW, "1", "changed"))
     assert event.reason.startswith("not opened by the channel's key: ")
@@ -118,13 +119,13 @@ def test_a_key_that_cannot_be_fetched_leaves_the_old_one() -> None:
 def test_a_peer_cannot_have_us_ask_for_each_of_its_messages() -> None:
     client = listening()
     client.receive(sealed(NEW, "1"))
-    client.answer(200, granted(OLD))
+    client.respond(200, granted(OLD))
     client.receive(sealed(NEW, "2"), sealed(NEW, "3"))
     assert client.fetches == []
     assert told(client) == ["ev"] * 3
     client.now = deciphering.KEY_EVERY
     client.receive(sealed(NEW, "4"))
-    client.answer(200, granted(NEW))
+    client.respond(200, granted(NEW))
     assert told(client) == [4]
 
 
@@ -133,7 +134,7 @@ def test_so_many_wait_for_a_key_and_no_more(monkeypatch: pytest.MonkeyPatch) -> 
     client = listening()
     client.receive(sealed(NEW, "1"), sealed(NEW, "2"), sealed(NEW, "3"))
     assert client.the_event(pusher.Undecipherable).reason == "2 others wait for the channel's key"
-    client.answer(200, granted(NEW))
+    client.respond(200, granted(NEW))
     assert told(client) == [1, 2]
 
 
@@ -141,20 +142,20 @@ def test_so_many_wait_for_a_key_and_no_more(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_is_not_encrypted_is_not_delivered_as_if_it_were(data: object) -> None:
     client = listening()
     client.receive(build.event(CHANNEL, data=data))
-    client.answer(403)
+    client.respond(403)
     assert told(client) == ["ev"]
 
 
 def test_what_waits_for_a_key_when_the_connection_ends_is_told_and_the_key_comes_too_late() -> None:
     client = listening(backoff_first=0.1)
     client.receive(sealed(NEW, "1"))
-    client.reconnect("2.2")
+    client.reconnect()
     assert [event for event in client.take_events() if isinstance(event, pusher.Undecipherable | Gap)] == [
         pusher.Undecipherable(0.0, CHANNEL, "ev", "the connection ended before the channel's key came", sealed(NEW, "1"))
     ]
-    client.answer(200, granted(NEW))
+    client.respond(200, granted(NEW))
     assert client.take_events() == []
-    client.answer(200, granted(OLD))
+    client.respond(200, granted(OLD))
     client.receive(build.subscribed(CHANNEL), sealed(OLD, "2"))
     assert client.take_events()[-1:] != []
     client.receive(sealed(OLD, "3"))
@@ -165,8 +166,8 @@ def test_events_that_come_before_the_key_are_told() -> None:
     client = Client(asking()).ready()
     client.submit(pusher.Subscribe(CHANNEL))
     client.receive(sealed(OLD, "1"))
-    client.answer(200, granted(OLD))
-    client.answer(403)
+    client.respond(200, granted(OLD))
+    client.respond(403)
     assert told(client) == [1]
 
 

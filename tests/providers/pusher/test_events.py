@@ -9,7 +9,8 @@ import pytest
 from pushwire.core.events import Malformed, Unrecognized
 from pushwire.providers import pusher
 from pushwire.testing import pusher as build
-from tests.providers.pusher.harness import Client, expect, signing
+from tests.providers.harness import expect
+from tests.providers.pusher.harness import Client, signing
 
 ME = '{"user_id":"me","user_info":{"name":"M"}}'
 

@@ -15,7 +15,8 @@ from pushwire.providers import pusher
 from pushwire.providers.pusher.handshake import salvage
 from pushwire.providers.pusher.tables import HANDSHAKE, Stage, StageTrigger
 from pushwire.testing import pusher as build
-from tests.providers.pusher.harness import Client, asking, config, expect, signing
+from tests.providers.harness import expect
+from tests.providers.pusher.harness import Client, asking, config, signing
 
 
 def opened(settings: pusher.Config | None = None) -> Client:

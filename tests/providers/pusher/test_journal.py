@@ -50,7 +50,7 @@ def test_what_is_signed_here_replays() -> None:
     client.submit(pusher.Trigger("presence-a", "client-x", {"n": 1}))
     client.submit(pusher.Subscribe("private-encrypted-a"))
     client.receive(build.subscribed("private-encrypted-a"), build.event("presence-a", data={"n": 1}))
-    client.reconnect("2.2")
+    client.reconnect()
     client.receive(build.subscribed("presence-a", {"me": None}), build.subscribed("private-encrypted-a"))
     assert replayed(file) == client.take_events()
     for secret in (SECRET, MASTER, "c00kie"):
@@ -65,13 +65,13 @@ def test_what_an_endpoint_authorises_replays_but_for_what_is_encrypted() -> None
     channel = "private-encrypted-a"
     client.submit(pusher.Subscribe(channel))
     old, new = ({"auth": "k:s1gnature", "shared_secret": base64.b64encode(key).decode()} for key in (OLD, NEW))
-    client.answer(200, old)
+    client.respond(200, old)
     client.receive(build.subscribed(channel))
     for key in (OLD, NEW):
         client.receive(build.message("ev", encrypt(key, '{"n":1}', bytes(24)), channel, data_as="object"))
-    client.answer(200, new)
+    client.respond(200, new)
     client.submit(pusher.SignIn())
-    client.answer(200, {"auth": "k:s1gnature", "user_data": '{"id":"1"}'})
+    client.respond(200, {"auth": "k:s1gnature", "user_data": '{"id":"1"}'})
     client.receive(build.signed_in('{"id":"1"}'), build.event("#server-to-user-1"))
     assert names(client.take_events()) == ["Up", "ChannelEvent", "ChannelEvent", "ChannelEvent"]
     assert names(replayed(file)) == ["Up", "Undecipherable", "Undecipherable", "ChannelEvent"]

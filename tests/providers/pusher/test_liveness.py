@@ -10,7 +10,8 @@ from pushwire.core.machine import Phase
 from pushwire.errors import AuthenticationRefused
 from pushwire.providers import pusher
 from pushwire.testing import pusher as build
-from tests.providers.pusher.harness import WALL, Client, config, expect, signing
+from tests.providers.harness import WALL, expect
+from tests.providers.pusher.harness import Client, config, signing
 
 PING: dict[str, object] = {"event": "pusher:ping", "data": {}}
 
@@ -19,7 +20,7 @@ PING: dict[str, object] = {"event": "pusher:ping", "data": {}}
     "own, servers, expected", [(120.0, 30, 30.0), (20.0, 30, 20.0), (120.0, 0, 120.0), (120.0, -5, 120.0), (120.0, 0.001, 1.0)]
 )
 def test_the_shorter_activity_timeout_holds(own: float, servers: float, expected: float) -> None:
-    client = Client(config(ping_interval=own)).ready(activity_timeout=servers)
+    client = Client(config(ping_interval=own), timeout=servers).ready()
     client.advance(expected - 0.01)
     assert client.frames == []
     client.advance(0.02)
@@ -27,7 +28,7 @@ def test_the_shorter_activity_timeout_holds(own: float, servers: float, expected
 
 
 def test_any_message_puts_the_ping_off() -> None:
-    client = Client().ready(activity_timeout=30)
+    client = Client(timeout=30).ready()
     client.advance(29.0)
     client.receive(build.event("other-channel"))
     client.advance(29.0)
@@ -38,7 +39,7 @@ def test_any_message_puts_the_ping_off() -> None:
 
 @pytest.mark.parametrize("pong", [build.pong(), '{"event":"pusher:pong"}'])
 def test_an_answered_ping_keeps_the_connection(pong: str) -> None:
-    client = Client().ready(activity_timeout=30)
+    client = Client(timeout=30).ready()
     for _ in range(10):
         client.advance(30.0)
         assert client.take_frames() == [PING]
@@ -47,7 +48,7 @@ def test_an_answered_ping_keeps_the_connection(pong: str) -> None:
 
 
 def test_a_ping_without_an_answer_ends_the_connection_after_30_seconds() -> None:
-    client = Client().ready(activity_timeout=60)
+    client = Client(timeout=60).ready()
     client.advance(89.9)
     assert client.phase() is Phase.READY
     client.advance(0.1)
@@ -55,7 +56,8 @@ def test_a_ping_without_an_answer_ends_the_connection_after_30_seconds() -> None
 
 
 def test_each_connection_has_its_own_activity_timeout() -> None:
-    client = Client(config(backoff_first=0.1)).ready(activity_timeout=30)
+    client = Client(config(backoff_first=0.1), timeout=30).ready()
+    client.timeout = 120
     client.reconnect()
     client.frames.clear()
     client.advance(119.0)

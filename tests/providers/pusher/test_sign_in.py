@@ -13,7 +13,8 @@ from pushwire.core.events import Malformed, SubscriptionRefused, Unrecognized
 from pushwire.errors import AuthenticationRefused, CommandRefused, LocalProtocolError, ReplyTimeout
 from pushwire.providers import pusher
 from pushwire.testing import pusher as build
-from tests.providers.pusher.harness import Client, asking, expect, signing
+from tests.providers.harness import expect
+from tests.providers.pusher.harness import Client, asking, signing
 
 USER = '{"id":"12345"}'
 DIGEST = "4708d583dada6a56435fb8bc611c77c359a31eebde13337c16ab43aa6de336ba"
@@ -46,7 +47,7 @@ def test_a_sign_in_by_the_secret() -> None:
 def test_a_sign_in_by_an_endpoint(data_as: build.DataAs) -> None:
     client = Client(asking()).ready()
     client.submit(pusher.SignIn())
-    request = client.answer(200, {"auth": "k:x", "user_data": USER})
+    request = client.respond(200, {"auth": "k:x", "user_data": USER})
     assert request.url == "https://shop.test/pusher/user-auth"
     assert parse_qsl(request.body.decode()) == [("socket_id", "1234.1234")]
     assert client.take_frames()[0]["data"] == {"auth": "k:x", "user_data": USER}
@@ -60,7 +61,7 @@ def test_a_sign_in_by_an_endpoint(data_as: build.DataAs) -> None:
 def test_an_endpoint_may_refuse(status: int, body: object, text: str) -> None:
     client = Client(asking()).ready()
     client.submit(pusher.SignIn())
-    client.answer(status, body)
+    client.respond(status, body)
     assert text in client.the_error(CommandRefused).text
     assert client.frames == []
 
@@ -115,7 +116,7 @@ def test_a_second_sign_in_is_answered_by_the_first() -> None:
 
 def test_a_sign_in_is_made_again_after_a_reconnect_until_it_is_given_back() -> None:
     client = signed_in(Client(signing(backoff_first=0.1)).ready())
-    client.reconnect("2.2")
+    client.reconnect()
     (again,) = client.take_frames()
     assert again["event"] == "pusher:signin"
     assert DIGEST not in again["data"]["auth"]
@@ -123,7 +124,7 @@ def test_a_sign_in_is_made_again_after_a_reconnect_until_it_is_given_back() -> N
     assert client.names() == [f"pusher:subscribe {CHANNEL}"]
     client.submit(Leave(pusher.SignIn(USER)))
     assert client.frames == []
-    client.reconnect("3.3", Close(code=4200))
+    client.reconnect(Close(code=4200))
     assert client.frames == []
 
 
@@ -156,7 +157,7 @@ def test_a_bad_sign_in_that_closes_the_connection_ends_the_session() -> None:
 
 def test_a_sign_in_without_an_answer_is_given_up_and_a_late_one_counts_where_it_is_wanted() -> None:
     client = signed_in(Client(signing(backoff_first=0.1)).ready())
-    client.reconnect("2.2")
+    client.reconnect()
     client.advance(10.0)
     refused = [event for event in client.take_events() if isinstance(event, SubscriptionRefused)]
     assert [event.topic for event in refused] == ["#user"]

@@ -11,7 +11,8 @@ from pushwire.errors import CommandRefused, LocalProtocolError, ReplyTimeout
 from pushwire.providers import pusher
 from pushwire.providers.gelabs import GetTransaction
 from pushwire.testing import pusher as build
-from tests.providers.pusher.harness import Client, config, expect, signing
+from tests.providers.harness import expect
+from tests.providers.pusher.harness import Client, config, signing
 
 QUICK = {"backoff_first": 0.1}
 
@@ -300,7 +301,7 @@ def test_channels_are_restored_in_their_order_with_the_same_channel_data() -> No
     client.subscribe("presence-b", '{"user_id":"me"}', {"me": None})
     client.subscribe("c")
     client.take_events()
-    client.reconnect("2.2")
+    client.reconnect()
     first, second, third = client.take_frames()
     assert [frame["data"]["channel"] for frame in (first, second, third)] == ["a", "presence-b", "c"]
     assert second["data"]["channel_data"] == '{"user_id":"me"}'
@@ -340,7 +341,7 @@ def test_a_pending_subscription_is_asked_for_again_on_the_next_connection() -> N
     client = Client(signing(**QUICK)).ready()
     client.submit(pusher.Subscribe("private-a"))
     (first,) = client.take_frames()
-    client.reconnect("2.2")
+    client.reconnect()
     (second,) = client.take_frames()
     assert first["data"]["auth"] != second["data"]["auth"], "it is signed for its socket"
     client.receive(build.subscribed("private-a"))
@@ -355,7 +356,7 @@ def test_a_refused_restoration_is_told_and_asked_for_again_at_the_next_connectio
     refused = [event for event in client.take_events() if isinstance(event, SubscriptionRefused)]
     assert refused == [SubscriptionRefused(client.now, "private-a", 403, "no longer")]
     client.names()
-    client.reconnect("3.3", Close(code=4200))
+    client.reconnect(Close(code=4200))
     assert client.names() == ["pusher:subscribe private-a"]
 
 

@@ -91,7 +91,7 @@ def busy() -> Client:
         client.submit(pusher.Subscribe(channel))
     for _ in range(2):
         key = "iBvNoPVYwByqSfg6anjPpEQ2j051b3rt1Vmnb+z5doo="
-        client.answer(200, {"auth": "k:x", "channel_data": '{"user_id":1}', "shared_secret": key})
+        client.respond(200, {"auth": "k:x", "channel_data": '{"user_id":1}', "shared_secret": key})
     return client
 
 

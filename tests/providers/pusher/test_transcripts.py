@@ -14,7 +14,8 @@ from pushwire.core.http import Request
 from pushwire.errors import CommandRefused
 from pushwire.providers import pusher
 from pushwire.providers.pusher.provider import PROVIDER
-from tests.providers.pusher.harness import Client, asking, expect, signing
+from tests.providers.harness import expect
+from tests.providers.pusher.harness import Client, asking, signing
 
 FOLDER = Path(__file__).parent / "transcripts"
 
@@ -58,7 +59,7 @@ class Player:
             case "hung up":
                 client.closed(Close(code=1000, by="us"))
             case "answer":
-                client.answer(**line)
+                client.respond(**line)
             case "by endpoint":
                 pass
             case name:

@@ -17,7 +17,8 @@ from pushwire.sandbox.base import Accept, CloseConn, ConnectRequest, SendTo, Ser
 from pushwire.sandbox.faults import with_faults
 from pushwire.sandbox.quantcite import QuantciteServer
 from pushwire.sandbox.quantcite_settings import QuantciteSettings
-from tests.providers.quantcite.harness import WALL, no_ids
+from tests.providers.harness import WALL
+from tests.providers.quantcite.harness import no_ids
 
 KEY = Secret("qc-sandbox")
 

@@ -14,7 +14,8 @@ from pushwire.errors import AuthenticationRefused, ConfigError, LocalProtocolErr
 from pushwire.providers import quantcite
 from pushwire.providers.quantcite.stages import AUTHENTICATION, Stage, StageTrigger
 from pushwire.testing import quantcite as build
-from tests.providers.quantcite.harness import KEY, SUBSCRIBE, Client, config, expect
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import KEY, SUBSCRIBE, Client, config
 
 AUTHENTICATE = {"type": "authenticate", "api_key": KEY}
 SHORT = '{"type":"welcome","user_tier":"premium","message":"Authenticated successfully as premium user"}'
@@ -53,7 +54,7 @@ def test_with_the_greeting_awaited_the_key_is_sent_after_it() -> None:
 
 def test_where_no_greeting_comes_the_connection_is_given_up() -> None:
     client = opened(config(greeting="wait"))
-    client.advance(10.0)
+    client.live(10.0)
     assert [hangup.reason for hangup in client.hangups] == ["not accepted within 10 s"]
 
 

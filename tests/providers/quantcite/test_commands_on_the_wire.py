@@ -13,14 +13,15 @@ from pushwire.core.machine import Phase
 from pushwire.errors import CommandRefused, LocalProtocolError, ReplyTimeout
 from pushwire.providers import quantcite
 from pushwire.testing import quantcite as build
-from tests.providers.quantcite.harness import OWN, SUBSCRIBE, WITH_PASSPHRASE, Client, config, expect
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import OWN, SUBSCRIBE, WITH_PASSPHRASE, Client, config
 
 VALIDATE = quantcite.ValidateCredentials("bybit")
 EXCHANGES = quantcite.GetExchanges()
 
 
 def error_of(client: Client) -> CommandRefused:
-    return expect(CommandRefused, client.the_error())
+    return client.the_error(CommandRefused)
 
 
 # Replies
@@ -131,8 +132,8 @@ def test_a_command_without_a_reply_ends_the_connection_since_a_late_one_would_be
     client = Client().ready()
     client.submit(VALIDATE)
     client.submit(EXCHANGES)
-    client.advance(10.0)
-    assert isinstance(client.the_error(), ReplyTimeout)
+    client.live(10.0)
+    client.the_error(ReplyTimeout)
     assert [hangup.reason for hangup in client.hangups] == ["no reply to ValidateCredentials within 10 s"]
     client.take_frames()
     client.reconnect()
@@ -283,9 +284,9 @@ def test_beyond_the_rate_all_commands_are_held_back(told: dict[str, object], pau
     refused = error_of(client)
     assert (refused.code, refused.retry_after) == (4005, pause)
     client.take_frames()
-    client.advance(pause - 0.1)
+    client.live(pause - 0.1)
     assert client.take_frames() == []
-    client.advance(0.2)
+    client.live(0.2)
     assert client.take_frames() == [{"action": "get_exchanges"}]
 
 
@@ -294,7 +295,7 @@ def test_the_pause_without_a_hint_is_a_setting_and_a_hint_has_an_end() -> None:
     client.submit(VALIDATE)
     client.receive(build.error("rate_limit_exceeded", "slow down", None))
     assert error_of(client).retry_after == 7.0
-    client.advance(8.0)
+    client.live(8.0)
     client.submit(VALIDATE)
     client.receive(build.error("rate_limit_exceeded", "slow down", 4005, retry_after=10**30))
     assert error_of(client).retry_after == 3600.0
@@ -305,7 +306,7 @@ def test_a_restoration_beyond_the_rate_is_made_again_after_the_pause() -> None:
     client.reconnect()
     client.take_frames()
     client.receive(build.error("rate_limit_exceeded", "slow down", 4005, retry_after=5))
-    client.advance(5.1)
+    client.live(5.1)
     assert [frame["action"] for frame in client.take_frames()] == ["subscribe_transactions"]
 
 
@@ -318,7 +319,7 @@ def test_the_plan_of_the_key_paces_commands() -> None:
     assert len(client.take_frames()) == 10
     client.submit(EXCHANGES)
     assert client.take_frames() == []
-    client.advance(0.11)
+    client.live(0.11)
     assert len(client.take_frames()) == 1
 
 
@@ -385,10 +386,10 @@ def test_a_ping_is_a_frame_of_the_websocket_unless_it_is_chosen_otherwise() -> N
 
 def test_a_json_ping_wants_a_json_pong() -> None:
     client = Client(config(ping="json")).ready()
-    client.advance(30.0)
+    client.live(30.0)
     assert client.take_frames() == [{"type": "ping"}]
     client.receive(build.pong())
-    client.advance(30.0)
+    client.live(30.0)
     assert (client.take_frames(), client.hangups) == ([{"type": "ping"}], [])
-    client.advance(10.0)
+    client.live(10.0)
     assert [hangup.reason for hangup in client.hangups] == ["no answer to a ping within 10 s"]

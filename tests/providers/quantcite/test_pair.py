@@ -12,7 +12,8 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused, CommandRefused, LocalProtocolError
 from pushwire.providers import quantcite
 from pushwire.sandbox.quantcite_settings import QuantciteSettings
-from tests.providers.quantcite.harness import OWN, WITH_PASSPHRASE, expect
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import OWN, WITH_PASSPHRASE
 from tests.providers.quantcite.pair import KEY, Pair
 
 

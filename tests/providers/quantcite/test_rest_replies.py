@@ -17,7 +17,8 @@ from pushwire.errors import AuthenticationRefused, CommandRefused, PushwireError
 from pushwire.providers import quantcite
 from pushwire.providers.quantcite.rest import Call
 from pushwire.testing import quantcite as build
-from tests.providers.quantcite.harness import HIDDEN, KEY, WALL, WITH_PASSPHRASE, config, expect
+from tests.providers.harness import WALL, expect
+from tests.providers.quantcite.harness import HIDDEN, KEY, WITH_PASSPHRASE, config
 from tests.providers.quantcite.test_rest_requests import CALLS
 
 TOKEN = "0a1b2c3d-hidden-session"

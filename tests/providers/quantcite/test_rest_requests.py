@@ -11,7 +11,8 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import LocalProtocolError
 from pushwire.providers import quantcite
 from pushwire.providers.quantcite.rest import Call
-from tests.providers.quantcite.harness import HIDDEN, KEY, OWN, WITH_PASSPHRASE, config, expect
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import HIDDEN, KEY, OWN, WITH_PASSPHRASE, config
 
 TOKEN = Secret("5d1f0a9e-hidden-session")
 BASE = "https://data.quantcite.com/api/v1"

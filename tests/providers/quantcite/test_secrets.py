@@ -17,7 +17,8 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused, LocalProtocolError
 from pushwire.providers import load, quantcite
 from pushwire.testing import quantcite as build
-from tests.providers.quantcite.harness import HIDDEN, KEY, WITH_PASSPHRASE, Client, config, expect, no_ids
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import HIDDEN, KEY, WITH_PASSPHRASE, Client, config, no_ids
 
 ECHO = " ".join(HIDDEN)
 """All that is hidden, in a text of the provider."""

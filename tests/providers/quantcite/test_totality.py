@@ -13,7 +13,8 @@ from pushwire.core.events import Down, Gap, Malformed, SubscriptionRefused, Unre
 from pushwire.core.machine import Phase
 from pushwire.providers import quantcite
 from pushwire.testing import quantcite as build
-from tests.providers.quantcite.harness import HIDDEN, OWN, SUBSCRIBE, Client, config, expect
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import HIDDEN, OWN, SUBSCRIBE, Client, config
 
 Json = Any
 

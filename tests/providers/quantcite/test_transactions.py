@@ -13,7 +13,8 @@ from pushwire.core.events import Malformed
 from pushwire.providers import quantcite
 from pushwire.providers.quantcite import Amount, Sender, Summary
 from pushwire.testing import quantcite as build
-from tests.providers.quantcite.harness import SUBSCRIBE, Client, config, expect
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import SUBSCRIBE, Client, config
 
 DEPOSIT = '{"transactionId":"t1","timestamp":1693526400000,"label":"Deposit","receivedCurrency":{"currency":"USDT","amount":%s}}'
 

@@ -16,7 +16,8 @@ from pushwire.core.effects import SecretFrame
 from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused, CommandRefused
 from pushwire.providers import quantcite
-from tests.providers.quantcite.harness import Client, expect
+from tests.providers.harness import expect
+from tests.providers.quantcite.harness import Client
 
 FOLDER: Final = Path(__file__).parent / "transcripts"
 KEY: Final = "YOUR_API_KEY"

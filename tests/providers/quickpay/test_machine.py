@@ -18,7 +18,8 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused, CommandRefused, LocalProtocolError
 from pushwire.providers import pusher, quickpay
 from pushwire.testing import quickpay as build
-from tests.providers.quickpay.harness import API_KEY, SOCKET, Client, config, expect
+from tests.providers.harness import expect
+from tests.providers.quickpay.harness import API_KEY, SOCKET, Client, config
 
 PAYMENTS = quickpay.payments(build.MERCHANT)
 
@@ -37,8 +38,7 @@ def claims(request: Request) -> dict[str, Any]:  # JSON
 def asked(client: Client, command: quickpay.Subscribe = PAYMENTS) -> Request:
     """What is asked by HTTP for this subscription."""
     client.submit(command)
-    (_, request) = client.requests[0]
-    return request
+    return expect(Request, client.fetches[0].what)
 
 
 # Authorisation
@@ -107,7 +107,7 @@ def test_without_key_and_token_only_public_channels_can_be_asked_for() -> None:
 def test_a_public_channel_is_asked_for_as_in_the_example_or_plainly(public_auth: bool, data: dict[str, str]) -> None:
     client = Client(config(public_auth=public_auth)).ready()
     client.submit(quickpay.Subscribe(quickpay.TEST_CHANNEL))
-    assert [json.loads(frame) for frame in client.frames] == [{"event": "pusher:subscribe", "data": data}]
+    assert client.take_frames() == [{"event": "pusher:subscribe", "data": data}]
 
 
 def test_a_refusal_of_the_endpoint_is_the_commands() -> None:
@@ -225,6 +225,7 @@ def test_data_that_does_not_fit_its_name_is_malformed_and_kept(data: str) -> Non
 
 def test_a_greeting_that_is_no_json_is_malformed_where_that_is_not_tolerated() -> None:
     client = Client(config(lenient=False))
+    client.start()
     client.open()
     client.receive(
         '{"event":"pusher:connection_established","data":"{"socket_id":"957523923.7566984777","activity_timeout":30}"}'
@@ -235,12 +236,14 @@ def test_a_greeting_that_is_no_json_is_malformed_where_that_is_not_tolerated() -
 
 def test_the_servers_activity_timeout_is_kept_after_a_salvaged_greeting() -> None:
     client = Client()
+    client.start()
     client.open()
     client.receive(
         '{"event":"pusher:connection_established","data":"{"socket_id":"957523923.7566984777","activity_timeout":30}"}'
     )
     client.advance(30.0)
-    assert [json.loads(frame)["event"] for frame in client.frames] == ["pusher:ping"]
+    assert client.next_frame()["event"] == "pusher:ping"
+    assert client.frames == []
 
 
 def test_close_codes_mean_what_the_settings_say_before_pushers_table() -> None:

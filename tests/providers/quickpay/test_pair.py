@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pushwire.core.effects import Close, Done, Failed, Handshake, Token
+from pushwire.core.effects import Close, Done, Failed, Fetch, Handshake
 from pushwire.core.events import Gap, Malformed, Unrecognized
 from pushwire.core.http import Request, Response
 from pushwire.core.secrets import Secret
@@ -18,7 +18,8 @@ from pushwire.providers import quickpay
 from pushwire.sandbox import QuickPayServer, QuickPaySettings
 from pushwire.sandbox.base import ConnectRequest, HttpCall, SendTo
 from pushwire.testing import quickpay as build
-from tests.providers.quickpay.harness import API_KEY, WALL, Client, config
+from tests.providers.harness import WALL, expect
+from tests.providers.quickpay.harness import API_KEY, Client, config
 
 COMMANDS = [quickpay.payments(build.MERCHANT), quickpay.merchant(build.MERCHANT), quickpay.notifications(build.MERCHANT)]
 SETTINGS = config()
@@ -38,7 +39,7 @@ class Pair:
         """Whether the endpoint now and then is not there."""
         self.refusing = False
         """Whether the link refuses new connections."""
-        self.late: list[tuple[Token, Request]] = []
+        self.late: list[Fetch] = []
         """What the endpoint has not answered yet."""
         self.sent: dict[str, float] = {}
         self.client.machine.start(0.0, WALL)
@@ -59,8 +60,8 @@ class Pair:
                 busy = True
                 if self.live and effect.conn == self.conn and isinstance(effect, SendTo):
                     client.receive(effect.text)
-            self.late += client.requests
-            client.requests.clear()
+            self.late += client.fetches
+            client.fetches.clear()
 
     def carry_to_server(self) -> None:
         client = self.client
@@ -77,7 +78,7 @@ class Pair:
                 self.server.connect(self.conn, ConnectRequest(self.server.path), self.now, WALL + self.now)
                 client.machine.opened(Handshake(), self.now, WALL + self.now)
                 client.drain()
-        frames, client.frames = client.frames, []
+        frames = client.take_texts()
         for frame in frames if self.live else ():
             self.server.receive(self.conn, frame, self.now)
 
@@ -89,14 +90,15 @@ class Pair:
 
     def answer(self, place: int) -> None:
         """The endpoint answers one of those that wait, in whichever order, or has gone."""
-        token, request = self.late.pop(place)
+        fetch = self.late.pop(place)
+        request = expect(Request, fetch.what)
         assert isinstance(request.url, str)
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         call = HttpCall(request.method, urlsplit(request.url).path, {}, headers, request.body)
         luck = self.rng.random() if self.accidents else 1.0
         answer = Response(503) if luck < 0.2 else self.server.http(call, self.now, WALL + self.now)
         outcome = Failed(OSError("gone")) if luck < 0.1 else Done(answer)
-        self.client.machine.fulfil(token, outcome, self.now)
+        self.client.machine.fulfil(fetch.token, outcome, self.now)
 
     def publish(self) -> None:
         command = self.rng.choice(COMMANDS)

@@ -12,7 +12,7 @@ from pushwire.errors import ConfigError, LocalProtocolError
 from pushwire.providers import load, quickpay
 from pushwire.providers.quickpay.provider import PROVIDER
 from pushwire.testing import quickpay as build
-from tests.providers.quickpay.harness import expect
+from tests.providers.harness import expect
 
 
 @pytest.mark.parametrize(

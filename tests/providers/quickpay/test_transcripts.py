@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from pushwire.core.http import Request
 from pushwire.providers import quickpay
-from tests.providers.quickpay.harness import Client, expect
+from tests.providers.harness import expect
+from tests.providers.quickpay.harness import Client
 
 FOLDER = Path(__file__).parent / "transcripts"
 OF_HTTP = {"Content-Type", "Accept"}
@@ -27,6 +29,7 @@ class Player:
         """Do what a line says that is not the machine's to do. False: it is."""
         client = self.client
         if line.get("do") == "open":
+            client.start()
             client.open()
         elif "do" in line:
             client.submit(quickpay.Subscribe(line["channel"]))
@@ -42,9 +45,9 @@ class Player:
         if "dialled" in line:
             assert client.dials.pop().url == line["dialled"]
         elif ">" in line:
-            assert json.loads(client.frames.pop(0)) == line[">"]
+            assert client.next_frame() == line[">"]
         elif "asks" in line:
-            _, request = client.requests[0]
+            request = expect(Request, client.fetches[0].what)
             assert (request.method, request.url, json.loads(request.body)) == ("POST", line["asks"], line["body"])
             assert sorted(set(request.headers) - OF_HTTP) == line["headers"]
         elif "answer" in line:
@@ -59,7 +62,7 @@ class Player:
 
     def nothing_left(self) -> None:
         client = self.client
-        left = (client.dials, client.frames, client.requests, client.events, client.hangups, client.settled)
+        left = (client.dials, client.frames, client.fetches, client.events, client.hangups, client.settled)
         assert left == ([], [], [], [], [], [])
 
 

@@ -14,7 +14,8 @@ from pushwire.core.secrets import Secret
 from pushwire.providers import satoriex
 from pushwire.sandbox.base import ConnectRequest, Refuse, SendTo
 from pushwire.sandbox.satoriex import SatoriexServer, Sent
-from tests.providers.satoriex.harness import TOKEN, WALL, config, counted, expect
+from tests.providers.harness import WALL, counted, expect
+from tests.providers.satoriex.harness import TOKEN, config
 
 LATENCY: Final = 0.05
 """Seconds, one way."""

@@ -14,7 +14,8 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError
 from pushwire.providers import satoriex
 from pushwire.testing.satoriex import event
-from tests.providers.satoriex.harness import TOKEN, config, counted
+from tests.providers.harness import counted
+from tests.providers.satoriex.harness import TOKEN, config
 
 
 def test_every_wrong_setting_is_named_at_once() -> None:

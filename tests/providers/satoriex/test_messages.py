@@ -12,7 +12,8 @@ from pushwire.core.events import Malformed, Unrecognized
 from pushwire.providers import satoriex
 from pushwire.providers.satoriex.messages import kinds
 from pushwire.testing.satoriex import Json, event, push
-from tests.providers.satoriex.harness import Client, config, expect
+from tests.providers.harness import expect
+from tests.providers.satoriex.harness import Client, config
 
 USER = [
     "wallet_changed",

@@ -14,7 +14,8 @@ from pushwire.core.events import Malformed, Unrecognized
 from pushwire.core.machine import Phase
 from pushwire.providers import satoriex
 from pushwire.testing.satoriex import push
-from tests.providers.satoriex.harness import TOKEN, Client, config, expect
+from tests.providers.harness import expect
+from tests.providers.satoriex.harness import TOKEN, Client, config
 
 MARKET = satoriex.SubscribeMarket("m")
 DATA = satoriex.SubscribeMarketData("m")

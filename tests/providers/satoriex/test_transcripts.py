@@ -11,7 +11,8 @@ import pytest
 from pushwire.core.commands import Command
 from pushwire.core.secrets import Secret
 from pushwire.providers import satoriex
-from tests.providers.satoriex.harness import Client, expect
+from tests.providers.harness import expect
+from tests.providers.satoriex.harness import Client
 
 FOLDER = Path(__file__).parent / "transcripts"
 COMMANDS: dict[str, type[Command[Any, Any]]] = {  # whatever they answer with
