@@ -10,7 +10,9 @@ from pushwire.core.again import Again
 def test_topics_are_due_at_their_time_in_order() -> None:
     again: Again[str] = Again(1.0, 8.0)
     assert again.due() == math.inf
+    assert not again
     again.add(["a", "b"], 5.0)
+    assert again
     again.add(["c"], 3.0)
     assert again.due() == 3.0
     assert again.take(3.0) == ["c"]

@@ -8,8 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pushwire.core.effects import Ticket
 from pushwire.core.pending import Call, Pending
+from pushwire.errors import ConnectionLost, OutcomeUnknown
 from tests.core.stateful import explore
-from tests.core.toy import Look
+from tests.core.toy import Buy, Look, Named, Retry, Spend
 
 
 def call(serial: int | None = None) -> Call[str]:
@@ -54,6 +55,25 @@ def test_abandoning_what_is_not_in_flight_changes_nothing() -> None:
     answered = pending.answer("lane")
     assert answered is not None
     assert answered.ticket == Ticket(1)
+
+
+@pytest.mark.parametrize(
+    "command, left, dropped, kept_back",
+    [
+        (Look(), False, None, None),
+        (Retry(), True, None, None),
+        (Buy(), False, ConnectionLost, None),
+        (Buy(), True, OutcomeUnknown, None),
+        (Retry(), False, None, ConnectionLost),
+        (Spend(), False, ConnectionLost, ConnectionLost),
+    ],
+)
+def test_the_end_of_the_connection_ends_a_call_or_lets_it_wait_as_its_command_says(
+    command: Named, left: bool, dropped: type[Exception] | None, kept_back: type[Exception] | None
+) -> None:
+    ended = Call[str](Ticket(1), command, left=left)
+    assert type(ended.dropped()) is (dropped or type(None))
+    assert type(ended.kept_back()) is (kept_back or type(None))
 
 
 def test_what_is_overdue_is_taken_and_its_slot_freed() -> None:

@@ -39,7 +39,11 @@ class Again(Generic[TopicT]):
         return due
 
     def due(self) -> float:
-        return min(self._times.values(), default=math.inf)
+        return min(self._times.values()) if self._times else math.inf
+
+    def __bool__(self) -> bool:
+        """Whether anything waits to be asked for again."""
+        return bool(self._times)
 
     def reset(self) -> None:
         """The provider answers again: the delay begins anew."""

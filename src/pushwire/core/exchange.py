@@ -6,24 +6,25 @@ when it has gone, and what was answered. How a command is written is the provide
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar, cast
 
-from ..errors import CommandRefused, ConnectionLost, OutcomeUnknown, RemoteProtocolError, ReplyTimeout
+from ..errors import CommandRefused, ConnectionLost, RemoteProtocolError, ReplyTimeout
 from .again import Again
 from .commands import AnyCommand, Leave
 from .config import ConnectionConfig
 from .dialect import Dialect
 from .effects import Done, Outcome, Ticket, Token
 from .events import Stale, SubscriptionRefused
+from .grants import Grants
 from .http import Request, Response
 from .outbox import Outbox
 from .pacing import Pacer
 from .pending import Call, Pending
 from .staleness import Staleness
 from .subscriptions import Subscriptions
+from .throttle import Throttle
 
 __all__ = ["Exchange"]
 
@@ -48,13 +49,11 @@ class Exchange(Generic[EventT, TopicT]):
         self._out = outbox
         self._fetch = fetch
         # Two tokens are kept for heartbeats, so that a long restoration never silences them.
-        self._pacer = Pacer(config.send_rate, config.send_burst, reserve=2)
+        self._throttle = Throttle(Pacer(config.send_rate, config.send_burst, reserve=2), dialect.limit)
         self._pending: Pending[TopicT] = Pending()
         self._queue: deque[Call[TopicT]] = deque()
-        self._granting: dict[Token, Call[TopicT]] = {}
+        self._grants: Grants[TopicT] = Grants()
         self._again: Again[TopicT] = Again(config.backoff_first, config.backoff_cap)
-        self._held_until = -math.inf
-        self._paced_until = math.inf
         self.subscriptions: Subscriptions[TopicT] = Subscriptions()
         self.staleness: Staleness[TopicT] = Staleness(config.stale_after)
 
@@ -94,36 +93,30 @@ class Exchange(Generic[EventT, TopicT]):
 
     def advance(self, now: float) -> None:
         """Send what may be sent now: in order, but for calls whose lane is busy or that wait for their authorisation."""
-        self._paced_until = math.inf
+        self._throttle.look()
         busy: deque[Call[TopicT]] = deque()
         queue = self._queue
-        while queue:
-            if now < self._held_until:
-                self._paced_until = min(self._paced_until, self._held_until)
-                break
+        while queue and not self._throttle.holds_all(now):
             call = queue.popleft()
             if call.lane is not None and self._busy(call.lane):
                 busy.append(call)
             elif call.topics and all(map(self.subscriptions.is_confirmed, call.topics)) and self._known(call, now):
                 pass
-            elif (wait := self._wait(call, now)) > now:
-                self._paced_until = min(self._paced_until, wait)
+            elif self._throttle.holds(call.command, now):
                 busy.append(call)
             elif call.granted is None and (request := self._dialect.authorisation(call.command, self._ids, now)) is not None:
-                call.deadline = now + self._timeout
-                self._granting[self._fetch(request)] = call
-            elif self._pacer.take(now):
+                self._grants.add(self._fetch(request), call, now + self._timeout)
+            elif self._throttle.take(now):
                 self._send(call, now)
             else:
                 queue.appendleft(call)
-                self._paced_until = min(self._paced_until, self._pacer.available(now))
                 break
         busy.extend(queue)
         self._queue = busy
 
     def urgent(self, now: float) -> None:
         """A heartbeat or an ACK leaves: it is never held back, but it counts."""
-        self._pacer.take(now, urgent=True)
+        self._throttle.urgent(now)
 
     def waiting_for(self, slot: str) -> AnyCommand | None:
         """The command whose reply `slot` waits for."""
@@ -140,7 +133,7 @@ class Exchange(Generic[EventT, TopicT]):
 
     def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:
         """The answer to a `fetch`; ignored where its connection has gone or its caller no longer waits."""
-        call = self._granting.pop(token, None)
+        call = self._grants.answered(token)
         if call is None:
             return
         if isinstance(outcome, Done) and isinstance(outcome.value, Response):
@@ -155,30 +148,22 @@ class Exchange(Generic[EventT, TopicT]):
         self.subscriptions.lost()
         self.staleness.clear()
         self._again.clear()
-        self._paced_until = math.inf
-        waiting = [call for call in (*self._granting.values(), *self._queue) if not call.own]
-        self._granting.clear()
-        again: list[Call[TopicT]] = []
-        for call in self._pending.lost():
+        self._throttle.look()
+        flown = self._pending.lost()
+        for call in flown:
             call.left = call.left or id(call.frame) not in unsent
+        waiting = (*self._grants.lost(), *self._queue)
+        again: deque[Call[TopicT]] = deque()
+        for call, error in [(call, call.dropped()) for call in flown] + [(call, call.kept_back()) for call in waiting]:
             if call.ticket is None:
                 continue
-            if call.command.on_drop == "resend":
-                again.append(call)
-            elif call.left:
-                text = f"the connection ended before the reply to {type(call.command).__name__} came"
-                self._fail(call, OutcomeUnknown(text, command=call.command))
-            else:
-                self._fail(call, _never_left(call))
-        for call in waiting:
-            if call.command.while_down == "queue" or call.left:
+            if error is None:
+                # An authorisation is good for the connection it was asked for alone.
+                call.granted = None
                 again.append(call)
             else:
-                self._fail(call, _never_left(call))
-        for call in again:
-            # An authorisation is good for the connection it was asked for alone.
-            call.granted = None
-        self._queue = deque(again)
+                self._fail(call, error)
+        self._queue = again
 
     def end(self, error: Exception | None) -> None:
         """The session has ended (after `lost`): what waits is answered with `error`, or that it never left."""
@@ -190,9 +175,7 @@ class Exchange(Generic[EventT, TopicT]):
 
     def due(self, *, reading: bool) -> float:
         """When `check` must be called next. While nothing is read, only what does not wait for a message counts."""
-        due = min(self._paced_until, self._again.due())
-        if self._granting:
-            due = min(due, *(call.deadline for call in self._granting.values()))
+        due = min(self._throttle.due, self._again.due(), self._grants.due())
         if not reading:
             return due
         return min(due, self._pending.due(), self.staleness.due())
@@ -202,10 +185,10 @@ class Exchange(Generic[EventT, TopicT]):
         if self._again.due() <= now:
             self._queue.extend(self._own(self._without_call(self._again.take(now))))
             self.advance(now)
-        if self._paced_until <= now:
+        if self._throttle.due <= now:
             self.advance(now)
-        for token in [token for token, call in self._granting.items() if call.deadline <= now]:
-            self._not_granted(self._granting.pop(token), f"no answer within {self._timeout:g} s", now)
+        for call in self._grants.overdue(now):
+            self._not_granted(call, f"no answer within {self._timeout:g} s", now)
         if not reading:
             return None
         if self.staleness.due() <= now:
@@ -230,7 +213,7 @@ class Exchange(Generic[EventT, TopicT]):
     @property
     def complete(self) -> bool:
         """Whether nothing waits to be asked for again, either."""
-        return self._again.due() == math.inf
+        return not self._again
 
     def _check_replies(self, now: float) -> str | None:
         ending = None
@@ -254,7 +237,7 @@ class Exchange(Generic[EventT, TopicT]):
         return Call(ticket, command, own=own, topics=topics, lane=self._dialect.lane(command))
 
     def _calls(self) -> Iterable[Call[TopicT]]:
-        return (*self._granting.values(), *self._queue, *self._pending)
+        return (*self._grants, *self._queue, *self._pending)
 
     def _own(self, topics: Sequence[TopicT]) -> list[Call[TopicT]]:
         """The machine's own calls that subscribe to topics again."""
@@ -263,7 +246,7 @@ class Exchange(Generic[EventT, TopicT]):
         return [self._call(None, command, own=True) for command in self._dialect.restore(topics)] if topics else []
 
     def _busy(self, lane: str) -> bool:
-        return self._pending.busy(lane) or any(call.lane == lane for call in self._granting.values())
+        return self._pending.busy(lane) or self._grants.busy(lane)
 
     def _known(self, call: Call[TopicT], now: float) -> bool:
         """Answer a call for what is confirmed already, where the provider would take it amiss."""
@@ -272,15 +255,8 @@ class Exchange(Generic[EventT, TopicT]):
             self._answered(call, now, reply, None)
         return reply is not None
 
-    def _wait(self, call: Call[TopicT], now: float) -> float:
-        """When the rate of its own kind lets a call pass."""
-        limit = self._dialect.limit(call.command)
-        return now if limit is None else limit.available(now)
-
     def _send(self, call: Call[TopicT], now: float) -> None:
-        limit = self._dialect.limit(call.command)
-        if limit is not None:
-            limit.take(now)
+        self._throttle.left(call.command, now)
         try:
             slot, call.frame = self._dialect.encode(call.command, self._ids, self.subscriptions, call.granted)
         except CommandRefused as refused:
@@ -311,7 +287,7 @@ class Exchange(Generic[EventT, TopicT]):
         else:
             unmade = self._release(call)
             if error.retry_after is not None:
-                self._held_until = max(self._held_until, now + error.retry_after)
+                self._throttle.hold(now + error.retry_after)
                 self._again.add(unmade, now + error.retry_after)
             else:
                 # As in `_call`; those included that were given up meanwhile.
@@ -348,12 +324,10 @@ class Exchange(Generic[EventT, TopicT]):
                 for own in reversed(self._own(self._release(call))):
                     self._queue.insert(place, own)
                 return True
-        for token, call in self._granting.items():
-            if call.ticket == ticket:
-                del self._granting[token]
-                self._queue.extendleft(reversed(self._own(self._release(call))))
-                return True
-        return False
+        waiting = self._grants.withdraw(ticket)
+        if waiting is not None:
+            self._queue.extendleft(reversed(self._own(self._release(waiting))))
+        return waiting is not None
 
     # Subscriptions
 
@@ -414,7 +388,3 @@ class Exchange(Generic[EventT, TopicT]):
     def _without_call(self, topics: Iterable[TopicT]) -> list[TopicT]:
         wanted = [topic for topic in topics if topic in self.subscriptions and not self.subscriptions.is_confirmed(topic)]
         return [topic for topic in wanted if not any(topic in call.topics for call in self._calls())]
-
-
-def _never_left(call: Call[TopicT]) -> ConnectionLost:
-    return ConnectionLost(f"the connection ended before {type(call.command).__name__} left", sent="no")

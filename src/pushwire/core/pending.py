@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from ..errors import ConnectionLost, OutcomeUnknown
 from .commands import AnyCommand
 from .effects import SecretFrame, Ticket
 from .http import Response
@@ -43,6 +44,22 @@ class Call(Generic[TopicT]):
     left: bool = False
     """It left this machine on an earlier connection."""
     deadline: float = math.inf
+
+    def dropped(self) -> Exception | None:
+        """The connection ended before the reply came: the error it ends with, None: it is sent again on the next one."""
+        if self.command.on_drop == "resend":
+            return None
+        if not self.left:
+            return self._never_left()
+        text = f"the connection ended before the reply to {type(self.command).__name__} came"
+        return OutcomeUnknown(text, command=self.command)
+
+    def kept_back(self) -> Exception | None:
+        """The connection ended before it was sent on it: the error it ends with, None: it waits for the next one."""
+        return None if self.command.while_down == "queue" or self.left else self._never_left()
+
+    def _never_left(self) -> ConnectionLost:
+        return ConnectionLost(f"the connection ended before {type(self.command).__name__} left", sent="no")
 
 
 class Pending(Generic[TopicT]):
