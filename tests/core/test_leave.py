@@ -8,8 +8,8 @@ from pushwire.core.commands import Leave
 from pushwire.core.effects import Done, Ticket
 from pushwire.core.http import Response
 from pushwire.errors import LocalProtocolError
+from tests.core.choir import Private, Stage
 from tests.core.rig import Rig, paced_toy, ready_toy, subscribed, words
-from tests.core.test_exchange_many import Private, Stage
 from tests.core.toy import Foreign, Sub, Toy
 
 
