@@ -210,3 +210,13 @@ def test_a_secret_that_is_missing_is_asked_for_by_its_variables(
     assert len(complaint.splitlines()) == 1
     for variable in needed.values():
         assert f"environment variable {variable} is not set (nor {variable}_FILE)" in complaint
+
+
+@pytest.mark.parametrize("command", ["sandbox", "tail"])
+def test_a_private_key_that_is_none_is_one_line(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUSHWIRE_QUICKPAY_API_KEY", KEY)
+    monkeypatch.setenv("PUSHWIRE_QUICKPAY_PRIVATE_KEY", WRONG)
+    assert main([command, "quickpay"]) == 2
+    assert capsys.readouterr().err == "pushwire: private_key: must be an RSA private key in PEM form, not encrypted\n"

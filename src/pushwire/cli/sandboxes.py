@@ -181,10 +181,14 @@ def _quickpay(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | N
 
 def _public_key(private: Secret) -> str:
     """What verifies the tokens of whoever has this key, in PEM form. Raises `ConfigError`."""
+    try:
+        key = read_private_key(private)
+    except ConfigError as error:
+        raise ConfigError([f"private_key: {problem}" for problem in error.problems]) from None
+    if key is None:
+        raise ConfigError(["private_key: is a secret's placeholder"])
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    key = read_private_key(private)
-    assert key is not None, "no placeholder"
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
