@@ -6,6 +6,7 @@ import math
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,11 @@ from tests.relay.kit import STREAM, all_stored, entry, made, number_of, settle_o
 def test_each_state_and_trigger_is_a_transition_or_a_refusal_with_a_name() -> None:
     assert check_total(LINK, Link, LinkTrigger) > 0
     assert reachable(LINK) == set(Link)
+
+
+def test_the_docs_show_the_table_as_it_is() -> None:
+    page = Path(__file__).parent.parent.parent / "docs" / "relay.md"
+    assert LINK.mermaid() in page.read_text(encoding="utf-8"), "docs/relay.md is stale"
 
 
 def test_driving_it_loads_no_event_loop() -> None:

@@ -96,8 +96,10 @@ def config_from_settings(
     for name, variable in provider.optional_secrets.items():
         values[name] = _optional(name, variable, secrets, problems)
     config = None
+    missing = [name for name, field in fields.items() if field.default is attrs.NOTHING and name not in values]
+    problems += (f"{name}: is needed" for name in missing if name not in settings)
     try:
-        config = provider.config(**values)
+        config = None if missing else provider.config(**values)
     except ConfigError as error:
         problems += error.problems
     if config is None or problems:

@@ -118,6 +118,7 @@ class _Stream:
 
 
 _KNOWN: Final = ("ledger", "sink", "limits", "timing", "streams")
+_MARK: Final = "\0"
 _CONVERTER: Final = strict_converter()
 _CONVERTER.register_structure_hook_func(lambda kind: kind == Mapping[str, object], lambda value, _: _table(value))
 
@@ -182,25 +183,21 @@ def _structure(place: str, value: object, kind: type[T], problems: list[str]) ->
     try:
         return _CONVERTER.structure(_table(value), kind)
     except cattrs.BaseValidationError as error:
-        problems += (_named(place, line) for line in cattrs.transform_error(error, format_exception=_explain))
-    except ConfigError as error:
-        problems += (f"{place}.{problem}" for problem in error.problems)
+        for line in cattrs.transform_error(error, format_exception=_explain):
+            what, _, where = line.rpartition(" @ $")
+            problems += (f"{place}{where}{part}" for part in what.split(_MARK))
     except TypeError as error:
         problems.append(f"{place}: {error}")
     return None
 
 
 def _explain(error: BaseException, kind: type | None) -> str:
-    """What is wrong, without the value."""
-    if isinstance(error, ConfigError | TypeError | ValueError):
-        return str(error)
-    return cattrs.v.format_exception(error, kind)
-
-
-def _named(place: str, line: str) -> str:
-    """`what is wrong @ $.field` as `place.field: what is wrong`."""
-    what, _, where = line.rpartition(" @ $")
-    return f"{place}{where}: {what}"
+    """What is wrong, without the value; of a class whose fields do not fit, each of them."""
+    if isinstance(error, ConfigError):
+        return _MARK.join(f".{problem}" for problem in error.problems)
+    if isinstance(error, TypeError | ValueError) and not isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
+        return f": {error}"
+    return f": {cattrs.v.format_exception(error, kind)}"
 
 
 def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | None:

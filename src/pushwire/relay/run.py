@@ -38,7 +38,10 @@ BATCH: Final = 64
 
 
 class Relay:
-    """Runs some streams into one sink until `stop`, or until a stream fails for good. `ledger` is needed for streams with ACKs."""
+    """Runs some streams into one sink until `stop`, or until a stream fails for good.
+
+    `ledger` is where streams with ACKs keep theirs. Without one it ends with the process: what is missed between two runs and is
+    older than the shortest resend window is then not asked for."""
 
     def __init__(
         self,

@@ -10,8 +10,9 @@ __all__ = ["FunctionSink"]
 
 
 class FunctionSink:
-    """Hands batches to `store`. It returns when all of the batch is durable (None), or an answer for each entry; what it raises means
-    that nothing is known, and the same entries come again: it must know them by their keys."""
+    """Hands batches to `store`, which returns when all of the batch is durable (None), or an answer for each entry.
+
+    What it raises means that nothing is known, and the same entries come again: it must know them by their keys."""
 
     def __init__(self, store: Callable[[Sequence[Entry]], Awaitable[Sequence[Answer] | None]]) -> None:
         self._store = store

@@ -20,8 +20,8 @@ ROTATE: Final = 256 << 20
 
 
 class JsonlSink:
-    """A `Sink` in the file `path`. At `rotate` bytes the file is put aside under a number (`events-000001.jsonl`) and a new one begun;
-    `zstd` compresses those put aside.
+    """A `Sink` in the file `path`. At `rotate` bytes the file is put aside under a number (`events-000001.jsonl`) and a new one
+    begun; `zstd` compresses those put aside. It needs a POSIX system, for the lock.
 
     The last `remember` keys are known, also after a restart: an entry that comes again within them is stored once, and one with
     another payload goes to `events.quarantine.jsonl`. Beyond them it is written again.

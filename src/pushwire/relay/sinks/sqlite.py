@@ -1,7 +1,7 @@
 """An SQLite table as a sink: the embedded one, for one relay on one machine.
 
-One connection, held exclusively, in one thread; write-ahead log, `synchronous=FULL`: what is committed is on the disk. Batches that
-gather while one is being written go together into the next transaction. While the relay runs nobody else can open the file.
+One connection, held exclusively, in one thread; write-ahead log, `synchronous=FULL`: what is committed is on the disk. Batches
+that gather while one is being written go together into the next transaction. While the relay runs nobody else can open the file.
 """
 
 from __future__ import annotations
