@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.commands import AnyCommand, Leave
@@ -19,7 +18,7 @@ from pushwire.providers.bitpanda import PRICE_CHANGES, PRICES, Drop, Price, Pric
 from pushwire.testing import bitpanda as build
 from pushwire.testing.bitpanda import AAPL, BTC
 from tests.providers.bitpanda.harness import TOKEN, Client
-from tests.providers.harness import expect
+from tests.providers.totality import LONG, NO_MESSAGES, anything, hides_what_was_not_understood, is_malformed, mutated, values
 
 # What is no message at all
 
@@ -27,14 +26,7 @@ from tests.providers.harness import expect
 @pytest.mark.parametrize(
     "raw",
     [
-        "",
-        " ",
-        "{",
-        "nonsense",
-        "null",
-        "[]",
-        "5",
-        '"text"',
+        *NO_MESSAGES,
         "{}",
         '{"CH":null}',
         '{"CH":5}',
@@ -43,29 +35,17 @@ from tests.providers.harness import expect
         '{"action":null,"channel":null}',
         build.push() + " trailing",
         build.push().replace("BTC", "\\ud800"),
-        "[" * 100_000,
-        '{"a":' * 100_000,
         '{"action":"subscribe","channel":"prices-v1","status":' + "[" * 100_000,
         '{"CH":"prices-v1","U":' + "9" * 5000 + "}",
-        "\ud800",
         '{"CH":"\udcff"}',
-        b"",
-        b"\xff",
-        b"\xef\xbb\xbf{}",
         b'{"CH":"\xff"}',
-        b"\x00" * 100,
     ],
     ids=lambda raw: repr(raw[:30]),
 )
 def test_what_cannot_be_decoded_is_malformed_and_kept_whole(raw: str | bytes) -> None:
     client = Client().ready()
     client.submit(Subscribe(PRICES))
-    client.receive(raw)
-    (event,) = client.take_events()
-    malformed = expect(Malformed, event)
-    assert malformed.raw == raw
-    assert malformed.reason
-    assert client.hangups == []
+    is_malformed(client, raw)
 
 
 def test_binary_messages_are_read_like_text() -> None:
@@ -84,22 +64,12 @@ def test_a_bad_message_does_not_harm_its_neighbours_in_the_same_read() -> None:
 
 
 def test_the_repr_of_what_was_not_understood_shows_its_size_alone() -> None:
-    client = Client().ready()
-    client.receive('{"secret":"hunter2"', b'{"secret":"hunter2"', '{"CH":"news","secret":"hunter2"}')
-    shown = repr(client.take_events())
-    assert "hunter2" not in shown
-    assert "<19 characters>" in shown
-    assert "<19 bytes>" in shown
+    hides_what_was_not_understood(Client().ready(), '{"CH":"news","secret":"hunter2"}')
 
 
 # Generated
 
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["NaN", "1e5", "1", ""])
-)
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-)
+VALUES = values("NaN", "1e5", "1")
 MESSAGES = [
     json.loads(raw)
     for raw in (
@@ -111,41 +81,9 @@ MESSAGES = [
         build.refused("fiat not found: EUR", channel=PRICE_CHANGES),
     )
 ]
-NAMES = st.sampled_from(sorted({name for message in MESSAGES for name in message}))
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> str:
-    """A real message with a few of its values replaced, removed or added."""
-    message: dict[str, Any] = dict(draw(st.sampled_from(MESSAGES)))
-    for name in draw(st.lists(NAMES, max_size=3)):
-        if draw(st.booleans()):
-            message[name] = draw(values)
-        else:
-            message.pop(name, None)
-    return json.dumps(message)
-
-
-@st.composite
-def cut(draw: st.DrawFn) -> bytes:
-    """The bytes of a message with some changed, left out or put in."""
-    raw = bytearray(draw(mutated()).encode())
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(raw)))
-        raw[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(raw)
-
-
-anything = st.one_of(
-    st.text(),
-    st.text(alphabet=st.characters(codec=None)),
-    st.binary(),
-    values.map(json.dumps),
-    st.dictionaries(NAMES, values).map(json.dumps),
-    mutated(),
-    cut(),
-    st.sampled_from([build.success(), build.success("unsubscribe"), build.refused("asset not found for domain: BTC")]),
-)
+NEARLY = mutated(MESSAGES, VALUES)
+ANSWERS = st.sampled_from([build.success(), build.success("unsubscribe"), build.refused("asset not found for domain: BTC")])
+ANYTHING = anything(NEARLY | ANSWERS, VALUES, *{name: None for message in MESSAGES for name in message})
 COMMANDS: st.SearchStrategy[AnyCommand] = st.sampled_from(
     [
         Subscribe(PRICES, [BTC]),
@@ -181,20 +119,20 @@ def check(inputs: list[str | bytes | AnyCommand]) -> None:
     assert client.machine.status().phase is Phase.BACKING_OFF
 
 
-@given(st.lists(anything | COMMANDS, max_size=10))
+@given(st.lists(ANYTHING | COMMANDS, max_size=10))
 def test_receive_accepts_anything_or_says_what_was_wrong(inputs: list[str | bytes | AnyCommand]) -> None:
     check(inputs)
 
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@settings(max_examples=max(500, settings().max_examples))
-@given(st.lists(anything | COMMANDS, min_size=5, max_size=30))
+@LONG
+@given(st.lists(ANYTHING | COMMANDS, min_size=5, max_size=30))
 def test_receive_accepts_long_conversations_of_anything(inputs: list[str | bytes | AnyCommand]) -> None:
     check(inputs)
 
 
-@given(mutated())
+@given(NEARLY)
 def test_a_mutated_price_is_delivered_exactly_or_not_at_all(raw: str) -> None:
     client = Client().ready()
     client.receive(raw)

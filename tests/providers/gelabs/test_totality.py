@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.events import AckRefused, Down, Malformed, Unrecognized, Up
@@ -14,9 +14,16 @@ from pushwire.core.machine import Phase
 from pushwire.providers import gelabs
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import KEY, Client, config
-from tests.providers.harness import expect
-
-Json = Any
+from tests.providers.totality import (
+    LONG,
+    NO_MESSAGES,
+    Json,
+    anything,
+    hides_what_was_not_understood,
+    is_malformed,
+    mutated,
+    values,
+)
 
 # What is no message at all
 
@@ -24,14 +31,7 @@ Json = Any
 @pytest.mark.parametrize(
     "raw",
     [
-        "",
-        " ",
-        "{",
-        "nonsense",
-        "null",
-        "[]",
-        "5",
-        '"text"',
+        *NO_MESSAGES,
         "{}",
         '{"type":null}',
         '{"type":5}',
@@ -42,28 +42,15 @@ Json = Any
         '{"type":"pong","code":null}',
         '{"type":"transaction","data":{"chain_type":"e","txhash":"\\ud800"}}',
         '{"type":"transaction","data":{"chain_type":"e","txhash":"0x1"}} trailing',
-        "[" * 100_000,
-        '{"a":' * 100_000,
         '{"type":"transaction","data":' + '{"data":' * 100_000,
         '{"type":"transaction","height":' + "9" * 5000 + "}",
-        "\ud800",
         '{"type":"pong","id":"\udcff"}',
-        b"",
-        b"\xff",
-        b"\xef\xbb\xbf{}",
         b'{"type":"pong","id":"\xff"}',
-        b"\x00" * 100,
     ],
     ids=lambda raw: repr(raw[:30]),
 )
 def test_what_cannot_be_decoded_is_malformed_and_kept_whole(raw: str | bytes) -> None:
-    client = Client().ready()
-    client.receive(raw)
-    (event,) = client.take_events()
-    malformed = expect(Malformed, event)
-    assert malformed.raw == raw
-    assert malformed.reason
-    assert client.hangups == []
+    is_malformed(Client().ready(), raw)
 
 
 @pytest.mark.parametrize("kind", ["news", "ping", "error", "", "Transaction", "é"])
@@ -88,12 +75,7 @@ def test_a_bad_message_does_not_harm_its_neighbours_in_the_same_read() -> None:
 
 
 def test_the_repr_of_what_was_not_understood_shows_its_size_alone() -> None:
-    client = Client().ready()
-    client.receive('{"secret":"hunter2"', b'{"secret":"hunter2"', '{"type":"news","secret":"hunter2"}')
-    shown = repr(client.take_events())
-    assert "hunter2" not in shown
-    assert "<19 characters>" in shown
-    assert "<19 bytes>" in shown
+    hides_what_was_not_understood(Client().ready(), '{"type":"news","secret":"hunter2"}')
 
 
 def test_after_any_of_it_the_connection_works() -> None:
@@ -106,12 +88,7 @@ def test_after_any_of_it_the_connection_works() -> None:
 
 # Generated
 
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["NaN", "1e5", "0xAb", ""])
-)
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-)
+VALUES = values("NaN", "1e5", "0xAb")
 
 PUSHES: list[Json] = [
     json.loads(build.push(sent=None)),
@@ -137,57 +114,8 @@ MESSAGES: list[Json] = [
 ]
 
 
-def paths(value: Json, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Where in a JSON value something can be changed."""
-    found = [at] if at else []
-    if isinstance(value, dict):
-        for name, child in cast("dict[str, Json]", value).items():
-            found += paths(child, (*at, name))
-    elif isinstance(value, list):
-        for place, child in enumerate(cast("list[object]", value)):
-            found += paths(child, (*at, place))
-    return found
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> str:
-    """A real message with a few of its values replaced, removed or added."""
-    message = json.loads(json.dumps(draw(st.sampled_from(MESSAGES))))
-    for _ in range(draw(st.integers(0, 3))):
-        candidates = paths(message)
-        if not candidates:
-            break
-        *way, last = draw(st.sampled_from(candidates))
-        holder = message
-        for step in way:
-            holder = holder[step]
-        if draw(st.booleans()):
-            holder[last] = draw(values)
-        else:
-            del holder[last]
-    return json.dumps(message)
-
-
-@st.composite
-def cut(draw: st.DrawFn) -> bytes:
-    """The bytes of a message with some changed, left out or put in."""
-    raw = bytearray(draw(mutated()).encode())
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(raw)))
-        raw[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(raw)
-
-
-anything = st.one_of(
-    st.text(),
-    st.text(alphabet=st.characters(codec=None)),
-    st.binary(),
-    values.map(json.dumps),
-    st.dictionaries(st.sampled_from(["id", "type", "code", "data", "msg", "time"]), values).map(json.dumps),
-    mutated(),
-    cut(),
-)
-
+NEARLY = mutated(MESSAGES, VALUES)
+ANYTHING = anything(NEARLY, VALUES, "id", "type", "code", "data", "msg", "time")
 COMMANDS = st.sampled_from(
     [gelabs.Subscribe("0xABC", "ethereum"), gelabs.Unsubscribe("0xABC"), gelabs.GetTransaction("ethereum", 1, "0x1")]
 )
@@ -230,20 +158,20 @@ def check_any_messages(messages: list[str | bytes], commands: list[Any]) -> None
     assert client.machine.status().phase in {Phase.BACKING_OFF, Phase.CLOSED}
 
 
-@given(st.lists(anything, max_size=8), st.lists(COMMANDS, max_size=2))
+@given(st.lists(ANYTHING, max_size=8), st.lists(COMMANDS, max_size=2))
 def test_receive_accepts_anything_or_says_what_was_wrong(messages: list[str | bytes], commands: list[Any]) -> None:
     check_any_messages(messages, commands)
 
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@settings(max_examples=max(500, settings().max_examples))
-@given(st.lists(anything, min_size=5, max_size=30), st.lists(COMMANDS, max_size=4))
+@LONG
+@given(st.lists(ANYTHING, min_size=5, max_size=30), st.lists(COMMANDS, max_size=4))
 def test_receive_accepts_long_conversations_of_anything(messages: list[str | bytes], commands: list[Any]) -> None:
     check_any_messages(messages, commands)
 
 
-@given(mutated())
+@given(NEARLY)
 def test_a_mutated_push_is_delivered_exactly_or_not_at_all(raw: str) -> None:
     client = Client().ready()
     event = outcome(client, raw)

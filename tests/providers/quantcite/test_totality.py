@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.events import Down, Gap, Malformed, SubscriptionRefused, Unrecognized, Up
 from pushwire.core.machine import Phase
 from pushwire.providers import quantcite
 from pushwire.testing import quantcite as build
-from tests.providers.harness import expect
 from tests.providers.quantcite.harness import HIDDEN, OWN, SUBSCRIBE, Client, config
-
-Json = Any
+from tests.providers.totality import LONG, NO_MESSAGES, Json, anything, is_malformed, mutated, values
 
 MARKET_DATA = [
     '{"type":"aggregated_subscription_response","symbol":"BTC/USDT","exchanges":["binance"],"requested":"all","success":true}',
@@ -30,12 +28,7 @@ MARKET_DATA = [
 @pytest.mark.parametrize(
     "raw",
     [
-        "",
-        "{",
-        "nonsense",
-        "null",
-        "[]",
-        '"text"',
+        *NO_MESSAGES,
         "{}",
         '{"type":null}',
         '{"type":5}',
@@ -50,25 +43,14 @@ MARKET_DATA = [
         '{"type":"validation_response"}',
         '{"type":"exchanges_response"}',
         '{"type":"exchanges_response","exchanges":[{"exchange_name":5}]}',
-        "[" * 100_000,
         '{"type":"transaction_response","exchange":"b","transactions":[' + '{"a":' * 100_000,
         '{"type":"error","code":' + "9" * 5000 + "}",
-        "\ud800",
-        b"",
-        b"\xff",
-        b"\xef\xbb\xbf{}",
         b'{"type":"welcome","message":"\xff"}',
     ],
     ids=lambda raw: repr(raw[:60]),
 )
 def test_what_cannot_be_decoded_is_malformed_and_kept_whole(raw: str | bytes) -> None:
-    client = Client().ready()
-    client.receive(raw)
-    (event,) = client.take_events()
-    malformed = expect(Malformed, event)
-    assert malformed.raw == raw
-    assert malformed.reason
-    assert client.hangups == []
+    is_malformed(Client().ready(), raw)
 
 
 @pytest.mark.parametrize("raw", [*MARKET_DATA, '{"type":"news"}', '{"type":""}', '{"type":"Welcome"}'])
@@ -103,10 +85,7 @@ def test_a_bad_message_does_not_harm_its_neighbours_in_the_same_read() -> None:
 
 # Generated
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["NaN", "", *HIDDEN])
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-)
+VALUES = values("NaN", *HIDDEN)
 
 MESSAGES: list[Json] = [
     json.loads(raw)
@@ -129,49 +108,7 @@ MESSAGES: list[Json] = [
 ]
 
 
-def paths(value: Json, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Where in a JSON value something can be changed."""
-    found = [at] if at else []
-    if isinstance(value, dict):
-        for name, child in cast("dict[str, Json]", value).items():
-            found += paths(child, (*at, name))
-    elif isinstance(value, list):
-        for place, child in enumerate(cast("list[object]", value)):
-            found += paths(child, (*at, place))
-    return found
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> str:
-    """A real message with a few of its values replaced or removed."""
-    message = json.loads(json.dumps(draw(st.sampled_from(MESSAGES))))
-    for _ in range(draw(st.integers(0, 3))):
-        candidates = paths(message)
-        if not candidates:
-            break
-        *way, last = draw(st.sampled_from(candidates))
-        holder = message
-        for step in way:
-            holder = holder[step]
-        if draw(st.booleans()):
-            holder[last] = draw(values)
-        else:
-            del holder[last]
-    return json.dumps(message)
-
-
-@st.composite
-def cut(draw: st.DrawFn) -> bytes:
-    """The bytes of a message with some changed, left out or put in."""
-    raw = bytearray(draw(mutated()).encode())
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(raw)))
-        raw[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(raw)
-
-
-texts = st.text() | st.text(alphabet=st.characters(codec=None))
-anything = st.one_of(texts, st.binary(), values.map(json.dumps), mutated(), cut())
+ANYTHING = anything(mutated(MESSAGES, VALUES), VALUES, *{name: None for message in MESSAGES for name in message})
 COMMANDS = st.sampled_from(
     [
         SUBSCRIBE,
@@ -210,14 +147,14 @@ def check_any_messages(messages: list[str | bytes], commands: list[Any], *, read
     assert client.machine.status().phase in {Phase.BACKING_OFF, Phase.CLOSED}
 
 
-@given(st.lists(anything, max_size=8), st.lists(COMMANDS, max_size=2), st.booleans())
+@given(st.lists(ANYTHING, max_size=8), st.lists(COMMANDS, max_size=2), st.booleans())
 def test_receive_accepts_anything_or_says_what_was_wrong(messages: list[str | bytes], commands: list[Any], ready: bool) -> None:
     check_any_messages(messages, commands, ready=ready)
 
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@settings(max_examples=max(500, settings().max_examples))
-@given(st.lists(anything, min_size=5, max_size=30), st.lists(COMMANDS, max_size=4), st.booleans())
+@LONG
+@given(st.lists(ANYTHING, min_size=5, max_size=30), st.lists(COMMANDS, max_size=4), st.booleans())
 def test_receive_accepts_long_conversations_of_anything(messages: list[str | bytes], commands: list[Any], ready: bool) -> None:
     check_any_messages(messages, commands, ready=ready)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.events import Malformed, Unrecognized
@@ -16,6 +16,7 @@ from pushwire.providers import satoriex
 from pushwire.testing.satoriex import push
 from tests.providers.harness import expect
 from tests.providers.satoriex.harness import TOKEN, Client, config
+from tests.providers.totality import LONG, NO_MESSAGES, anything, is_malformed, values
 
 MARKET = satoriex.SubscribeMarket("m")
 DATA = satoriex.SubscribeMarketData("m")
@@ -24,14 +25,7 @@ DATA = satoriex.SubscribeMarketData("m")
 @pytest.mark.parametrize(
     "raw",
     [
-        "",
-        " ",
-        "{",
-        "nonsense",
-        "null",
-        "[]",
-        "5",
-        '"text"',
+        *NO_MESSAGES,
         '{"type":"trade"} trailing',
         '{"type":"trade","price":NaN}',
         '{"type":"trade","price":Infinity}',
@@ -41,23 +35,13 @@ DATA = satoriex.SubscribeMarketData("m")
         '{"type":"trade","price":1.' + "1" * 79 + "}",
         '{"type":"trade","price":' + "9" * 5000 + "}",
         '{"type":"\\ud800"}',
-        "[" * 100_000,
         '{"payload":' * 100_000,
-        "\ud800",
-        b"",
-        b"\xff",
         b'{"type":"\xff"}',
-        b"\x00" * 100,
     ],
     ids=lambda raw: repr(raw[:30]),
 )
 def test_what_cannot_be_decoded_is_malformed_and_kept_whole(raw: str | bytes) -> None:
-    client = Client().ready()
-    client.receive(raw)
-    malformed = client.the_event(Malformed)
-    assert malformed.raw == raw
-    assert malformed.reason
-    assert client.hangups == []
+    is_malformed(Client().ready(), raw)
 
 
 def test_binary_messages_are_read_like_text() -> None:
@@ -75,43 +59,24 @@ def test_a_bad_message_does_not_harm_its_neighbours_in_the_same_read() -> None:
 
 # Generated
 
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(["trade", "m", 4200, "42"])
-)
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-)
+VALUES = values("trade", "m", 4200, "42")
 NAMES = st.sampled_from([*satoriex.EVENTS, *satoriex.ORDERBOOK_NAMES, "news"])
 VIEWS = ("market_id", "outcome_id", "order_id", "price", "quantity", "side", "status", "best_bid", "best_ask")
-FIELDS = st.sampled_from([*VIEWS, "mid", "bids", "asks", "type", "payload"])
+FIELDS = (*VIEWS, "mid", "bids", "asks", "type", "payload")
 
 
 @st.composite
 def messages(draw: st.DrawFn) -> str:
     """A message with fields of any kind."""
-    body: dict[str, Any] = {"market_id": "m", **draw(st.dictionaries(FIELDS, values, max_size=6)), "type": draw(NAMES)}
+    body: dict[str, Any] = {
+        "market_id": "m",
+        **draw(st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6)),
+        "type": draw(NAMES),
+    }
     return json.dumps({"payload": body} if draw(st.booleans()) else body)
 
 
-@st.composite
-def cut(draw: st.DrawFn) -> bytes:
-    """The bytes of a message with some changed, left out or put in."""
-    raw = bytearray(draw(messages()).encode())
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(raw)))
-        raw[at : at + draw(st.integers(0, 3))] = draw(st.binary(max_size=3))
-    return bytes(raw)
-
-
-anything = st.one_of(
-    st.text(),
-    st.text(alphabet=st.characters(codec=None)),
-    st.binary(),
-    values.map(json.dumps),
-    st.dictionaries(FIELDS, values).map(json.dumps),
-    messages(),
-    cut(),
-)
+ANYTHING = anything(messages(), VALUES, *FIELDS)
 
 
 def check_views(event: satoriex.Push) -> None:
@@ -144,14 +109,14 @@ def check_any_messages(received: list[str | bytes]) -> None:
     assert (client.frames, client.hangups) == ([], [])
 
 
-@given(st.lists(anything, max_size=8))
+@given(st.lists(ANYTHING, max_size=8))
 def test_receive_accepts_anything_or_says_what_was_wrong(received: list[str | bytes]) -> None:
     check_any_messages(received)
 
 
 @pytest.mark.fuzz
 @pytest.mark.slow
-@settings(max_examples=max(500, settings().max_examples))
-@given(st.lists(anything, min_size=5, max_size=30))
+@LONG
+@given(st.lists(ANYTHING, min_size=5, max_size=30))
 def test_receive_accepts_long_conversations_of_anything(received: list[str | bytes]) -> None:
     check_any_messages(received)
