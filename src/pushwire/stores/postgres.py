@@ -7,8 +7,8 @@ from typing import Any, Final
 
 try:
     import psycopg
-except ImportError as missing:
-    raise ImportError("PostgresStore needs psycopg 3: pip install 'pushwire[postgres]'") from missing
+except ImportError as _missing:
+    raise ImportError("PostgresStore needs psycopg 3: pip install 'pushwire[postgres]'") from _missing
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow

@@ -45,14 +45,18 @@ class LeashedConnection(psycopg.Connection[TupleRow]):
     @contextlib.contextmanager
     def lent(self) -> Generator[None]:
         """The caller's code has it. What it set on the object is reset at the end."""
-        self.cursor_factory = _LeashedCursor
+        self._set("cursor_factory", _LeashedCursor)
         self._lent = True
         try:
             yield
         finally:
             self._lent = False
-            self.row_factory = tuple_row
-            self.cursor_factory = psycopg.Cursor
+            self._set("row_factory", tuple_row)
+            self._set("cursor_factory", psycopg.Cursor)
+
+    def _set(self, name: str, value: object) -> None:
+        # Assigned plainly, they would be declared anew.
+        setattr(self, name, value)
 
     def check(self) -> None:
         """Raise `LocalProtocolError` while the caller's code has it."""

@@ -89,83 +89,85 @@ class Statements:
         def made(text: LiteralString) -> bytes:
             return SQL(text).format(schema=Identifier(schema)).as_bytes(None)
 
-        self.tables = [made(text) for text in _TABLES]
+        self.tables: list[bytes] = [made(text) for text in _TABLES]
         # Asked first: to make it if it is not there takes a privilege even where it is.
-        self.has_schema = made("SELECT to_regnamespace('{schema}') IS NOT NULL")
-        self.make_schema = made("CREATE SCHEMA {schema}")
-        self.exists = made("SELECT to_regclass('{schema}.pushwire_schema') IS NOT NULL")
-        self.version = made("SELECT max(version) FROM {schema}.pushwire_schema")
-        self.set_version = made("INSERT INTO {schema}.pushwire_schema VALUES (%s)")
+        self.has_schema: bytes = made("SELECT to_regnamespace('{schema}') IS NOT NULL")
+        self.make_schema: bytes = made("CREATE SCHEMA {schema}")
+        self.exists: bytes = made("SELECT to_regclass('{schema}.pushwire_schema') IS NOT NULL")
+        self.version: bytes = made("SELECT max(version) FROM {schema}.pushwire_schema")
+        self.set_version: bytes = made("INSERT INTO {schema}.pushwire_schema VALUES (%s)")
 
-        self.own = made(
+        self.own: bytes = made(
             "INSERT INTO {schema}.pushwire_namespace AS known (name) VALUES (%s) "
             "ON CONFLICT (name) DO UPDATE SET owner = known.owner + 1, guard = NULL RETURNING id, owner"
         )
-        self.look = made("SELECT owner, mark, finishes, commits FROM {schema}.pushwire_namespace WHERE id = %s")
-        self.adopt = made(
+        self.look: bytes = made("SELECT owner, mark, finishes, commits FROM {schema}.pushwire_namespace WHERE id = %s")
+        self.adopt: bytes = made(
             "WITH late AS (SELECT namespace, digest, row_number() OVER (ORDER BY at) AS place "
             "FROM {schema}.pushwire_finished WHERE namespace = %s AND turn IS NULL) "
             "UPDATE {schema}.pushwire_finished AS known SET turn = %s + place FROM late "
             "WHERE (known.namespace, known.digest) = (late.namespace, late.digest)"
         )
-        self.adopted = made("UPDATE {schema}.pushwire_namespace SET finishes = finishes + %s WHERE id = %s")
-        self.finished = made("SELECT key, version, at FROM {schema}.pushwire_finished WHERE namespace = %s ORDER BY at, turn")
-        self.delivered = made(
+        self.adopted: bytes = made("UPDATE {schema}.pushwire_namespace SET finishes = finishes + %s WHERE id = %s")
+        self.finished: bytes = made(
+            "SELECT key, version, at FROM {schema}.pushwire_finished WHERE namespace = %s ORDER BY at, turn"
+        )
+        self.delivered: bytes = made(
             "SELECT key, version, at FROM {schema}.pushwire_delivered AS known WHERE namespace = %s AND NOT EXISTS "
             "(SELECT FROM {schema}.pushwire_finished AS done "
             "WHERE (done.namespace, done.digest) = (known.namespace, known.digest)) ORDER BY at, turn"
         )
 
-        self.begin_namespaces = made(
+        self.begin_namespaces: bytes = made(
             "UPDATE {schema}.pushwire_namespace AS known SET guard = 0 "
             "FROM unnest(%s::bigint[], %s::bigint[]) AS mine (id, owner) "
             "WHERE (known.id, known.owner) = (mine.id, mine.owner) RETURNING known.id, finishes, commits"
         )
         # A booking may have changed it for the rest of the transaction.
-        self.end_namespace = made(
+        self.end_namespace: bytes = made(
             "UPDATE {schema}.pushwire_namespace SET guard = NULL, mark = %s, finishes = %s, commits = commits + 1 WHERE id = %s "
             "RETURNING set_config('synchronous_commit', %s, true)"
         )
-        self.are_finished = made(
+        self.are_finished: bytes = made(
             f"SELECT namespace, digest FROM {{schema}}.pushwire_finished JOIN {_PAIRS} USING (namespace, digest)"
         )
-        self.claim = made(
+        self.claim: bytes = made(
             f"INSERT INTO {{schema}}.pushwire_finished (namespace, digest, key, version, at, turn) SELECT * FROM {_ROWS} "
             "ON CONFLICT DO NOTHING RETURNING namespace, digest"
         )
-        self.unclaim = made(
+        self.unclaim: bytes = made(
             f"DELETE FROM {{schema}}.pushwire_finished AS known USING {_PAIRS} "
             "WHERE (known.namespace, known.digest) = (these.namespace, these.digest)"
         )
-        self.renew = made(
+        self.renew: bytes = made(
             f"UPDATE {{schema}}.pushwire_finished AS known SET at = new.at, turn = new.turn FROM {_NAMED} "
             "WHERE (known.namespace, known.digest) = (new.namespace, new.digest)"
         )
-        self.supersede = made(
+        self.supersede: bytes = made(
             f"DELETE FROM {{schema}}.pushwire_delivered AS known USING {_PAIRS} "
             "WHERE (known.namespace, known.digest) = (these.namespace, these.digest)"
         )
-        self.deliver = made(
+        self.deliver: bytes = made(
             f"INSERT INTO {{schema}}.pushwire_delivered (namespace, digest, key, version, at, turn) SELECT * FROM {_NAMED} "
             "WHERE NOT EXISTS (SELECT FROM {schema}.pushwire_finished AS done "
             "WHERE (done.namespace, done.digest) = (new.namespace, new.digest)) ON CONFLICT DO NOTHING"
         )
-        self.retain = [made(_oldest("pushwire_finished")), made(_oldest("pushwire_delivered"))]
+        self.retain: list[bytes] = [made(_oldest("pushwire_finished")), made(_oldest("pushwire_delivered"))]
 
-        self.park = made(
+        self.park: bytes = made(
             "INSERT INTO {schema}.pushwire_parked (namespace, digest, key, version, at, note, raw) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s)"
         )
-        self.parked = made(
+        self.parked: bytes = made(
             "SELECT key, version, at, note, raw FROM {schema}.pushwire_parked JOIN {schema}.pushwire_namespace ON id = namespace "
             "WHERE name = coalesce(%s, name) ORDER BY seq"
         )
-        self.discard_parked = made(
+        self.discard_parked: bytes = made(
             "DELETE FROM {schema}.pushwire_parked WHERE digest = ANY(%s::bytea[]) "
             "AND namespace IN (SELECT id FROM {schema}.pushwire_namespace WHERE name = coalesce(%s, name))"
         )
         # In a caller's own transaction: two of them that finish the same delivery meet here, and the later one fails.
-        self.finish = made(
+        self.finish: bytes = made(
             "INSERT INTO {schema}.pushwire_finished (namespace, digest, key, version, at) "
             "SELECT id, digest, key, version, extract(epoch FROM clock_timestamp()) "
             "FROM {schema}.pushwire_namespace, unnest(%s::bytea[], %s::text[], %s::text[]) AS new (digest, key, version) "
