@@ -37,12 +37,14 @@ def config(folder: Path, url: str = "ws://127.0.0.1:1/", kind: str = "sqlite") -
 
 async def test_it_stores_what_comes_logs_json_and_ends_in_good_order(tmp_path: Path) -> None:
     server = gelabs(rate=1000, max_messages=50)
-    async with serve(server) as sandbox:
-        async with pushwire("relay", config(tmp_path, sandbox.url), PUSHWIRE_GELABS_API_KEY=KEY) as relay:
-            await server.until(lambda: server.generated == 50 and not server.unacked())
-            relay.signal(signal.SIGTERM)
-            assert await relay.ended() == 128 + signal.SIGTERM
-            said = [json.loads(line) for line in (await relay.complaint()).splitlines()]
+    async with (
+        serve(server) as sandbox,
+        pushwire("relay", config(tmp_path, sandbox.url), PUSHWIRE_GELABS_API_KEY=KEY) as relay,
+    ):
+        await server.until(lambda: server.generated == 50 and not server.unacked())
+        relay.signal(signal.SIGTERM)
+        assert await relay.ended() == 128 + signal.SIGTERM
+        said = [json.loads(line) for line in (await relay.complaint()).splitlines()]
     assert [line["event"] for line in said] == ["started", "sink open", "up", "stopping", "ended"]
     assert (said[2]["stream"], said[-1]["stored"], said[-1]["level"]) == ("wallets", 50, "info")
     assert KEY not in json.dumps(said)

@@ -1,4 +1,4 @@
-"""The relay's log: one line a record, JSON where nobody watches, plain on a terminal. It holds no secret: only what the relay says."""
+"""The relay's log: one line a record, JSON where nobody watches, plain on a terminal. It holds what the relay says, no secret."""
 
 from __future__ import annotations
 
