@@ -19,6 +19,7 @@ from pushwire.providers import gelabs
 from pushwire.sandbox.gelabs_book import Account
 from pushwire.sandbox.gelabs_transactions import Watched, new_transaction
 from tests.providers.gelabs.pair import KEY, Pair
+from tests.providers.harness import LOST
 
 ADDRESSES = {
     "ethereum": "0x1234567890abcdef1234567890abcdef12345678",
@@ -116,8 +117,8 @@ class Conversation(RuleBasedStateMachine):
     def the_link_duplicates(self, times: int) -> None:
         self.pair.twice = times
 
-    @rule(close=st.sampled_from([None, Close(code=1000), Close(code=1012, reason="restart")]))
-    def the_connection_ends(self, close: Close | None) -> None:
+    @rule(close=st.sampled_from([LOST, Close(code=1000), Close(code=1012, reason="restart")]))
+    def the_connection_ends(self, close: Close) -> None:
         self.pair.cut(close)
 
     @rule(seconds=st.sampled_from([1.0, 60.0, 600.0, 5000.0]))
@@ -136,7 +137,7 @@ class Conversation(RuleBasedStateMachine):
         pair.now += pause
         pair.server.handle_timer(pair.now, pair.wall)
         self.wanted.clear()
-        pair.start()
+        pair.restart()
 
     @rule(chain=chains, more=st.booleans())
     def the_caller_subscribes(self, chain: str, more: bool) -> None:

@@ -51,10 +51,10 @@ BYBIT = quantcite.SubscribeTransactions("bybit", transaction_types=("deposits", 
 @pytest.mark.parametrize("seed", range(3))
 def test_under_every_fault_each_transaction_arrives_exactly_once(faults: tuple[str, ...], seed: int) -> None:
     run = pair(*faults, seed=seed, rate=5.0, history=20, max_messages=300)
-    run.client.submit(BYBIT, 0.0)
-    run.run(60.0)
-    run.client.submit(quantcite.SubscribeTransactions("binance", credentials=OWN), run.now)
-    run.run(400.0)
+    run.submit(BYBIT)
+    run.advance(60.0)
+    run.submit(quantcite.SubscribeTransactions("binance", credentials=OWN))
+    run.advance(400.0)
     assert run.book.done
     complete(run)
     ups = sum(isinstance(event, Up) for event in run.events)
@@ -74,14 +74,14 @@ def test_every_way_to_be_welcomed_works(success: str, greeting: bool) -> None:
 def test_json_pings_are_answered_or_the_connection_is_given_up() -> None:
     for answered in (True, False):
         run = pair(answers_pings=answered, config={"ping": "json"})
-        run.run(100.0)
+        run.advance(100.0)
         assert (run.client.status().generation == 1) is answered
 
 
 @pytest.mark.parametrize("refusal", ["error", "authentication_error"])
 def test_a_wrong_key_ends_the_session(refusal: str) -> None:
     run = pair(refusal=refusal, keys=(Secret("another"),))
-    run.run(1.0)
+    run.advance(1.0)
     assert isinstance(run.client.failure, AuthenticationRefused)
     assert run.client.status().phase is Phase.CLOSED
 
@@ -89,7 +89,7 @@ def test_a_wrong_key_ends_the_session(refusal: str) -> None:
 def test_commands_beyond_the_rate_are_refused_and_then_held_back() -> None:
     for told in (True, False):
         run = pair(requests_a_minute=2, retry_after=told)
-        run.run(30.0)
+        run.advance(30.0)
         for _ in range(2):
             run.ask(quantcite.GetExchanges())
         with pytest.raises(CommandRefused) as caught:
@@ -119,9 +119,9 @@ def test_credentials_are_checked_and_a_passphrase_missed() -> None:
 def test_a_lost_session_is_made_anew_and_the_history_brings_what_was_missed() -> None:
     run = pair(rate=1.0, history=0)
     run.ask(BYBIT)
-    run.run(20.0)
+    run.advance(20.0)
     run.book.cut_all(run.now)
-    run.run(60.0)
+    run.advance(60.0)
     complete(run)
     assert run.client.status().withheld > 0
     assert sum(isinstance(event, Gap) for event in run.events) == 1
