@@ -116,6 +116,15 @@ def test_a_key_that_cannot_be_fetched_leaves_the_old_one() -> None:
     assert told(client) == ["ev", 2]
 
 
+@pytest.mark.parametrize("status, body", [(200, granted(NEW)), (403, {})])
+def test_what_is_held_for_a_channel_that_is_given_up_is_nobodys(status: int, body: object) -> None:
+    client = listening()
+    client.receive(sealed(NEW, "1"))
+    client.submit(pusher.Unsubscribe(CHANNEL))
+    client.respond(status, body)
+    assert client.take_events() == []
+
+
 def test_a_peer_cannot_have_us_ask_for_each_of_its_messages() -> None:
     client = listening()
     client.receive(sealed(NEW, "1"))

@@ -171,7 +171,31 @@ def test_a_late_answer_that_nobody_wants_any_more_changes_nothing() -> None:
     client.submit(pusher.SignIn(USER))
     client.advance(10.0)
     client.the_error(ReplyTimeout)
-    client.receive(build.signed_in(USER))
+    client.frames.clear()
+    client.receive(build.signed_in(USER), build.event(CHANNEL))
+    assert (client.frames, client.take_events()) == ([], [])
+
+
+def test_nor_does_the_answer_to_one_that_was_given_back_while_pending() -> None:
+    client = Client(signing()).ready()
+    ticket = client.submit(pusher.SignIn(USER))
+    client.submit(Leave(pusher.SignIn(USER), ticket))
+    client.frames.clear()
+    client.receive(build.signed_in(USER), build.event(CHANNEL))
+    assert (client.frames, client.take_events()) == ([], [])
+
+
+def test_a_sign_in_that_nobody_asked_for_is_told_and_asks_for_nothing() -> None:
+    client = Client(signing()).ready()
+    client.receive(build.signed_in(USER), build.event(CHANNEL))
+    client.the_event(Unrecognized)
+    assert client.frames == []
+
+
+def test_what_still_comes_for_a_user_who_was_given_back_is_nobodys() -> None:
+    client = signed_in(Client(signing()).ready())
+    client.submit(Leave(pusher.SignIn(USER)))
+    client.receive(build.event(CHANNEL))
     assert client.take_events() == []
 
 

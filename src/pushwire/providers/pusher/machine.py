@@ -285,11 +285,19 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
             user_id = str(USER.decode(data).id)
         except FAULTS:
             user_id = None
-        signed_in = self._connection.user = SignedIn(user_id, data)
-        if not self._reply(SIGN_IN_SLOT, now, signed_in) and SIGN_IN in self._exchange.subscriptions:
+        connection, signed_in = self._connection, SignedIn(user_id, data)
+        if SIGN_IN not in connection.asked:
+            self._out.events.append(Unrecognized(now, raw, "a sign-in that nobody asked for"))
+            return
+        answered = self._reply(SIGN_IN_SLOT, now, signed_in)
+        if SIGN_IN not in self._exchange.subscriptions:
+            # Given up meanwhile. It cannot be taken back, but nothing more is asked for.
+            return
+        if not answered:
             self._exchange.subscriptions.confirmed(SIGN_IN)
+        connection.user = signed_in
         if user_id is not None:
-            channel = self._connection.user_channel = server_to_user(user_id)
+            channel = connection.user_channel = server_to_user(user_id)
             self._out.effects.append(frame("pusher:subscribe", {"channel": channel}))
 
     # Events
@@ -317,7 +325,7 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
         if channel in self._exchange.subscriptions:
             self._exchange.staleness.data(channel, now)
             return True
-        return channel == self._connection.user_channel
+        return channel == self._connection.user_channel and SIGN_IN in self._exchange.subscriptions
 
     def _deliver(self, held: Held, data: Json) -> None:
         message = held.message
@@ -350,6 +358,9 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
     def _give(self, found: Sequence[Opened | Failed]) -> None:
         for one in found:
             held = one.held
+            if held.message.channel not in self._exchange.subscriptions:
+                # Given up while it was held.
+                continue
             if isinstance(one, Failed):
                 channel, event = held.message.channel or "", held.message.event
                 self._out.events.append(Undecipherable(held.received, channel, event, one.reason, held.raw))
