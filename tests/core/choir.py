@@ -115,6 +115,13 @@ class PatientChoir(Choir):
     unanswered_ends = False
 
 
+class BlamingChoir(Choir):
+    """A refusal's text is the letters it is about."""
+
+    def blamed(self, topics: Sequence[str], error: CommandRefused) -> Sequence[str]:
+        return [topic for topic in topics if topic in error.text]
+
+
 class Stage:
     """An exchange with a connection, and what it said."""
 
@@ -140,6 +147,11 @@ class Stage:
     def answer(self, reply: object = "fine", error: CommandRefused | None = None) -> None:
         assert self.exchange.answer(LANE, self.now, reply, error)
         self.exchange.advance(self.now)
+
+    def answer_all(self) -> None:
+        """Whatever is asked, until nothing is."""
+        while list(self.exchange._pending):
+            self.answer()
 
     def grant(self, outcome: Done | Failed) -> None:
         self.exchange.fulfil(self.requests[-1], outcome, self.now)

@@ -370,6 +370,22 @@ def test_each_message_of_a_key_has_an_ack_of_its_own_and_all_are_owed() -> None:
     assert machine.done == [(("a",), "m2"), (("a",), "m1")]
 
 
+def test_a_key_of_which_every_message_has_been_acked_is_owed_nothing_more() -> None:
+    rig = ready_acks(Subjects())
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.commit()
+    rig.say("ok 1", "ok 2")
+    rig.frames()
+    rig.say("tx a 1")
+    assert acked(rig) == []
+    rig.drop()
+    rig.get_ready()
+    assert acked(rig) == []
+    rig.stop()
+    assert rig.hangups != [], "nothing to wait for"
+
+
 def test_an_outcome_of_nothing_known_is_passed_over() -> None:
     rig = ready_acks()
     rig.machine.fulfil(Token(0, 999), Done(Committed()), rig.now)

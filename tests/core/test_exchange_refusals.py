@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pushwire.core.commands import Leave
 from pushwire.core.effects import Ticket
+from pushwire.core.events import SubscriptionRefused
 from pushwire.errors import CommandRefused, ConnectionLost, ReplyTimeout
-from tests.core.choir import Join, Shout, Stage, joined
+from tests.core.choir import BlamingChoir, Join, Shout, Stage, joined
 
 
 def test_a_refusal_with_a_time_holds_everything_until_then() -> None:
@@ -56,3 +59,55 @@ def test_the_end_answers_what_waits() -> None:
     stage.exchange.end(None)
     (settled,) = stage.settled()
     assert isinstance(settled.error, ConnectionLost)
+
+
+# What a refusal is blamed on
+
+
+def test_what_a_restoration_was_not_refused_for_is_asked_for_again_at_once() -> None:
+    stage = joined("abc", BlamingChoir())
+    stage.exchange.lost()
+    stage.exchange.ready(0.0)
+    stage.frames()
+    stage.answer(error=CommandRefused("Join", 404, "b"))
+    assert stage.events() == [SubscriptionRefused(0.0, "b", 404, "b")]
+    assert not stage.exchange.restored
+    (call,) = stage.exchange._pending
+    assert call.topics == ("a", "c")
+    stage.answer()
+    assert stage.exchange.restored
+    assert [topic for topic in "abc" if stage.exchange.subscriptions.is_confirmed(topic)] == ["a", "c"]
+
+
+@pytest.mark.parametrize("text", ["", "abc"])
+def test_a_restoration_refused_for_nothing_in_particular_is_refused_for_all(text: str) -> None:
+    stage = joined("abc", BlamingChoir())
+    stage.exchange.lost()
+    stage.exchange.ready(0.0)
+    stage.frames()
+    stage.answer(error=CommandRefused("Join", 404, text))
+    assert stage.events() == [SubscriptionRefused(0.0, topic, 404, text) for topic in "abc"]
+    assert stage.frames() == []
+
+
+def test_what_only_the_refused_caller_wanted_is_not_asked_for_again() -> None:
+    stage = Stage(BlamingChoir())
+    ticket = stage.ask(Join("ab"))
+    stage.answer(error=CommandRefused("Join", 404, "b"))
+    assert [settled.ticket for settled in stage.settled()] == [ticket]
+    assert stage.events() == []
+    assert stage.frames() == ["join ab"]
+    assert len(stage.exchange.subscriptions) == 0
+
+
+def test_a_refusal_blamed_on_what_was_given_up_meanwhile_costs_the_others_nothing() -> None:
+    stage = joined("ab", BlamingChoir())
+    stage.exchange.lost()
+    stage.exchange.ready(0.0)
+    stage.exchange.submit(Ticket(90), Leave(Join("b")))
+    stage.frames()
+    stage.answer(error=CommandRefused("Join", 404, "b"))
+    assert stage.events() == []
+    assert list(stage.exchange.subscriptions) == ["a"]
+    stage.answer_all()
+    assert stage.exchange.subscriptions.is_confirmed("a")

@@ -125,6 +125,17 @@ def test_out_of_date_and_then_failed_backs_off() -> None:
     assert not made.begin()
 
 
+@pytest.mark.parametrize("outdated", [False, True])
+def test_a_fetch_that_was_given_up_is_wanted_as_before(outdated: bool) -> None:
+    made = query()
+    made.begin()
+    if outdated:
+        made.invalidated()
+    made.given_up()
+    assert made.next_deadline() == math.inf
+    assert made.begin()
+
+
 def test_an_answer_without_a_fetch_is_refused_by_name() -> None:
     with pytest.raises(LocalProtocolError, match="query: fetched while fresh: no fetch is under way"):
         fresh().fetched(0.0)

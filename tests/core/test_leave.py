@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pushwire.core.commands import Leave
+from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Done, Ticket
+from pushwire.core.events import Stale, SubscriptionRefused
 from pushwire.core.http import Response
-from pushwire.errors import LocalProtocolError
-from tests.core.choir import Private, Stage
+from pushwire.errors import CommandRefused, LocalProtocolError
+from tests.core.choir import Join, Private, Stage, joined
 from tests.core.rig import Rig, paced_toy, ready_toy, subscribed, words
 from tests.core.toy import Foreign, Sub, Toy
 
@@ -90,3 +92,78 @@ def test_one_who_leaves_twice_takes_nothing_from_who_waits_for_an_authorisation(
     stage.exchange.submit(Ticket(98), Leave(Private("B"), Ticket(97)))
     stage.grant(Done(Response(200, body=b"sig")))
     assert stage.frames() == ["join A sig"]
+
+
+def test_one_who_leaves_before_an_answer_leaves_nothing_behind_when_the_other_is_refused() -> None:
+    rig = ready_toy(Toy(ConnectionConfig(stale_after=40.0)))
+    left, other = rig.submit(Sub("a")), rig.submit(Sub("a"))
+    rig.submit(Leave(Sub("a"), left))
+    rig.frames()
+    rig.say("no 2 7 no")
+    assert isinstance(rig.answers()[other].error, CommandRefused)
+    assert words(rig) == ["unsub a"], "the first one may have been heard"
+    rig.say("ok 1", "ok 3")
+    rig.advance(100.0, each=rig.answer_pings)
+    assert not any(isinstance(event, Stale | SubscriptionRefused) for event in rig.news())
+    assert "sub a" not in wanted(rig)
+
+
+def test_the_last_to_be_refused_what_another_made_unsubscribes() -> None:
+    rig = ready_toy(Toy(ConnectionConfig(stale_after=40.0)))
+    subscribed(rig, "a")
+    rig.submit(Sub("a"))
+    rig.submit(Leave(Sub("a")))
+    rig.frames()
+    rig.say("no 2 7 again?")
+    assert words(rig) == ["unsub a"]
+    rig.say("ok 3")
+    rig.advance(100.0, each=rig.answer_pings)
+    assert not any(isinstance(event, Stale) for event in rig.news())
+
+
+def test_leaving_a_part_of_what_a_command_subscribed_to_leaves_the_rest() -> None:
+    stage = joined("abc")
+    stage.ask(Leave(Join("b")))
+    assert stage.frames() == ["drop"]
+    stage.answer()
+    assert stage.frames() == ["join ac"]
+
+
+def test_what_is_still_to_be_restored_is_rewritten_where_it_stands() -> None:
+    stage = joined("ab")
+    stage.exchange.lost()
+    # Another takes the lane, so that the restoration waits between two.
+    stage.exchange.submit(Ticket(90), Join("c"))
+    stage.exchange.advance(0.0)
+    stage.exchange.ready(0.0)
+    stage.exchange.submit(Ticket(91), Join("d"))
+    stage.exchange.submit(Ticket(92), Leave(Join("a")))
+    stage.frames()
+    stage.answer()
+    assert stage.frames() == ["join bcd"], "the restoration of b, before d"
+    stage.answer_all()
+    assert list(stage.exchange.subscriptions) == ["b", "c", "d"]
+    assert all(map(stage.exchange.subscriptions.is_confirmed, "bcd"))
+
+
+def test_what_is_still_to_be_restored_goes_when_all_of_it_is_given_up() -> None:
+    stage = joined("a")
+    stage.exchange.lost()
+    stage.exchange.submit(Ticket(90), Join("c"))
+    stage.exchange.advance(0.0)
+    stage.exchange.ready(0.0)
+    stage.exchange.submit(Ticket(91), Leave(Join("a")))
+    stage.frames()
+    stage.answer()
+    assert stage.frames() == ["drop"], "c may have been asked for together with a"
+    stage.answer()
+    assert stage.frames() == ["join c"]
+
+
+def test_one_who_leaves_while_an_authorisation_is_under_way_is_not_joined() -> None:
+    stage = Stage()
+    ticket = stage.ask(Private("A"))
+    stage.ask(Leave(Private("A"), ticket))
+    stage.grant(Done(Response(200, body=b"sig")))
+    assert stage.frames() == []
+    assert len(stage.exchange.subscriptions) == 0

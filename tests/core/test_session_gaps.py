@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pushwire.core.effects import Done, Failed, Handshake, Token
+from pushwire.core.effects import Handshake
 from pushwire.core.events import Gap, Up
-from pushwire.core.http import Response
 from pushwire.errors import CommandRefused
 from tests.core.rig import ready_toy
 from tests.core.toy import Data, Sub
@@ -71,6 +70,8 @@ def test_a_gap_is_told_again_once_what_could_not_be_restored_for_now_has_been() 
     rig.machine._reply("2", rig.now, error=CommandRefused("Sub", 4005, "slower", retry_after=7.0))
     rig.say("data b 1")
     assert rig.news() == [Data("b", "1"), Gap(rig.now, since, rig.wall)]
+    rig.say("data b 2")
+    assert rig.news() == [Data("b", "2")]
     rig.advance(7.0)
     assert rig.news() == []
     rig.say("ok 3")
@@ -94,13 +95,3 @@ def test_a_loss_meanwhile_makes_it_longer_too() -> None:
     rig.news()
     rig.say("ok 3")
     assert rig.news() == [Gap(rig.now, since, rig.wall)]
-
-
-# What is asked by HTTP
-
-
-def test_the_answer_to_an_http_request_goes_to_the_command_that_waits_for_it() -> None:
-    rig = ready_toy()
-    rig.machine.fulfil(Token(1, 999), Done(Response(200)), rig.now)
-    rig.machine.fulfil(Token(1, 998), Failed(OSError("late")), rig.now)
-    assert rig.frames() == []

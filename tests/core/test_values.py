@@ -6,12 +6,13 @@ import decimal
 from decimal import Decimal
 from typing import cast
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.events import Malformed
-from pushwire.core.values import integer, is_number, scaled
+from pushwire.core.values import exact, integer, is_number, scaled
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import Client
 from tests.providers.harness import expect
@@ -50,6 +51,17 @@ def test_scaling_needs_both_numbers() -> None:
     assert scaled(None, 18) is None
     assert scaled(1, None) is None
     assert scaled(LARGEST, 0) == Decimal(LARGEST)
+
+
+@pytest.mark.parametrize("text", ["0", "-0.10", "1.5e3", "1e-7", "9" * 78])
+def test_a_number_of_json_is_read_digit_by_digit(text: str) -> None:
+    assert str(exact(msgspec.Raw(text.encode()))) == str(Decimal(text))
+
+
+@pytest.mark.parametrize("text", ['"1"', "NaN", "Infinity", "1e100", "01", "1_0", "9" * 79, "null", "true", "[1]", " 1", ""])
+def test_what_is_no_number_of_json_or_has_no_bounds_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number of bounded length"):
+        exact(msgspec.Raw(text.encode()))
 
 
 NUMBERS = {
