@@ -150,17 +150,28 @@ def test_a_fiat_can_be_dropped_too_and_another_channel_does_not_notice() -> None
     assert said(client) == ["unsubscribe", "subscribe EUR"]
 
 
-def test_a_pair_that_was_dropped_before_its_subscribe_left_is_not_restored() -> None:
+def test_a_pair_that_was_dropped_before_its_subscribe_left_costs_the_others_nothing() -> None:
     client = Client().ready()
     client.ask(Subscribe(PRICES, [BTC]))
     client.submit(Subscribe(PRICES, [ETH]))
     client.submit(Subscribe(PRICES, [AAPL]))
     client.submit(Drop(PRICES, [AAPL]))
-    client.accept_one("subscribe cr/BTC/EUR,cr/ETH/EUR")
+    assert said(client) == ["subscribe cr/BTC/EUR,cr/ETH/EUR"]
+    assert [settled.error for settled in client.take_settled()] == [None] * 3
+    assert client.desired() == {Topic.of(PRICES, BTC), Topic.of(PRICES, ETH)}
+
+
+def test_a_pair_that_was_dropped_while_down_costs_the_others_nothing_on_the_next_connection() -> None:
+    client = Client().ready().subscribed(Subscribe(PRICES, [BTC, AAPL, ETH]))
+    client.submit(Drop(PRICES, [BTC]))
+    client.redial()
+    client.take_frames()
+    client.submit(Drop(PRICES, [AAPL]))
+    client.open()
+    assert said(client) == ["subscribe cr/ETH/EUR"]
     assert [settled.error for settled in client.take_settled()] == [None, None]
-    client.accept_one("unsubscribe")
-    client.accept_one("subscribe cr/BTC/EUR,cr/ETH/EUR")
-    assert client.frames == []
+    client.ask(Drop(PRICES, [ETH]))
+    assert client.desired() == set()
 
 
 def test_what_is_refused_when_the_rest_is_subscribed_to_again_is_told() -> None:

@@ -45,7 +45,7 @@ class BitpandaDialect(Dialect[Topic]):
         self._merge: Merge = merge
         self._limit = items_per_frame
         self.is_confirmed: Callable[[Topic], bool] = lambda topic: False
-        self._told: set[str] = set()
+        self._told: dict[str, set[Topic]] = {}
 
     def lost(self) -> None:
         """The connection has gone, and with it what it was told."""
@@ -77,13 +77,15 @@ class BitpandaDialect(Dialect[Topic]):
                 topics = self._merged(command, desired)
                 if not topics:
                     return None, None
-                self._told.add(channel)
+                self._told.setdefault(channel, set()).update(topics)
                 return channel, frame("subscribe", channel, topics)
             case Unsubscribe(channel=channel) | Drop(channel=channel):
-                if channel not in self._told:
-                    # What an unsubscribe means without a subscription is not documented.
+                told = self._told.get(channel, set())
+                if not told or (isinstance(command, Drop) and told.isdisjoint(command.named)):
+                    # What an unsubscribe means without a subscription is not documented, and what this connection was never
+                    # asked for costs the others nothing.
                     return None, None
-                self._told.discard(channel)
+                del self._told[channel]
                 return channel, frame("unsubscribe", channel)
             case _:
                 raise LocalProtocolError(f"{type(command).__name__} is not a bitpanda command")
@@ -103,7 +105,8 @@ class BitpandaDialect(Dialect[Topic]):
                 return ()
 
     def undone(self, command: AnyCommand, desired: Collection[Topic]) -> Sequence[Topic]:
-        if not isinstance(command, Drop):
+        # What is still told was not unsubscribed from.
+        if not isinstance(command, Drop) or command.channel in self._told:
             return ()
         return [topic for topic in desired if topic.channel == command.channel and self.is_confirmed(topic)]
 
