@@ -85,6 +85,13 @@ def test_rest_may_be_elsewhere() -> None:
     assert config(url="wss://h.example/ws", api_url="https://api.example/v1/").api == "https://api.example/v1"
 
 
+@pytest.mark.parametrize("query", ["token=eyJ", "v=1&token=eyJ", "token="])
+def test_the_token_must_not_stand_in_the_url(query: str) -> None:
+    with pytest.raises(ConfigError, match=r"^url: must not hold the token, which would be shown$"):
+        config(url=f"wss://h.example/ws?{query}")
+    assert config(url="wss://h.example/ws?tokens=2").url.endswith("?tokens=2")
+
+
 def test_mappings_are_copied() -> None:
     aliases, limits = {"fill": "order_filled"}, {"orders": RateLimit(1, 1.0)}
     settings = config(aliases=aliases, limits=limits)

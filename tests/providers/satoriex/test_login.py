@@ -123,6 +123,15 @@ def test_a_refused_refresh_token_begins_anew() -> None:
             LOGIN.decode(answer, HELD, WALL)
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_where_there_is_nothing_to_refresh_at_the_password_is_used(status: int) -> None:
+    with pytest.raises(GrantExpired, match=f"^refresh: HTTP {status}, and no reply that can be read$"):
+        LOGIN.decode(Response(status, body=b"<html>"), HELD, WALL)
+    with pytest.raises(RemoteProtocolError) as caught:
+        LOGIN.decode(Response(status, body=b"<html>"), None, WALL)
+    assert type(caught.value) is RemoteProtocolError
+
+
 @pytest.mark.parametrize("held", [None, HELD])
 @pytest.mark.parametrize(
     "answer",

@@ -284,9 +284,10 @@ def test_deeply_nested_replies_are_refused() -> None:
         satoriex.ListOrders().decode(Response(200, body=b'{"a":' * 100_000))
 
 
-def test_an_internal_error_does_not_tell_what_became_of_an_order() -> None:
+@pytest.mark.parametrize("status, code", [(500, 50000), (202, 50000), (500, 0), (500, 9999)])
+def test_an_internal_error_does_not_tell_what_became_of_an_order(status: int, code: int) -> None:
     with pytest.raises(OutcomeUnknown, match="may have been placed") as caught:
-        BUY.decode(refusal(50000, "internal error", status=500))
+        BUY.decode(refusal(code, "internal error", status=status))
     assert caught.value.command is BUY
     assert isinstance(caught.value.__cause__, CommandRefused)
 

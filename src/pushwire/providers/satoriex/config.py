@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeGuard, cast
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
@@ -129,6 +130,8 @@ class Config(ConnectionConfig):
     def _mismatches(self) -> Iterable[str]:
         if (self.token is None) is (self.login is None):
             yield "token: either it or a login is needed"
+        if any(name == "token" for name, _ in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)):
+            yield "url: must not hold the token, which would be shown"
 
     @property
     def provider(self) -> str:

@@ -72,6 +72,11 @@ class Login(Grant):
                 raise GrantExpired(str(error)) from None
             code = error.code if isinstance(error.code, int) else None
             raise AuthenticationRefused(str(error), status=response.status, code=code) from None
+        except RemoteProtocolError as error:
+            # Where to refresh is not documented: who cannot be asked there must not be asked there for ever.
+            if refresh is not None and 400 <= response.status < 500:
+                raise GrantExpired(str(error)) from None
+            raise
         access = text(data, "access_token") if is_object(data) else None
         if not is_object(data) or access is None:
             raise RemoteProtocolError("the reply to the login holds no access_token")

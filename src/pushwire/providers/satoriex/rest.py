@@ -35,6 +35,9 @@ __all__ = [
     "PlaceOrder",
 ]
 
+INTERNAL_ERROR: Final = 500
+"""The HTTP status, which counts for what became of an order also where the code beside it is another."""
+
 
 def _id(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     some_text(instance, attribute, value)
@@ -110,7 +113,7 @@ class PlaceOrder(Endpoint[Config, OrderRecord]):
         try:
             return one(data_of("PlaceOrder", response), OrderRecord)
         except CommandRefused as error:
-            if is_internal(error):
+            if is_internal(error) or response.status == INTERNAL_ERROR:
                 # It may have failed behind the queue that the order went into.
                 raise OutcomeUnknown(f"the order may have been placed: {error}", command=self) from error
             raise
