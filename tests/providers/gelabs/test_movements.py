@@ -242,6 +242,20 @@ def test_an_own_amount_of_other_decimals_than_the_row_is_native() -> None:
     assert short(tx.movements(ADDRESS)) == [("native", -5, None), ("token", -5, USDT.lower())]
 
 
+def test_an_own_amount_in_the_symbol_of_a_token_row_is_never_native_though_the_token_kept_a_fee() -> None:
+    rows = (token(ADDRESS, OTHER_ADDRESS, 990), token(ADDRESS, CONTRACT, 10))
+    tx = build.transaction(transfer_type="token", raw_amount="1000", symbol="USDT", token_transfers=rows, raw_fee="")
+    assert short(tx.movements(OTHER_ADDRESS)) == [("token", 990, USDT.lower())]
+
+
+@pytest.mark.parametrize("kind, rows", [("token", (token(ADDRESS, OTHER_ADDRESS, 4),)), (None, ())])
+def test_an_own_amount_of_other_decimals_than_the_coin_is_never_native(
+    kind: str | None, rows: tuple[gelabs.TokenTransfer, ...]
+) -> None:
+    tx = build.transaction(transfer_type=kind, raw_amount="5", symbol=None, decimals=6, token_transfers=rows, raw_fee="")
+    assert [one.kind for one in tx.movements(OTHER_ADDRESS)] == ["token"] * len(rows)
+
+
 @pytest.mark.parametrize("kind", ["token", "Token", "nft"])
 def test_the_amount_of_a_token_whose_contract_is_not_told_is_never_taken_for_the_coin(kind: str) -> None:
     tx = build.transaction(transfer_type=kind, symbol="SCAM", token_transfers=(), raw_fee="")

@@ -82,8 +82,9 @@ def moved(tx: Transaction, address: str, *, without_status: bool = True) -> tupl
       `without_status` decides; any status but `success` moved nothing.
     - A transaction with inputs or outputs moved those, and its fee is what they differ by.
     - Else its own amount moved from sender to receiver. It is native where its type says `native`. In any other type it is
-      native too, unless a token row has the same amount, decimals and symbol (it may be that row told twice), or there is no
-      token row (it may be of a token whose contract is not told; without any type it is native then).
+      native too, unless it has other decimals than the chain's coin, a token row has the same symbol, or the same amount with
+      nothing that differs (it may be that row told twice), or there is no token row (it may be of a token whose contract is
+      not told; without any type it is native then).
     - Internal calls that succeeded are native. One that repeats the transaction's own sender, receiver and amount is left out,
       once. Of Solana's instructions those of the system program count; others move tokens.
     - A token row counts under its mint or contract; one that names neither is left out. Solana's rows match by owner or account.
@@ -194,11 +195,19 @@ def _own_is_native(tx: Transaction) -> bool:
     kind, rows = (tx.transfer_type or "").lower(), tx.token_transfers or ()
     if kind == "native":
         return True
+    coins = NATIVE_DECIMALS.get(tx.chain_type.lower())
+    if tx.decimals is not None and coins is not None and tx.decimals != coins:
+        return False
     return not any(_repeats(tx, row) for row in rows) if rows else not kind
 
 
 def _repeats(tx: Transaction, row: TokenTransfer) -> bool:
-    """Whether the transaction's own amount may be this row's. What is not told is no difference."""
+    """Whether the transaction's own amount may be this row's. What is not told is no difference.
+
+    The same symbol is enough: a token that keeps a fee for itself tells another amount in its row than was asked for.
+    """
+    if tx.symbol and tx.symbol == row.symbol:
+        return True
     other_decimals = tx.decimals is not None and row.decimals is not None and tx.decimals != row.decimals
     # A symbol may be forged; that can hide an amount of the forger's own transaction, and never invent one.
     other_symbol = bool(tx.symbol and row.symbol and tx.symbol != row.symbol)
