@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from pushwire.core.effects import Restored, SecretFrame
+from pushwire.core.effects import Close, Restored, SecretFrame
+from pushwire.core.events import Down
 from pushwire.core.journal import Header, Submit, replay
 from pushwire.core.journal_lines import read_journal
 from pushwire.core.machine import Machine
@@ -93,6 +94,14 @@ def test_before_the_welcome_nothing_is_shown_either() -> None:
     client.receive(build.error(ECHO.replace("own-", "other-"), f"{KEY} is wrong", 4003))
     client.closed()
     assert KEY not in repr((client.hangups, client.events, client.machine.status()))
+
+
+@pytest.mark.parametrize("end", [Close(code=4001, reason=ECHO), Close(status=401, reason=ECHO)])
+def test_what_a_peer_says_when_it_closes_holds_none_either(end: Close) -> None:
+    client = Client().subscribed(OKX)
+    client.closed(end)
+    hides(*client.events, client.machine.status(), client.machine.failure)
+    assert "*** *** *** ***" in str(expect(Down, client.events[0]).close)
 
 
 def test_a_journal_holds_no_secret_and_replays() -> None:

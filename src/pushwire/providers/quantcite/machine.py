@@ -19,7 +19,7 @@ from ...core.closes import Action, CloseTable, Row
 from ...core.commands import AnyCommand
 from ...core.config import as_websocket_url
 from ...core.dedupe import Recent
-from ...core.effects import Dial, Handshake, Identity, Ping, Scalar, SecretFrame
+from ...core.effects import Close, Dial, Handshake, Identity, Ping, Scalar, SecretFrame
 from ...core.events import Delivery, Malformed, Unrecognized
 from ...core.machine import Status
 from ...core.secrets import PLACEHOLDER, Redactor, Secret
@@ -91,6 +91,10 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
 
     def status(self) -> Status:
         return attrs.evolve(super().status(), withheld=self._withheld)
+
+    def closed(self, close: Close, now: float, wall: float) -> None:
+        # The key went out as a message, so that nothing below us knows what of a peer's words is not to be shown.
+        super().closed(attrs.evolve(close, reason=self._redacted(close.reason)), now, wall)
 
     # What the session asks for
 
