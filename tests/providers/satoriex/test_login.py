@@ -123,6 +123,15 @@ def test_a_refused_refresh_token_begins_anew() -> None:
             LOGIN.decode(answer, HELD, WALL)
 
 
+@pytest.mark.parametrize("code, status", [(1001, 401), (1001, 400), (50000, 500)])
+def test_what_is_said_of_a_refusal_holds_no_secret(code: int, status: int) -> None:
+    answer = refusal(code, f"{PASSWORD} and refresh-1 are wrong", status=status)
+    for held, hidden in ((None, PASSWORD), (HELD, "refresh-1")):
+        with pytest.raises((AuthenticationRefused, RemoteProtocolError), match=r"\*\*\*") as caught:
+            LOGIN.decode(answer, held, WALL)
+        assert hidden not in str(caught.value)
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
 def test_where_there_is_nothing_to_refresh_at_the_password_is_used(status: int) -> None:
     with pytest.raises(GrantExpired, match=f"^refresh: HTTP {status}, and no reply that can be read$"):

@@ -13,7 +13,7 @@ import msgspec
 from ...core.config import check_all, checked, http_url, optional, secret
 from ...core.config import text as some_text
 from ...core.http import Request, Response
-from ...core.secrets import Secret
+from ...core.secrets import Redactor, Secret
 from ...core.tokens import Grant, GrantExpired, Tokens
 from ...errors import AuthenticationRefused, CommandRefused, RemoteProtocolError
 from .envelope import ask, data_of, is_internal
@@ -66,12 +66,14 @@ class Login(Grant):
         try:
             data = data_of("login" if refresh is None else "refresh", response)
         except (AuthenticationRefused, CommandRefused) as error:
+            # What SatoriEx says may repeat what was sent.
+            said = Redactor([self.password] if refresh is None else [refresh])(str(error))
             if is_internal(error):
-                raise RemoteProtocolError(str(error)) from None
+                raise RemoteProtocolError(said) from None
             if refresh is not None:
-                raise GrantExpired(str(error)) from None
+                raise GrantExpired(said) from None
             code = error.code if isinstance(error.code, int) else None
-            raise AuthenticationRefused(str(error), status=response.status, code=code) from None
+            raise AuthenticationRefused(said, status=response.status, code=code) from None
         except RemoteProtocolError as error:
             # Where to refresh is not documented: who cannot be asked there must not be asked there for ever.
             if refresh is not None and 400 <= response.status < 500:
