@@ -6,12 +6,14 @@ import logging
 import traceback
 from typing import Literal
 
+import attrs
 import pytest
 import trio
 import trio.testing
 
 import pushwire
 from pushwire.core.effects import Credential
+from pushwire.core.http import Request, Response
 from pushwire.core.secrets import Secret
 from pushwire.errors import (
     AuthenticationRefused,
@@ -290,3 +292,38 @@ async def test_no_secret_reaches_a_log_or_an_error(
             await api.call(TokenOrder())
     assert "hunter2" not in caplog.text
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+@attrs.frozen
+class Repeating(Get):
+    """Tells what the provider says, as it says it."""
+
+    def request(self, config: Config, token: Secret | None) -> Request:
+        return attrs.evolve(super().request(config, token), url=Secret(f"{config.url}/item?key=k3y"))
+
+    def decode(self, response: Response) -> bytes:
+        words = response.body.decode()
+        match response.status:
+            case 401:
+                raise AuthenticationRefused(words, status=401)
+            case 500:
+                raise RemoteProtocolError(words)
+            case _:
+                raise CommandRefused("Repeating", words, words)
+
+
+@pytest.mark.parametrize("status", [400, 401, 429, 500])
+async def test_no_error_repeats_a_secret_that_the_provider_repeats(server: Server, nursery: trio.Nursery, status: int) -> None:
+    async def repeat(asked: Asked) -> Answer:
+        url = f"{server.url}{asked.target}"
+        return status, {"Retry-After": "99"}, f"{asked.headers['authorization']} is no good, nor is hunter2, at {url}".encode()
+
+    server.answers = repeat
+    await server.start(nursery)
+    async with pushwire.open_api(config(server, Secret("hunter2")), tries=1) as api:
+        with pytest.raises(RemoteProtocolError, match=r"\*\*\* is no good, nor is \*\*\*, at \*\*\*") as caught:
+            await api.call(Repeating())
+    error = caught.value
+    shown = f"{''.join(traceback.format_exception(error))} {getattr(error, 'text', '')} {getattr(error, 'code', '')}"
+    assert "hunter2" not in shown
+    assert "k3y" not in shown

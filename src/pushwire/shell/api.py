@@ -6,7 +6,7 @@ What a call asks and how its answer is read is the endpoint's; whether it is mad
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Generic, Self, TypeVar
 
@@ -14,9 +14,9 @@ import trio
 
 from ..core.config import ConnectionConfig, count, positive, seconds
 from ..core.effects import Credential
-from ..core.http import Endpoint, Paged, Response
+from ..core.http import Endpoint, Paged, Request, Response
 from ..core.retries import UNAVAILABLE, Retries, RetryPolicy
-from ..core.secrets import Secret
+from ..core.secrets import Redactor, Secret
 from ..core.tokens import TokenSource
 from ..errors import (
     AuthenticationRefused,
@@ -152,10 +152,10 @@ class Api(Generic[ConfigT]):
                     self.unsettled.append(endpoint)
                 raise
             else:
-                delay = self._delay(endpoint, response, retries)
+                delay = self._delay(endpoint, request, response, retries)
                 if delay is None:
                     try:
-                        return _decoded(endpoint, response)
+                        return _decoded(endpoint, request, response)
                     except AuthenticationRefused as error:
                         if not token.refused(error):
                             raise
@@ -166,10 +166,10 @@ class Api(Generic[ConfigT]):
         """The pages from this call on, each asked for when it is wanted."""
         return Pages(self, endpoint)
 
-    def _delay(self, endpoint: Endpoint[ConfigT, object], response: Response, retries: Retries) -> float | None:
+    def _delay(self, endpoint: Endpoint[ConfigT, object], request: Request, response: Response, retries: Retries) -> float | None:
         """In how many seconds to call again because of this response, None: it is to be decoded. Raises `RateLimited`."""
         if response.status == _TOO_MANY:
-            limited = _limited(endpoint, response)
+            limited = _limited(endpoint, request, response)
             delay = retries.limited(limited.retry_after)
             if delay is None:
                 raise limited
@@ -228,9 +228,32 @@ class _Token:
         return True
 
 
-def _decoded(endpoint: Endpoint[ConfigT, ReplyT], response: Response) -> ReplyT:
+def _read(endpoint: Endpoint[ConfigT, ReplyT], request: Request, response: Response) -> ReplyT:
+    """What the response says. A provider's words may repeat the key they are about: no error shows what the request hid."""
     try:
         return endpoint.decode(response)
+    except RemoteProtocolError as error:
+        redact = Redactor(_hidden(request))
+        error.args = tuple(redact(part) if isinstance(part, str) else part for part in error.args)
+        if isinstance(error, CommandRefused):
+            error.text = redact(error.text)
+            error.code = redact(error.code) if isinstance(error.code, str) else error.code
+        raise
+
+
+def _hidden(request: Request) -> Iterator[Secret]:
+    for value in (request.url, *request.headers.values()):
+        if isinstance(value, Secret):
+            yield value
+            # A token without the scheme that stands before it.
+            word = value.reveal().rpartition(" ")[2]
+            if word:
+                yield Secret(word)
+
+
+def _decoded(endpoint: Endpoint[ConfigT, ReplyT], request: Request, response: Response) -> ReplyT:
+    try:
+        return _read(endpoint, request, response)
     except AuthenticationRefused:
         raise
     except RemoteProtocolError as error:
@@ -244,11 +267,11 @@ def _unknown(endpoint: Endpoint[ConfigT, object], error: Exception) -> OutcomeUn
     return OutcomeUnknown(f"{type(endpoint).__name__} may have been carried out: {error}", command=endpoint)
 
 
-def _limited(endpoint: Endpoint[ConfigT, object], response: Response) -> RateLimited:
+def _limited(endpoint: Endpoint[ConfigT, object], request: Request, response: Response) -> RateLimited:
     """The error for a 429, with what the provider's own answer says."""
     name, after = type(endpoint).__name__, response.retry_after
     try:
-        endpoint.decode(response)
+        _read(endpoint, request, response)
     except CommandRefused as error:
         told = after if after is not None else error.retry_after
         code = _TOO_MANY if error.code is None else error.code
