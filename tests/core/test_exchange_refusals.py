@@ -71,11 +71,11 @@ def test_what_a_restoration_was_not_refused_for_is_asked_for_again_at_once() -> 
     stage.frames()
     stage.answer(error=CommandRefused("Join", 404, "b"))
     assert stage.events() == [SubscriptionRefused(0.0, "b", 404, "b")]
-    assert not stage.exchange.restored
+    before = stage.exchange.restored
     (call,) = stage.exchange._pending
     assert call.topics == ("a", "c")
     stage.answer()
-    assert stage.exchange.restored
+    assert (before, stage.exchange.restored) == (False, True)
     assert [topic for topic in "abc" if stage.exchange.subscriptions.is_confirmed(topic)] == ["a", "c"]
 
 

@@ -23,9 +23,9 @@ def test_nothing_is_missing_before_a_connection_is_lost() -> None:
 
 def test_a_gap_begins_where_what_came_was_complete_and_is_told_once() -> None:
     gaps = lost(5.0)
-    assert gaps.since == OFFSET + 5.0
+    before = gaps.since
     assert gaps.tell(9.0, OFFSET + 9.0, complete=True) == Gap(9.0, OFFSET + 5.0, OFFSET + 9.0)
-    assert gaps.since is None
+    assert (before, gaps.since) == (OFFSET + 5.0, None)
     assert gaps.tell(9.0, OFFSET + 9.0, complete=True) is None
 
 
