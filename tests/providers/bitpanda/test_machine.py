@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pushwire.core.effects import Close, Credential, Failed
-from pushwire.core.events import Malformed, Unrecognized, Up
+from pushwire.core.events import Down, Malformed, Unrecognized, Up
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused, CommandRefused
@@ -96,6 +96,21 @@ def test_a_refused_token_is_renewed_once(status: int) -> None:
     assert failure.status == status
     assert TOKEN not in str(failure)
     assert client.machine.finished
+
+
+@pytest.mark.parametrize(
+    "end", [Close(code=4001, reason=f"{TOKEN} has expired"), Close(status=401, reason=f"{TOKEN} has expired")]
+)
+def test_a_token_that_the_peer_repeats_when_it_closes_is_not_shown(end: Close) -> None:
+    client = Client().ready()
+    client.closed(end)
+    assert "*** has expired" in str(client.take_all(Down)[0].close)
+    client.advance(1.0)
+    client.give_token()
+    client.closed(Close(status=401, reason=f"{TOKEN} has expired"))
+    shown = f"{client.events} {client.machine.status()} {client.machine.failure!r}"
+    assert "*** has expired" in shown
+    assert TOKEN not in shown
 
 
 def test_a_source_that_has_no_token_for_good_ends_the_session() -> None:
