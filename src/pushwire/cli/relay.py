@@ -8,8 +8,6 @@ from ..core.effects import Restored
 from ..relay.config import RelayConfig
 from ..relay.logs import log_to
 from ..relay.run import Relay
-from ..relay.sinks.jsonl import JsonlSink
-from ..relay.sinks.sqlite import SqliteSink
 from ..stores.sqlite import SqliteStore
 from .output import Output, encode
 from .running import Ending
@@ -75,7 +73,6 @@ class Quarantine:
     async def __call__(self, ending: Ending) -> int:
         """Raises `SinkError`, for one while the relay runs."""
         sink = self.config.sink.make()
-        assert isinstance(sink, JsonlSink | SqliteSink), "the sinks that a file can name"
         await sink.open()
         try:
             found = await sink.quarantine()

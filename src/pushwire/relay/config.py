@@ -35,16 +35,18 @@ from ..providers import load
 from ..shell.connect import AckStreamConfig
 from .lanes import Limits
 from .loop import Timing
-from .sinks.base import Sink
+from .sinks.base import ListedSink
 
-__all__ = ["RelayConfig", "SinkSettings", "StreamSettings", "parse", "read"]
+__all__ = ["PostgresSettings", "RelayConfig", "SinkSettings", "StreamSettings", "parse", "read"]
 
 T = TypeVar("T")
+
+POSTGRES_PASSWORD: Final = "PUSHWIRE_POSTGRES_PASSWORD"
 
 
 @attrs.frozen(kw_only=True)
 class SinkSettings:
-    """`[sink]`. `rotate` (bytes), `zstd` and `remember` (keys) are for JSON lines alone."""
+    """`[sink]` in files. `rotate` (bytes), `zstd` and `remember` (keys) are for JSON lines alone."""
 
     kind: Literal["jsonl", "sqlite"]
     path: str = attrs.field(metadata=checked(text))
@@ -59,7 +61,7 @@ class SinkSettings:
         given = {"rotate": self.rotate is not None, "zstd": self.zstd, "remember": self.remember is not None}
         return [f"{name}: is for jsonl alone" for name, is_given in given.items() if is_given and self.kind != "jsonl"]
 
-    def make(self) -> Sink:
+    def make(self) -> ListedSink:
         """The sink, not open. Raises `ConfigError` where an extra is not installed."""
         if self.kind == "sqlite":
             from .sinks.sqlite import SqliteSink
@@ -69,6 +71,41 @@ class SinkSettings:
 
         numbers = {name: value for name, value in {"rotate": self.rotate, "remember": self.remember}.items() if value is not None}
         return JsonlSink(self.path, zstd=self.zstd, **numbers)
+
+
+@attrs.frozen(kw_only=True)
+class PostgresSettings:
+    """`[sink]` with `kind = "postgres"`. `password` says where it is, as the `secrets` of a stream do; without it it comes from
+    PUSHWIRE_POSTGRES_PASSWORD, or libpq finds it by itself."""
+
+    kind: Literal["postgres"]
+    conninfo: str = ""
+    schema: str = "public"
+    password: Mapping[str, object] = attrs.field(factory=dict[str, object])
+
+    def __attrs_post_init__(self) -> None:
+        self.make()
+
+    def make(self) -> ListedSink:
+        """The sink, not open. Raises `ConfigError` naming all that is wrong."""
+        try:
+            from .sinks.postgres import PostgresSink
+        except ImportError as error:
+            raise ConfigError([f"kind: {error}"]) from None
+        problems: list[str] = []
+        source = _structure("password", self.password, _SecretFrom, problems) if self.password else None
+        password = None
+        try:
+            password = Secret.find(POSTGRES_PASSWORD) if source is None else source.get()
+        except ConfigError as error:
+            problems += (f"password: {problem}" for problem in error.problems)
+        try:
+            sink = PostgresSink(self.conninfo, password=password, schema=self.schema)
+        except ConfigError as error:
+            raise ConfigError([*problems, *error.problems]) from None
+        if problems:
+            raise ConfigError(problems)
+        return sink
 
 
 @attrs.frozen
@@ -90,7 +127,7 @@ class RelayConfig:
     """What a file says. `ledger` is the path of the ACK ledger's SQLite file, None where no stream needs one."""
 
     streams: Sequence[StreamSettings]
-    sink: SinkSettings
+    sink: SinkSettings | PostgresSettings
     ledger: str | None
     limits: Limits
     timing: Timing
@@ -135,7 +172,7 @@ def read(path: str | os.PathLike[str]) -> RelayConfig:
 def parse(found: Mapping[str, object]) -> RelayConfig:
     """The config in a decoded file. Secrets are read. Raises `ConfigError` naming all that is wrong."""
     problems = [f"{name}: there is no such setting; there are: {', '.join(_KNOWN)}" for name in found if name not in _KNOWN]
-    sink = _structure("sink", found.get("sink", {}), SinkSettings, problems)
+    sink = _sink(found.get("sink", {}), problems)
     limits = _structure("limits", found.get("limits", {}), Limits, problems)
     timing = _structure("timing", found.get("timing", {}), Timing, problems)
     streams: list[StreamSettings] = []
@@ -158,12 +195,23 @@ def parse(found: Mapping[str, object]) -> RelayConfig:
     return RelayConfig(streams, sink, ledger if isinstance(ledger, str) else None, limits, timing)
 
 
-def _conflicts(streams: Sequence[StreamSettings], sink: SinkSettings | None, ledger: object) -> list[str]:
+def _sink(value: object, problems: list[str]) -> SinkSettings | PostgresSettings | None:
+    try:
+        kind = _table(value).get("kind")
+    except TypeError as error:
+        problems.append(f"sink: {error}")
+        return None
+    if kind == "postgres":
+        return _structure("sink", value, PostgresSettings, problems)
+    return _structure("sink", value, SinkSettings, problems)
+
+
+def _conflicts(streams: Sequence[StreamSettings], sink: SinkSettings | PostgresSettings | None, ledger: object) -> list[str]:
     problems: list[str] = []
     acked = [stream.name for stream in streams if stream.acks]
     if acked and ledger is None:
         problems.append(f"ledger: is needed: what {', '.join(acked)} has ACKed must be known after a restart")
-    if sink is not None and isinstance(ledger, str) and os.path.realpath(ledger) == os.path.realpath(sink.path):
+    if isinstance(sink, SinkSettings) and isinstance(ledger, str) and os.path.realpath(ledger) == os.path.realpath(sink.path):
         problems.append("ledger: must be another file than the sink's")
     names: dict[str, str] = {}
     for stream in streams:

@@ -10,7 +10,7 @@ import attrs
 from ...errors import PushwireError
 from ..entries import Answer, Entry
 
-__all__ = ["Quarantined", "Sink", "SinkError"]
+__all__ = ["ListedSink", "Quarantined", "Sink", "SinkError"]
 
 
 class SinkError(PushwireError):
@@ -51,4 +51,12 @@ class Sink(Protocol):
 
     async def check(self) -> Sequence[str]:
         """Of an open sink: what it promises, a line each. Raises `SinkError` where it cannot keep the promise."""
+        ...
+
+
+class ListedSink(Sink, Protocol):
+    """A sink that keeps its quarantine itself."""
+
+    async def quarantine(self) -> Sequence[Quarantined]:
+        """Of an open sink: what was set aside, oldest first. Raises `SinkError`."""
         ...
