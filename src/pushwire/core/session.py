@@ -13,6 +13,8 @@ import random
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+import attrs
+
 from ..errors import AuthenticationRefused, CommandRefused, LocalProtocolError, NotReady
 from .commands import AnyCommand
 from .config import ConnectionConfig
@@ -27,7 +29,7 @@ from .http import Request
 from .machine import Phase, Status
 from .outbox import Outbox
 from .redial import Redial
-from .secrets import Secret
+from .secrets import Redactor, Secret
 from .timers import Timers
 from .transitions import SESSION, Trigger
 
@@ -102,6 +104,8 @@ class Session(Hooks, Generic[EventT, TopicT]):
         # Refused before any change where there is no connection to lose.
         SESSION.next(self._phase, Trigger.LOST)
         self._wall_offset = wall - now
+        # What is below us knows a header or a URL as a whole; a peer may repeat the token alone.
+        close = attrs.evolve(close, reason=Redactor(self._secrets.values())(close.reason))
         stopping = self._phase in _STOPPING
         if self._phase not in (Phase.HANGING_UP, Phase.ENDING):
             self._last_error = str(close)

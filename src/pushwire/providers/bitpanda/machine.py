@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 from urllib.parse import urlencode, urlsplit
 
-import attrs
 import msgspec
 
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.config import ConnectionConfig
-from ...core.effects import Close, Dial, Handshake, Ping
+from ...core.effects import Dial, Handshake, Ping
 from ...core.events import Malformed, Unrecognized
-from ...core.secrets import Redactor, Secret
+from ...core.secrets import Secret
 from ...core.session import Session
 from ...errors import CommandRefused
 from .commands import Subscribe
@@ -65,11 +64,6 @@ class BitpandaMachine(Session[Price | PriceChange, Topic]):
         self._token_parameter = token_parameter
         self._silence = Silence(self._exchange.staleness, self._exchange.subscriptions)
         dialect.is_confirmed = self._exchange.subscriptions.is_confirmed
-
-    def closed(self, close: Close, now: float, wall: float) -> None:
-        # What is below us knows the header as a whole; a peer may repeat the token alone.
-        shown = Redactor(self._secrets.values())(close.reason)
-        super().closed(attrs.evolve(close, reason=shown), now, wall)
 
     # What the session asks for
 
