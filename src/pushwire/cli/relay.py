@@ -25,7 +25,7 @@ class RelayRun:
         """Relay. Raises what ended a stream for good."""
         config = self.config
         ledger = None if config.ledger is None else SqliteStore(config.ledger)
-        relay = Relay(config.streams, config.sink.make(), ledger=ledger, limits=config.limits, timing=config.timing)
+        relay = Relay(config.streams, config.make_sink(), ledger=ledger, limits=config.limits, timing=config.timing)
         log_to()
         ending.gently = relay.stop
         await relay.run()
@@ -47,7 +47,7 @@ class Check:
             await output.write([f"stream {stream.name}: {stream.config.provider}, {count} subscriptions"])
         if config.ledger is not None:
             await self._check_ledger(config.ledger, output)
-        sink = config.sink.make()
+        sink = config.make_sink()
         await sink.open()
         try:
             await output.write([f"sink {line}" for line in await sink.check()])
@@ -72,7 +72,7 @@ class Quarantine:
 
     async def __call__(self, ending: Ending) -> int:
         """Raises `SinkError`, for one while the relay runs."""
-        sink = self.config.sink.make()
+        sink = self.config.make_sink()
         await sink.open()
         try:
             found = await sink.quarantine()

@@ -20,92 +20,25 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, cast
 
 import attrs
-import cattrs
 
+from ..core.acks import AckConfig
 from ..core.commands import AnyCommand
-from ..core.config import check_all, checked, count, text
+from ..core.config import text
 from ..core.provider import Provider, ProviderConfig, config_from_settings
 from ..core.secrets import PLACEHOLDER, Secret
-from ..core.strict import strict_converter
 from ..errors import ConfigError, LocalProtocolError
 from ..providers import load
 from ..shell.connect import AckStreamConfig
 from .lanes import Limits
 from .loop import Timing
+from .sink_settings import AnySinkSettings, FileSinkSettings, sink_settings
 from .sinks.base import ListedSink
+from .tables import SecretFrom, as_table, structure
 
-__all__ = ["PostgresSettings", "RelayConfig", "SinkSettings", "StreamSettings", "parse", "read"]
-
-T = TypeVar("T")
-
-POSTGRES_PASSWORD: Final = "PUSHWIRE_POSTGRES_PASSWORD"
-
-
-@attrs.frozen(kw_only=True)
-class SinkSettings:
-    """`[sink]` in files. `rotate` (bytes), `zstd` and `remember` (keys) are for JSON lines alone."""
-
-    kind: Literal["jsonl", "sqlite"]
-    path: str = attrs.field(metadata=checked(text))
-    rotate: int | None = attrs.field(default=None, metadata=checked(lambda value: None if value is None else count(value)))
-    zstd: bool = False
-    remember: int | None = attrs.field(default=None, metadata=checked(lambda value: None if value is None else count(value)))
-
-    def __attrs_post_init__(self) -> None:
-        check_all(self, self._mismatches)
-
-    def _mismatches(self) -> Sequence[str]:
-        given = {"rotate": self.rotate is not None, "zstd": self.zstd, "remember": self.remember is not None}
-        return [f"{name}: is for jsonl alone" for name, is_given in given.items() if is_given and self.kind != "jsonl"]
-
-    def make(self) -> ListedSink:
-        """The sink, not open. Raises `ConfigError` where an extra is not installed."""
-        if self.kind == "sqlite":
-            from .sinks.sqlite import SqliteSink
-
-            return SqliteSink(self.path)
-        from .sinks.jsonl import JsonlSink
-
-        numbers = {name: value for name, value in {"rotate": self.rotate, "remember": self.remember}.items() if value is not None}
-        return JsonlSink(self.path, zstd=self.zstd, **numbers)
-
-
-@attrs.frozen(kw_only=True)
-class PostgresSettings:
-    """`[sink]` with `kind = "postgres"`. `password` says where it is, as the `secrets` of a stream do; without it it comes from
-    PUSHWIRE_POSTGRES_PASSWORD, or libpq finds it by itself."""
-
-    kind: Literal["postgres"]
-    conninfo: str = ""
-    schema: str = "public"
-    password: Mapping[str, object] = attrs.field(factory=dict[str, object])
-
-    def __attrs_post_init__(self) -> None:
-        self.make()
-
-    def make(self) -> ListedSink:
-        """The sink, not open. Raises `ConfigError` naming all that is wrong."""
-        try:
-            from .sinks.postgres import PostgresSink
-        except ImportError as error:
-            raise ConfigError([f"kind: {error}"]) from None
-        problems: list[str] = []
-        source = _structure("password", self.password, _SecretFrom, problems) if self.password else None
-        password = None
-        try:
-            password = Secret.find(POSTGRES_PASSWORD) if source is None else source.get()
-        except ConfigError as error:
-            problems += (f"password: {problem}" for problem in error.problems)
-        try:
-            sink = PostgresSink(self.conninfo, password=password, schema=self.schema)
-        except ConfigError as error:
-            raise ConfigError([*problems, *error.problems]) from None
-        if problems:
-            raise ConfigError(problems)
-        return sink
+__all__ = ["RelayConfig", "StreamSettings", "parse", "read"]
 
 
 @attrs.frozen
@@ -127,23 +60,20 @@ class RelayConfig:
     """What a file says. `ledger` is the path of the ACK ledger's SQLite file, None where no stream needs one."""
 
     streams: Sequence[StreamSettings]
-    sink: SinkSettings | PostgresSettings
+    sink: AnySinkSettings
     ledger: str | None
     limits: Limits
     timing: Timing
 
+    @property
+    def horizon(self) -> float:
+        """Seconds within which a provider may send again what it has sent; 0 where none does."""
+        configs = (stream.config for stream in self.streams)
+        return max((config.resend_cap + config.resend_margin for config in configs if isinstance(config, AckConfig)), default=0.0)
 
-@attrs.frozen(kw_only=True)
-class _SecretFrom:
-    env: str | None = None
-    file: str | None = None
-
-    def get(self) -> Secret:
-        if self.env is not None and self.file is None:
-            return Secret.env(self.env)
-        if self.file is not None and self.env is None:
-            return Secret.file(self.file)
-        raise ConfigError(["must be { env = NAME } or { file = PATH }"])
+    def make_sink(self) -> ListedSink:
+        """The sink, not open."""
+        return self.sink.make(self.horizon)
 
 
 @attrs.frozen(kw_only=True)
@@ -155,9 +85,6 @@ class _Stream:
 
 
 _KNOWN: Final = ("ledger", "sink", "limits", "timing", "streams")
-_MARK: Final = "\0"
-_CONVERTER: Final = strict_converter()
-_CONVERTER.register_structure_hook_func(lambda kind: kind == Mapping[str, object], lambda value, _: _table(value))
 
 
 def read(path: str | os.PathLike[str]) -> RelayConfig:
@@ -172,15 +99,15 @@ def read(path: str | os.PathLike[str]) -> RelayConfig:
 def parse(found: Mapping[str, object]) -> RelayConfig:
     """The config in a decoded file. Secrets are read. Raises `ConfigError` naming all that is wrong."""
     problems = [f"{name}: there is no such setting; there are: {', '.join(_KNOWN)}" for name in found if name not in _KNOWN]
-    sink = _sink(found.get("sink", {}), problems)
-    limits = _structure("limits", found.get("limits", {}), Limits, problems)
-    timing = _structure("timing", found.get("timing", {}), Timing, problems)
+    sink = sink_settings(found.get("sink", {}), problems)
+    limits = structure("limits", found.get("limits", {}), Limits, problems)
+    timing = structure("timing", found.get("timing", {}), Timing, problems)
     streams: list[StreamSettings] = []
     ledger = found.get("ledger")
     if ledger is not None and text(ledger) is not None:
         problems.append("ledger: must be the path of a file")
     try:
-        tables = _table(found.get("streams", {}))
+        tables = as_table(found.get("streams", {}))
     except TypeError:
         tables = {}
     if not tables:
@@ -195,23 +122,12 @@ def parse(found: Mapping[str, object]) -> RelayConfig:
     return RelayConfig(streams, sink, ledger if isinstance(ledger, str) else None, limits, timing)
 
 
-def _sink(value: object, problems: list[str]) -> SinkSettings | PostgresSettings | None:
-    try:
-        kind = _table(value).get("kind")
-    except TypeError as error:
-        problems.append(f"sink: {error}")
-        return None
-    if kind == "postgres":
-        return _structure("sink", value, PostgresSettings, problems)
-    return _structure("sink", value, SinkSettings, problems)
-
-
-def _conflicts(streams: Sequence[StreamSettings], sink: SinkSettings | PostgresSettings | None, ledger: object) -> list[str]:
+def _conflicts(streams: Sequence[StreamSettings], sink: AnySinkSettings | None, ledger: object) -> list[str]:
     problems: list[str] = []
     acked = [stream.name for stream in streams if stream.acks]
     if acked and ledger is None:
         problems.append(f"ledger: is needed: what {', '.join(acked)} has ACKed must be known after a restart")
-    if isinstance(sink, SinkSettings) and isinstance(ledger, str) and os.path.realpath(ledger) == os.path.realpath(sink.path):
+    if isinstance(sink, FileSinkSettings) and isinstance(ledger, str) and os.path.realpath(ledger) == os.path.realpath(sink.path):
         problems.append("ledger: must be another file than the sink's")
     names: dict[str, str] = {}
     for stream in streams:
@@ -221,36 +137,9 @@ def _conflicts(streams: Sequence[StreamSettings], sink: SinkSettings | PostgresS
     return problems
 
 
-def _table(value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise TypeError("not a table")
-    return cast("dict[str, object]", value)
-
-
-def _structure(place: str, value: object, kind: type[T], problems: list[str]) -> T | None:
-    try:
-        return _CONVERTER.structure(_table(value), kind)
-    except cattrs.BaseValidationError as error:
-        for line in cattrs.transform_error(error, format_exception=_explain):
-            what, _, where = line.rpartition(" @ $")
-            problems += (f"{place}{where}{part}" for part in what.split(_MARK))
-    except TypeError as error:
-        problems.append(f"{place}: {error}")
-    return None
-
-
-def _explain(error: BaseException, kind: type | None) -> str:
-    """What is wrong, without the value; of a class whose fields do not fit, each of them."""
-    if isinstance(error, ConfigError):
-        return _MARK.join(f".{problem}" for problem in error.problems)
-    if isinstance(error, TypeError | ValueError) and not isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
-        return f": {error}"
-    return f": {cattrs.v.format_exception(error, kind)}"
-
-
 def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | None:
     place = f"streams.{name}"
-    wanted = _structure(place, table, _Stream, problems)
+    wanted = structure(place, table, _Stream, problems)
     if wanted is None:
         return None
     try:
@@ -299,7 +188,7 @@ def _secrets(place: str, provider: Provider, named: Mapping[str, object], proble
         if not isinstance(value, dict):
             problems.append(f"{where}: must be {{ env = NAME }} or {{ file = PATH }}, never the secret itself")
             continue
-        source = _structure(where, cast("object", value), _SecretFrom, problems)
+        source = structure(where, cast("object", value), SecretFrom, problems)
         try:
             found[field] = found[field] if source is None else source.get()
         except ConfigError as error:

@@ -1,0 +1,69 @@
+"""TOML tables into settings, strictly, every wrong field named at once and no value shown.
+
+What lives here: what `config` and `sink_settings` share. What the settings are is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeVar, cast
+
+import attrs
+import cattrs
+
+from ..core.secrets import Secret
+from ..core.strict import strict_converter
+from ..errors import ConfigError
+
+__all__ = ["SecretFrom", "as_table", "structure"]
+
+T = TypeVar("T")
+
+_MARK: Final = "\0"
+_CONVERTER: Final = strict_converter()
+_CONVERTER.register_structure_hook_func(lambda kind: kind == Mapping[str, object], lambda value, _: as_table(value))
+
+
+@attrs.frozen(kw_only=True)
+class SecretFrom:
+    """Where a secret is, in place of the secret itself: `{ env = NAME }` or `{ file = PATH }`."""
+
+    env: str | None = None
+    file: str | None = None
+
+    def get(self) -> Secret:
+        """Raises `ConfigError`."""
+        if self.env is not None and self.file is None:
+            return Secret.env(self.env)
+        if self.file is not None and self.env is None:
+            return Secret.file(self.file)
+        raise ConfigError(["must be { env = NAME } or { file = PATH }"])
+
+
+def as_table(value: object) -> dict[str, object]:
+    """Raises `TypeError`."""
+    if not isinstance(value, dict):
+        raise TypeError("not a table")
+    return cast("dict[str, object]", value)
+
+
+def structure(place: str, value: object, kind: type[T], problems: list[str]) -> T | None:
+    """`value` as `kind`; None, and what is wrong added to `problems` with its place, where it does not fit."""
+    try:
+        return _CONVERTER.structure(as_table(value), kind)
+    except cattrs.BaseValidationError as error:
+        for line in cattrs.transform_error(error, format_exception=_explain):
+            what, _, where = line.rpartition(" @ $")
+            problems += (f"{place}{where}{part}" for part in what.split(_MARK))
+    except TypeError as error:
+        problems.append(f"{place}: {error}")
+    return None
+
+
+def _explain(error: BaseException, kind: type | None) -> str:
+    """What is wrong, without the value; of a class whose fields do not fit, each of them."""
+    if isinstance(error, ConfigError):
+        return _MARK.join(f".{problem}" for problem in error.problems)
+    if isinstance(error, TypeError | ValueError) and not isinstance(error, cattrs.errors.ForbiddenExtraKeysError):
+        return f": {error}"
+    return f": {cattrs.v.format_exception(error, kind)}"
