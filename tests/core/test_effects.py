@@ -28,3 +28,8 @@ def test_what_is_not_said_was_empty() -> None:
 def test_versions_of_a_key_are_different_deliveries() -> None:
     assert Identity(("eth", 1), ("pending",)) != Identity(("eth", 1), ("success",))
     assert len({Identity(("k",), (1,)), Identity(("k",), (1,)), Identity(("k",), (2,))}) == 2
+
+
+def test_an_identity_is_the_same_text_everywhere_and_none_where_it_is_empty() -> None:
+    assert Identity(("eth", 1), ("ok", None, False)).text == '[["eth",1],["ok",null,false]]'
+    assert Identity((), ("ok",)).text is None

@@ -194,6 +194,11 @@ class ConnectionConfig:
         """The topics of subscriptions an event may belong to."""
         return ()
 
+    def identity(self, event: object) -> str | None:
+        """The idempotency key of an event, unique among those of this account: made of what the provider itself documents as
+        immutable, never of a receive time or a connection's number. None: its document names no ids."""
+        return None
+
     def credential(self, name: str) -> Secret | TokenSource | None:
         """Where the credential that the machine asks for by this name comes from; None: not from here."""
         return None

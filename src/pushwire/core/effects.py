@@ -6,6 +6,7 @@ can leave it out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -47,6 +48,11 @@ class Identity(NamedTuple):
 
     key: tuple[Scalar, ...]
     version: tuple[Scalar, ...]
+
+    @property
+    def text(self) -> str | None:
+        """Both as one text, the same for the same identity on every machine; None where it is empty."""
+        return json.dumps([self.key, self.version], separators=(",", ":")) if self.key else None
 
 
 class Ticket(NamedTuple):

@@ -49,6 +49,10 @@ class ProviderConfig(attrs.AttrsInstance, Protocol):
         """The topics of subscriptions an event may belong to."""
         ...
 
+    def identity(self, event: object) -> str | None:
+        """The idempotency key of an event, unique among those of this account; None: the document names no ids."""
+        ...
+
 
 @attrs.frozen
 class Provider:
@@ -58,6 +62,7 @@ class Provider:
     `optional_secrets` those that are taken where they are set, and the config says what it lacks without them. `parse_spec`
     reads what to subscribe to from a text in the form that `spec` shows; it raises `LocalProtocolError` where it cannot.
     `tables` are the machine's own transition tables by their titles, `closes` its close table: the docs are drawn from them.
+    `unidentified` says which messages have no `identity`, and are therefore delivered at least once; empty where all have one.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Provider:
     tables: Mapping[str, Table[Any, Any]]
     closes: CloseTable
     optional_secrets: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    unidentified: str = "its document names no ids"
 
 
 def config_from_settings(

@@ -151,7 +151,6 @@ class Relay:
     async def _take(self, plan: StreamSettings, batch: Sequence[object]) -> None:
         """Hand a batch to the loop, as fast as it takes it. What it does not take before the end stays un-ACKed."""
         offset = self._wall() - trio.current_time()
-        provider = plan.config.provider
         for event in batch:
             if type(event) in CONTROL:
                 self._tell(plan, event, lambda at: at + offset)
@@ -162,7 +161,7 @@ class Relay:
                     return
                 self._pump()
                 await self._room.park()
-            self._loop.offer(entry_of(plan.name, provider, event, lambda at: at + offset), trio.current_time())
+            self._loop.offer(entry_of(plan.name, plan.config, event, lambda at: at + offset), trio.current_time())
         self._pump()
 
     def _tell(self, plan: StreamSettings, event: object, wall_of: Callable[[float], float]) -> None:

@@ -97,6 +97,11 @@ class Config(AckConfig):
             return ()
         return tuple(topic(event.chain_type, address) for address in event.listen_addresses or ())
 
+    def identity(self, event: object) -> str | None:
+        """Chain, its id and the hash; status, height and reorg flag."""
+        # Empty where it came as the reply to a command.
+        return event.identity.text if isinstance(event, Transaction) else None
+
     def acked(self) -> type[Transaction]:
         """The type of the events that are ACKed."""
         return Transaction

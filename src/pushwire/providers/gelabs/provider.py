@@ -32,4 +32,5 @@ PROVIDER: Final = Provider(
     parse_spec=parse_spec,
     tables={"from the open connection to its greeting": GREETING},
     closes=CLOSES,
+    unidentified="",
 )

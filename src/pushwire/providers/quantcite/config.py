@@ -49,3 +49,7 @@ class Config(Settings):
             return ()
         networks = (event.testnet, None) if event.testnet is self.testnet else (event.testnet,)
         return tuple(Topic(event.exchange, network, kind) for kind in event.asked_for for network in networks)
+
+    def identity(self, event: object) -> str | None:
+        """Exchange, testnet and id; a digest of what it says of time and money."""
+        return event.identity.text if isinstance(event, Transaction) else None

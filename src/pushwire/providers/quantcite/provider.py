@@ -34,4 +34,5 @@ PROVIDER: Final = Provider(
     parse_spec=parse_spec,
     tables={"from the open connection to its authentication": AUTHENTICATION},
     closes=CLOSES,
+    unidentified="",
 )

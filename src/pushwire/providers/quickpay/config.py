@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from ..pusher.auth import AuthBody
 from ..pusher.config import ProtocolConfig, app_url
 from .auth import QuickPayAuthoriser, QuickPayEndpoint
 from .machine import QuickPayDialect, QuickPayMachine
-from .messages import ExchangeRate, Kyc, Notification, Payment
+from .messages import ExchangeRate, Kyc, MessageEvent, Notification, Payment
 from .signing import MAX_LIFETIME, RequestSigner, read_private_key
 
 __all__ = ["APP_KEY", "Config", "Environment"]
@@ -160,6 +161,13 @@ class Config(ProtocolConfig):
                 return None
             case _:
                 return super().expendable(event)
+
+    def identity(self, event: object) -> str | None:
+        """The channel and the `event_id` of the envelope, where there is one: the documents show it for webhooks alone. One event
+        may come on several channels, and does not look the same on all."""
+        if isinstance(event, MessageEvent) and event.event_id:
+            return json.dumps([event.channel, event.event_id], separators=(",", ":"))
+        return None
 
     def machine(self, *, rng: random.Random, ids: Callable[[], str], restored: Restored | None = None) -> QuickPayMachine:
         """The protocol as a machine; `ids` gives the nonces of tokens."""

@@ -22,4 +22,5 @@ PROVIDER: Final = Provider(
     parse_spec=parse_spec,
     tables={"from the open connection to its end, as Pusher's": HANDSHAKE},
     closes=CLOSES,
+    unidentified="its documents show an id in the envelope of webhooks alone",
 )
