@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--smoke]`: every client in turn, several rounds, ratios of the medians."""
+"""`python -m benchmarks [--smoke]`: every client in turn, several rounds, ratios of the medians; then the relay."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import Final
 
+from . import relay
 from .payloads import SIZES
+from .results import keep
 
 PEERS: Final = ("websockets.asyncio + json.loads", "trio-websocket + json.loads")
-RESULTS: Final = Path(__file__).parent / "results"
 
 ROWS: Final = (("push", False), ("price", False), ("push", True))
 
@@ -60,9 +60,11 @@ def main() -> None:
     for kind, acks in ROWS:
         table.append(row(kind, count, rounds, acks=acks))
         print(json.dumps(table[-1], indent=2), flush=True)
+    relayed = relay.row(smoke=arguments.smoke)
+    print(json.dumps(relayed, indent=2), flush=True)
     if not arguments.smoke:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "throughput.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+        keep("throughput", table)
+        keep("relay", relayed)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The server side: one client after another gets pre-built frames as fast as it takes them. Runs in a process of its own.
 
-Blocking sockets and no WebSocket library, so that the feeder is never the slower side. With `--acks` it answers every ACK.
+Blocking sockets and no WebSocket library, so that the feeder is never the slower side. With `--acks` it answers every ACK, with
+`--core` it keeps to that one.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import os
 import re
 import socket
 import struct
@@ -81,9 +83,12 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--acks", action="store_true")
     parser.add_argument("--clients", type=int, default=1)
+    parser.add_argument("--core", type=int)
     arguments = parser.parse_args()
-    frames = [frame(message(arguments.kind, number)) for number in range(arguments.count)]
-    chunks = [b"".join(frames[at : at + CHUNK]) for at in range(0, len(frames), CHUNK)]
+    if arguments.core is not None:
+        os.sched_setaffinity(0, {arguments.core})
+    numbers = range(arguments.count)
+    chunks = [b"".join(frame(message(arguments.kind, number)) for number in numbers[at : at + CHUNK]) for at in numbers[::CHUNK]]
     writing = threading.Lock()
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
