@@ -3,18 +3,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from decimal import Decimal
-from types import MappingProxyType
 
-import attrs
 import pytest
 
-from pushwire.cli.output import Line, Output, as_json, as_text, describe, encode
-from pushwire.core.effects import Close
-from pushwire.core.events import Down, Gap, Malformed, Stale, Up
-from pushwire.core.secrets import Secret
-from pushwire.providers.gelabs import Topic
-from pushwire.providers.pusher import Member, Members
+from pushwire.cli.output import Output, as_json, as_text
+from pushwire.core.describing import Line, describe
+from pushwire.core.events import Malformed, Up
 
 MIDNIGHT = 1_767_225_600.0
 """2026-01-01, POSIX seconds."""
@@ -24,14 +18,6 @@ def wall(at: float) -> float:
     return MIDNIGHT + at
 
 
-@attrs.frozen
-class Price:
-    received: float
-    price: Decimal
-    key: Secret
-    raw: bytes
-
-
 def test_a_line_says_who_what_and_when() -> None:
     assert json.loads(as_json(describe("gelabs", Up(1.5, 3), wall))) == {
         "provider": "gelabs",
@@ -39,28 +25,6 @@ def test_a_line_says_who_what_and_when() -> None:
         "at": "2026-01-01T00:00:01.500Z",
         "data": {"generation": 3},
     }
-
-
-def test_values_inside_an_event_become_objects() -> None:
-    shown = describe("gelabs", Down(0.0, "cut", Close(code=1000)), wall).data
-    assert shown["close"] == {"code": 1000, "reason": "", "status": None, "retry_after": None, "by": "peer"}
-
-
-def test_decimals_are_exact_strings_and_secrets_are_hidden() -> None:
-    event = Price(0.0, Decimal("1.10"), Secret("hidden"), b"\xff{")
-    assert describe("x", event, wall).data == {"price": "1.10", "key": "***", "raw": "\\xff{"}
-
-
-def test_times_inside_an_event_are_times_of_day() -> None:
-    stale = describe("gelabs", Stale(9.0, Topic("base", "0xaa"), since=2.0), wall)
-    assert stale.data == {"topic": {"chain_type": "base", "address": "0xaa"}, "since": "2026-01-01T00:00:02.000Z"}
-    gap = describe("gelabs", Gap(9.0, since=MIDNIGHT, until=MIDNIGHT + 1), wall)
-    assert gap.data == {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:00:01.000Z"}
-
-
-def test_a_time_that_no_calendar_has_is_a_number() -> None:
-    assert describe("x", Up(0.0, 1), lambda _: 1e300).at == "1e+300"
-    assert describe("x", Up(0.0, 1), lambda _: float("nan")).at == "nan"
 
 
 @pytest.mark.parametrize("character", ["\x1b", "\x07", "\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\u2066", "\n", "\r"])
@@ -91,23 +55,10 @@ def test_plain_lines_name_the_fields_of_parts_and_no_value_twice() -> None:
     assert as_text(line) == 'now x event data."a b"=1 data.to.z=[2] "key\\x1b".n=1.10'
 
 
-def test_an_event_is_shown_by_what_its_fields_hold() -> None:
-    """Types that a field is said to have may be there for type checkers alone."""
-    members = Members(0.0, "presence-x", MappingProxyType({"7": Member("7", {"age": Decimal("1.50")})}))
-    assert describe("pusher", members, wall).data == {
-        "channel": "presence-x",
-        "members": {"7": {"id": "7", "info": {"age": "1.50"}}},
-    }
-
-
 def test_other_alphabets_stay_readable() -> None:
     line = describe("x", Malformed(0.0, "Žluťoučký 円", "bad"), wall)
     assert "Žluťoučký 円" in as_text(line)
     assert "Žluťoučký 円" in as_json(line)
-
-
-def test_encode_leaves_json_as_it_is() -> None:
-    assert encode({"lost": 0, "name": "ø"}) == '{"lost":0,"name":"ø"}'
 
 
 async def test_a_pipe_that_takes_little_at_a_time_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import attrs
 import pytest
@@ -153,3 +154,14 @@ def test_a_config_that_says_nothing_has_no_topics_no_credentials_and_no_limits()
     assert config.credential("token") is None
     assert config.grant() is None
     assert config.rate_limits == {}
+
+
+def test_events_are_known_by_nothing_and_have_the_time_that_they_say() -> None:
+    @attrs.frozen
+    class Timed:
+        time: object
+
+    config = ConnectionConfig()
+    assert config.identity(Timed("noon")) is None
+    assert config.said_at(Timed(datetime(2026, 1, 1, tzinfo=UTC))) == 1_767_225_600
+    assert config.said_at(Timed(None)) is config.said_at(object()) is None

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import trio
 
+from ..core.describing import Line, describe, encode
 from ..providers import load
 from ..sandbox.server import serve
 from ..shell.connect import connect
 from ..shell.stream import Stream
 from .feed import consume, wall_clock
-from .output import Line, Output, as_json, as_text, describe, encode
+from .output import Output, as_json, as_text
 from .running import Ending
 from .sandboxes import BUILDERS, simulate
 from .simulated import MADE_UP, Simulated, Wanted

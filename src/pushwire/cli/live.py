@@ -13,7 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .output import Line, as_text
+from ..core.describing import Line
+from .output import as_text
 
 if TYPE_CHECKING:
     from .demo import Show

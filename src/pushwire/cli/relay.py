@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import attrs
 
+from ..core.describing import encode
 from ..core.effects import Restored
 from ..relay.config import RelayConfig
 from ..relay.logs import log_to
 from ..relay.run import Relay
 from ..stores.sqlite import SqliteStore
-from .output import Output, encode
+from .output import Output
 from .running import Ending
 
 __all__ = ["Check", "Quarantine", "RelayRun"]

@@ -10,11 +10,12 @@ from typing import BinaryIO, Final
 
 import attrs
 
+from ..core.describing import Line, describe
 from ..core.journal import Closed, HandleTimer, Header, Opened, Start, Step, Truncated, replay
 from ..core.journal_lines import read_journal
 from ..errors import PushwireError
 from ..providers import load
-from .output import Line, Output, as_json, as_text, describe
+from .output import Output, as_json, as_text
 from .running import Ending
 
 __all__ = ["Replay"]

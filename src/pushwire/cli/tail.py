@@ -8,9 +8,10 @@ from typing import Final
 import attrs
 import trio
 
+from ..core.describing import describe
 from ..shell.connect import connect
 from .feed import CONTROL, consume, wall_clock
-from .output import Output, as_json, as_text, describe
+from .output import Output, as_json, as_text
 from .running import Ending
 from .target import Target
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -198,6 +199,12 @@ class ConnectionConfig:
         """The idempotency key of an event, unique among those of this account: made of what the provider itself documents as
         immutable, never of a receive time or a connection's number. None: its document names no ids."""
         return None
+
+    def said_at(self, event: object) -> float | None:
+        """When the provider says that it sent the event, or else when it happened, in POSIX seconds by its clock; None: it does
+        not say. What our own clock shows less this is how late it came, as far as both clocks are right."""
+        time = getattr(event, "time", None)
+        return time.timestamp() if isinstance(time, datetime) else None
 
     def credential(self, name: str) -> Secret | TokenSource | None:
         """Where the credential that the machine asks for by this name comes from; None: not from here."""

@@ -53,6 +53,10 @@ class ProviderConfig(attrs.AttrsInstance, Protocol):
         """The idempotency key of an event, unique among those of this account; None: the document names no ids."""
         ...
 
+    def said_at(self, event: object) -> float | None:
+        """When it was sent, or happened, by the provider's clock, in POSIX seconds; None: it does not say."""
+        ...
+
 
 @attrs.frozen
 class Provider:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Final, Protocol, runtime_checkable
 
-from ..cli.output import describe, encode
+from ..core.describing import describe, encode
 from ..core.provider import ProviderConfig
 from .entries import Entry
 

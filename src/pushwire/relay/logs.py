@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-from ..cli.output import encode
+from ..core.describing import encode
 
 __all__ = ["LOGGER", "log_to", "say"]
 

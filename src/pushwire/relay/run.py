@@ -10,8 +10,8 @@ from typing import Any, Final, cast
 
 import trio
 
-from ..cli.output import describe
 from ..core.commands import Ledgered
+from ..core.describing import describe
 from ..core.events import CONTROL, Gap, Malformed, Unrecognized
 from ..errors import LocalProtocolError, PushwireError, StoreError
 from ..shell.bare import bare

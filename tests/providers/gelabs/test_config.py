@@ -150,3 +150,16 @@ def test_a_transaction_belongs_to_the_addresses_it_matched() -> None:
 def test_a_machine_needs_nothing_restored() -> None:
     machine = config().machine(rng=random.Random(1), ids=counted())
     assert not machine.finished
+
+
+def test_a_push_says_when_it_was_sent_else_when_the_transaction_was() -> None:
+    settings = config()
+    assert settings.said_at(build.transaction(sent=1_767_225_600_500)) == 1_767_225_600.5
+    assert settings.said_at(build.transaction(sent=None, tx_time=1_767_225_600_250)) == 1_767_225_600.25
+    assert settings.said_at(build.transaction(sent=None, tx_time=None)) is None
+
+
+def test_a_transaction_is_told_from_others_by_its_version_and_a_reply_not_at_all() -> None:
+    settings = config()
+    assert settings.identity(build.transaction(height=5)) != settings.identity(build.transaction(height=6))
+    assert settings.identity(object()) is None

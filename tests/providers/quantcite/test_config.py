@@ -13,6 +13,7 @@ from pushwire.core.ratelimit import RateLimit
 from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError
 from pushwire.providers import quantcite
+from pushwire.testing import quantcite as build
 from tests.providers.quantcite.harness import KEY, Client, config, no_ids
 
 
@@ -124,3 +125,10 @@ def test_a_config_says_whose_it_is_and_how_sessions_are_got() -> None:
 def test_the_plan_of_the_key_paces_rest_calls(tier: str | None, a_minute: int) -> None:
     assert config(tier=tier).rate_limits == {"requests": RateLimit(a_minute, 60.0)}
     assert config(tier=tier).requests_a_second == (math.inf if tier is None else a_minute / 60)
+
+
+def test_a_transaction_is_known_by_its_id_and_what_it_says_of_money_and_nothing_else_is() -> None:
+    settings = config()
+    assert settings.identity(build.transaction()) == settings.identity(build.transaction(received=9.0))
+    assert settings.identity(build.transaction()) != settings.identity(build.transaction(label="Trade"))
+    assert settings.identity(object()) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 
@@ -12,6 +13,7 @@ from pushwire.core.secrets import PLACEHOLDER, Secret
 from pushwire.errors import ConfigError
 from pushwire.providers import quickpay
 from pushwire.providers.pusher.messages import SubscriptionCount
+from pushwire.providers.quickpay.messages import typed
 from pushwire.testing import quickpay as build
 from tests.providers.quickpay.harness import API_KEY, config
 
@@ -140,3 +142,11 @@ def test_of_rates_the_latest_of_a_pair_counts_and_nothing_of_quickpays_else_is_l
 
 def test_an_event_belongs_to_the_subscription_of_its_channel() -> None:
     assert config().topics(build.payment()) == quickpay.payments(build.MERCHANT).topics
+
+
+def test_an_event_is_known_by_its_channel_and_the_envelopes_id_where_it_has_one() -> None:
+    data = json.loads(build.envelope("payment.created", {"payment_id": "p"}, event_id="evt_9"))
+    event = typed("x", "private-merchant.1", data, "{}", 0.0, {})
+    assert config().identity(event) == '["private-merchant.1","evt_9"]'
+    assert config().identity(build.payment()) is None
+    assert config().identity(object()) is None

@@ -102,6 +102,12 @@ class Config(AckConfig):
         # Empty where it came as the reply to a command.
         return event.identity.text if isinstance(event, Transaction) else None
 
+    def said_at(self, event: object) -> float | None:
+        """When the push was sent, else the time of the transaction."""
+        if isinstance(event, Transaction) and event.sent is not None:
+            return event.sent / 1000
+        return super().said_at(event)
+
     def acked(self) -> type[Transaction]:
         """The type of the events that are ACKed."""
         return Transaction

@@ -1,0 +1,99 @@
+"""Events as data, in the form that people and programs read: for lines, logs, and whoever hands events on.
+
+Peers write part of what is shown here: no character of theirs that a terminal would obey, or that ends a line, comes through.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, cast
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.cols import is_namedtuple
+
+from .events import Gap, Stale
+from .secrets import PLACEHOLDER, Secret
+
+__all__ = ["Line", "describe", "encode", "moment"]
+
+OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Beyond what JSON escapes: the other control characters, line ends, and what changes the direction of text."""
+
+
+@attrs.frozen
+class Line:
+    """One event as it is shown. `at` is ISO 8601 in UTC; `data` is JSON, amounts of money in it are strings."""
+
+    provider: str
+    event: str
+    at: str
+    data: Mapping[str, object]
+
+
+def describe(provider: str, event: object, wall_of: Callable[[float], float]) -> Line:
+    """`event` as a line. `wall_of` turns seconds on the event's clock into POSIX seconds."""
+    data: dict[str, object] = _converter().unstructure(event)
+    kind = type(event)
+    if kind is Stale:
+        _rewrite(data, ("since",), wall_of)
+    elif kind is Gap:
+        _rewrite(data, ("since", "until"), lambda posix: posix)
+    at = data.pop("received")
+    return Line(provider, _name(kind.__name__), moment(wall_of(at) if isinstance(at, float | int) else 0.0), data)
+
+
+def _rewrite(data: dict[str, object], names: Sequence[str], wall_of: Callable[[float], float]) -> None:
+    for name in names:
+        data[name] = moment(wall_of(cast(float, data[name])))
+
+
+def moment(posix: float) -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    try:
+        shown = datetime.fromtimestamp(posix, UTC)
+    except (ValueError, OverflowError, OSError):
+        return str(posix)
+    return shown.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def encode(value: Mapping[str, object]) -> str:
+    """JSON in which nothing is left that a terminal would obey."""
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(value).decode())
+
+
+@functools.cache
+def _name(event: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
+
+
+@functools.cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    # By what a value is, not by what its field is said to hold: some types name others that only a type checker finds.
+    converter.register_unstructure_hook_func(attrs.has, functools.partial(_fields, converter))
+    converter.register_unstructure_hook_func(_is_struct, functools.partial(_struct, converter))
+    converter.register_unstructure_hook_func(is_namedtuple, lambda row: converter.unstructure(row._asdict()))
+    converter.register_unstructure_hook(Decimal, str)
+    converter.register_unstructure_hook(Secret, lambda _: PLACEHOLDER)
+    converter.register_unstructure_hook(bytes, lambda raw: raw.decode(errors="backslashreplace"))
+    return converter
+
+
+def _fields(converter: cattrs.Converter, value: attrs.AttrsInstance) -> dict[str, object]:
+    return {field.name: converter.unstructure(getattr(value, field.name)) for field in attrs.fields(type(value))}
+
+
+def _is_struct(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _struct(converter: cattrs.Converter, value: msgspec.Struct) -> dict[str, object]:
+    """The fields that say something, by their Python names; a number that came as text (`raw_...`) stays that text."""
+    fields = ((name, getattr(value, name)) for name in value.__struct_fields__)
+    return {name.removeprefix("raw_"): converter.unstructure(field) for name, field in fields if field is not None}

@@ -1,0 +1,81 @@
+"""Events as data."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from types import MappingProxyType
+
+import attrs
+import pytest
+
+from pushwire.core.describing import describe, encode
+from pushwire.core.effects import Close
+from pushwire.core.events import Down, Gap, Malformed, Stale, Up
+from pushwire.core.secrets import Secret
+from pushwire.providers.gelabs import Topic
+from pushwire.providers.pusher import Member, Members
+from pushwire.testing import gelabs
+
+MIDNIGHT = 1_767_225_600.0
+"""2026-01-01, POSIX seconds."""
+
+
+def wall(at: float) -> float:
+    return MIDNIGHT + at
+
+
+@attrs.frozen
+class Price:
+    received: float
+    price: Decimal
+    key: Secret
+    raw: bytes
+
+
+def test_values_inside_an_event_become_objects() -> None:
+    shown = describe("gelabs", Down(0.0, "cut", Close(code=1000)), wall).data
+    assert shown["close"] == {"code": 1000, "reason": "", "status": None, "retry_after": None, "by": "peer"}
+
+
+def test_decimals_are_exact_strings_and_secrets_are_hidden() -> None:
+    event = Price(0.0, Decimal("1.10"), Secret("hidden"), b"\xff{")
+    assert describe("x", event, wall).data == {"price": "1.10", "key": "***", "raw": "\\xff{"}
+
+
+def test_what_is_not_said_is_left_out_and_a_number_that_came_as_text_stays_text() -> None:
+    shown = describe("gelabs", gelabs.transaction(raw_amount="007"), wall)
+    assert (shown.event, shown.data["amount"]) == ("transaction", "007")
+    assert None not in shown.data.values()
+
+
+def test_times_inside_an_event_are_times_of_day() -> None:
+    stale = describe("gelabs", Stale(9.0, Topic("base", "0xaa"), since=2.0), wall)
+    assert stale.data == {"topic": {"chain_type": "base", "address": "0xaa"}, "since": "2026-01-01T00:00:02.000Z"}
+    gap = describe("gelabs", Gap(9.0, since=MIDNIGHT, until=MIDNIGHT + 1), wall)
+    assert gap.data == {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:00:01.000Z"}
+
+
+def test_a_time_that_no_calendar_has_is_a_number() -> None:
+    assert describe("x", Up(0.0, 1), lambda _: 1e300).at == "1e+300"
+    assert describe("x", Up(0.0, 1), lambda _: float("nan")).at == "nan"
+
+
+def test_an_event_is_shown_by_what_its_fields_hold() -> None:
+    """Types that a field is said to have may be there for type checkers alone."""
+    members = Members(0.0, "presence-x", MappingProxyType({"7": Member("7", {"age": Decimal("1.50")})}))
+    assert describe("pusher", members, wall).data == {
+        "channel": "presence-x",
+        "members": {"7": {"id": "7", "info": {"age": "1.50"}}},
+    }
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x9b", "\u2028", "\u202e", "\n"])
+def test_encoded_it_holds_nothing_that_a_terminal_obeys(character: str) -> None:
+    found = encode(describe("x", Malformed(0.0, f"a{character}[31m", "bad"), wall).data)
+    assert character not in found
+    assert json.loads(found)["raw"] == f"a{character}[31m"
+
+
+def test_encode_leaves_json_as_it_is() -> None:
+    assert encode({"lost": 0, "name": "ø"}) == '{"lost":0,"name":"ø"}'
