@@ -95,7 +95,9 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._owed: dict[tuple[Scalar, ...], set[str]] = {}
         self._to_send: dict[tuple[Scalar, ...], None] = {}
         self._acks: dict[str, _Owed] = {}
+        # In order; on a clock that stands still while nothing is read, by so many seconds up to now.
         self._ack_deadlines: deque[tuple[float, str]] = deque()
+        self._ack_pauses = 0.0
         self._settles_at = math.inf
         self._acks_sent = 0
         self._acks_confirmed = 0
@@ -145,7 +147,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
     def next_deadline(self) -> float:
         due = super().next_deadline()
         if self._ack_deadlines and self._paused_at is None and self._up():
-            due = min(due, self._ack_deadlines[0][0])
+            due = min(due, self._ack_deadlines[0][0] + self._ack_pauses)
         return due
 
     def reading(self, on: bool, now: float) -> None:
@@ -154,8 +156,12 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if on and paused_at is not None:
             paused = now - paused_at
             # What left, or began, in between has not waited all of the pause.
-            latest = now + self._settings.reply_timeout
-            self._ack_deadlines = deque((min(due + paused, latest), ack_id) for due, ack_id in self._ack_deadlines)
+            self._ack_pauses += paused
+            latest = now + self._settings.reply_timeout - self._ack_pauses
+            fresh: list[str] = []
+            while self._ack_deadlines and self._ack_deadlines[-1][0] > latest:
+                fresh.append(self._ack_deadlines.pop()[1])
+            self._ack_deadlines.extend((latest, ack_id) for ack_id in reversed(fresh))
             if self._settles_at > paused_at:
                 self._settles_at = min(self._settles_at + paused, now + self._ack_settings.settle_after)
 
@@ -247,7 +253,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     def _on_timer(self, now: float) -> None:
         late = self._ack_deadlines
-        while late and late[0][0] <= now:
+        while late and late[0][0] + self._ack_pauses <= now:
             _, ack_id = late.popleft()
             owed = self._acks.pop(ack_id, None)
             if owed is None:
@@ -335,7 +341,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         ack_id = self._ids()
         self._acks[ack_id] = _Owed(key, subject, tries)
         self._owed.setdefault(key, set()).add(ack_id)
-        self._ack_deadlines.append((now + self._settings.reply_timeout, ack_id))
+        self._ack_deadlines.append((now + self._settings.reply_timeout - self._ack_pauses, ack_id))
         self._exchange.urgent(now)
         self._acks_sent += 1
         self._out.effects.append(self._ack_frame(ack_id, key, subject))
