@@ -1,5 +1,5 @@
-"""The pure parts are pure: `core`, `providers` and the sandbox's machines import, call and define nothing that does I/O, reads a
-clock or draws randomness of its own.
+"""The pure parts are pure: `core`, `providers`, the sandbox's machines and the relay's loop import, call and define nothing that
+does I/O, reads a clock or draws randomness of its own.
 
 Who may import whom inside the package is import-linter's part (pyproject.toml); here it is about the world outside.
 """
@@ -49,7 +49,15 @@ STDLIB: Final = frozenset(
     }
 )
 LIBRARIES: Final = frozenset({"attr", "attrs", "cattrs", "cryptography", "jwt", "msgspec", "nacl"})
-OURS: Final = ("pushwire.core", "pushwire.errors", "pushwire.providers", "pushwire.sandbox")
+RELAY_MACHINE: Final = ("effects", "entries", "identity", "lanes", "link", "loop")
+"""The parts of the relay that are pure."""
+OURS: Final = (
+    "pushwire.core",
+    "pushwire.errors",
+    "pushwire.providers",
+    "pushwire.sandbox",
+    *(f"pushwire.relay.{name}" for name in RELAY_MACHINE),
+)
 
 EXCEPTIONS: Final = {"pushwire/core/secrets.py": frozenset({"os", "pathlib"})}
 """`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists."""
@@ -143,7 +151,8 @@ def impurities(source: str, path: str = "pushwire/core/planted.py") -> list[str]
 def pure_modules() -> list[str]:
     package = SRC / "pushwire"
     machines = [path for path in (package / "sandbox").rglob("*.py") if path.name not in SANDBOX_SHELL]
-    paths = [*(package / "core").rglob("*.py"), *(package / "providers").rglob("*.py"), *machines]
+    relay = [package / "relay" / f"{name}.py" for name in RELAY_MACHINE]
+    paths = [*(package / "core").rglob("*.py"), *(package / "providers").rglob("*.py"), *machines, *relay]
     return sorted(path.relative_to(SRC).as_posix() for path in paths)
 
 
@@ -179,6 +188,7 @@ def test_the_pure_modules_are_found() -> None:
         "from ..shell import transport",
         "from ..wire.client import Client",
         "from .. import stores",
+        "from ..relay.run import Relay",
         "def late():\n    import socket",
         "if TYPE_CHECKING:\n    import ssl",
         "from random import choice",
