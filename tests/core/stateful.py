@@ -11,4 +11,4 @@ from hypothesis.stateful import (
 
 def explore(machine: type[RuleBasedStateMachine], *, examples: int = 60, steps: int = 30) -> None:
     """Look for an order of the machine's rules that breaks one of its promises."""
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps))
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=steps, print_blob=True))

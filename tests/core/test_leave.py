@@ -10,7 +10,7 @@ from pushwire.core.effects import Done, Ticket
 from pushwire.core.events import Stale, SubscriptionRefused
 from pushwire.core.http import Response
 from pushwire.errors import CommandRefused, LocalProtocolError
-from tests.core.choir import Join, Private, Stage, joined
+from tests.core.choir import Drop, Join, Private, Stage, joined
 from tests.core.rig import Rig, paced_toy, ready_toy, subscribed, words
 from tests.core.toy import Foreign, Sub, Toy
 
@@ -167,3 +167,63 @@ def test_one_who_leaves_while_an_authorisation_is_under_way_is_not_joined() -> N
     stage.grant(Done(Response(200, body=b"sig")))
     assert stage.frames() == []
     assert len(stage.exchange.subscriptions) == 0
+
+
+# An unsubscribe whose caller leaves
+
+
+def test_an_unsubscribe_that_has_not_left_is_carried_out_though_nobody_waits_for_it() -> None:
+    stage = joined("ab")
+    stage.ask(Join("c"))
+    ticket = stage.ask(Drop("a"))
+    stage.exchange.abandon(ticket)
+    stage.frames()
+    stage.answer()
+    assert "drop" in stage.frames(), "what it gave up is gone here already"
+    stage.answer_all()
+    assert ticket not in {settled.ticket for settled in stage.settled()}
+
+
+def test_an_unsubscribe_from_what_this_connection_never_made_is_withdrawn_with_its_caller() -> None:
+    stage = joined("ab")
+    stage.exchange.lost()
+    stage.exchange.submit(Ticket(90), Drop("a"))
+    stage.exchange.abandon(Ticket(90))
+    stage.exchange.ready(1.0)
+    assert stage.frames() == ["join b"]
+
+
+def test_an_unsubscribe_from_what_went_with_its_connection_is_withdrawn_with_its_caller() -> None:
+    stage = joined("ab")
+    stage.ask(Join("c"))
+    ticket = stage.ask(Drop("a"))
+    stage.exchange.lost()
+    stage.exchange.abandon(ticket)
+    stage.frames()
+    stage.exchange.ready(1.0)
+    stage.answer_all()
+    assert "drop" not in stage.frames()
+
+
+def test_one_who_leaves_in_flight_takes_nothing_that_was_given_up_and_wanted_anew() -> None:
+    stage = Stage()
+    ticket = stage.ask(Join("ab"))
+    stage.ask(Drop("a"))
+    stage.ask(Join("a"))
+    stage.ask(Leave(Join("ab"), ticket))
+    assert list(stage.exchange.subscriptions) == ["a"]
+
+
+def test_who_is_the_last_to_want_what_is_on_its_way_takes_it_from_that() -> None:
+    """The answer that comes to it after the unsubscribe was asked for confirms nothing."""
+    stage = Stage()
+    gone = stage.ask(Join("a"))
+    last = stage.ask(Join("a"))
+    stage.ask(Leave(Join("a"), gone))
+    stage.exchange.abandon(last)
+    stage.exchange.submit(Ticket(90), Join("a"))
+    stage.answer()
+    assert not stage.exchange.subscriptions.is_confirmed("a")
+    assert stage.frames() == ["join a", "drop"]
+    stage.answer_all()
+    assert stage.exchange.subscriptions.is_confirmed("a")

@@ -6,7 +6,6 @@ when it has gone, and what was answered. How a command is written is the provide
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar, cast
 
@@ -25,6 +24,7 @@ from .pending import Call, Pending
 from .staleness import Staleness
 from .subscriptions import Subscriptions
 from .throttle import Throttle
+from .waiting import Waiting
 
 __all__ = ["Exchange"]
 
@@ -51,7 +51,7 @@ class Exchange(Generic[EventT, TopicT]):
         # Two tokens are kept for heartbeats, so that a long restoration never silences them.
         self._throttle = Throttle(Pacer(config.send_rate, config.send_burst, reserve=2), dialect.limit)
         self._pending: Pending[TopicT] = Pending()
-        self._queue: deque[Call[TopicT]] = deque()
+        self._waiting: Waiting[TopicT] = Waiting()
         self._grants: Grants[TopicT] = Grants()
         self._again: Again[TopicT] = Again(config.backoff_first, config.backoff_cap)
         self.subscriptions: Subscriptions[TopicT] = Subscriptions()
@@ -71,13 +71,15 @@ class Exchange(Generic[EventT, TopicT]):
         for topic in call.topics:
             self.subscriptions.want(topic)
             self.subscriptions.asked(topic)
-        given_up = self._dialect.given_up(command, self.subscriptions)
-        if given_up:
-            self._give_up(set(given_up))
-        self._queue.append(call)
+        call.gives_up = self._dialect.given_up(command, self.subscriptions)
+        if call.gives_up:
+            call.unsubscribes = any(map(self.subscriptions.is_made, call.gives_up))
+            self._give_up(set(call.gives_up))
+        self._waiting.append(call)
 
     def abandon(self, ticket: Ticket) -> None:
-        """The caller no longer waits. What has not left is withdrawn; the reply to what has keeps its slot."""
+        """The caller no longer waits. The reply to what has left keeps its slot; what has not is withdrawn, but for an
+        unsubscribe: what it gave up is gone here already."""
         if not self._withdrawn(ticket):
             self._pending.abandon(ticket)
 
@@ -85,34 +87,30 @@ class Exchange(Generic[EventT, TopicT]):
 
     def ready(self, now: float) -> None:
         """A connection was accepted: restore what is desired, then send what waits."""
-        for call in self._queue:
+        for call in self._waiting:
             for topic in call.topics:
                 self.subscriptions.asked(topic)
-        self._queue.extendleft(reversed(self._own(self.subscriptions.missing())))
+        self._waiting.first(self._own(self.subscriptions.missing()))
         self.advance(now)
 
     def advance(self, now: float) -> None:
         """Send what may be sent now: in order, but for calls whose lane is busy or that wait for their authorisation."""
         self._throttle.look()
-        busy: deque[Call[TopicT]] = deque()
-        queue = self._queue
-        while queue and not self._throttle.holds_all(now):
-            call = queue.popleft()
+        while not self._throttle.holds_all(now) and (call := self._waiting.next()) is not None:
             if call.lane is not None and self._busy(call.lane):
-                busy.append(call)
+                self._waiting.pass_over(call)
             elif call.topics and all(map(self.subscriptions.is_confirmed, call.topics)) and self._known(call, now):
                 pass
             elif self._throttle.holds(call.command, now):
-                busy.append(call)
+                self._waiting.pass_over(call)
             elif call.granted is None and (request := self._dialect.authorisation(call.command, self._ids, now)) is not None:
                 self._grants.add(self._fetch(request), call, now + self._timeout)
             elif self._throttle.take(now):
                 self._send(call, now)
             else:
-                queue.appendleft(call)
+                self._waiting.first([call])
                 break
-        busy.extend(queue)
-        self._queue = busy
+        self._waiting.rewind()
 
     def urgent(self, now: float) -> None:
         """A heartbeat or an ACK leaves: it is never held back, but it counts."""
@@ -138,7 +136,7 @@ class Exchange(Generic[EventT, TopicT]):
             return
         if isinstance(outcome, Done) and isinstance(outcome.value, Response):
             call.granted = outcome.value
-            self._queue.appendleft(call)
+            self._waiting.first([call])
         else:
             self._not_granted(call, "no response" if isinstance(outcome, Done) else str(outcome.error), now)
 
@@ -152,24 +150,23 @@ class Exchange(Generic[EventT, TopicT]):
         flown = self._pending.lost()
         for call in flown:
             call.left = call.left or id(call.frame) not in unsent
-        waiting = (*self._grants.lost(), *self._queue)
-        again: deque[Call[TopicT]] = deque()
+        waiting = (*self._grants.lost(), *self._waiting.take_all())
         for call, error in [(call, call.dropped()) for call in flown] + [(call, call.kept_back()) for call in waiting]:
             if call.ticket is None:
                 continue
             if error is None:
-                # An authorisation is good for the connection it was asked for alone.
-                call.granted = None
-                again.append(call)
+                # An authorisation is good for the connection it was asked for alone, as is what was to be unsubscribed from.
+                call.granted, call.unsubscribes = None, False
+                self._waiting.append(call)
             else:
                 self._fail(call, error)
-        self._queue = again
 
     def end(self, error: Exception | None) -> None:
         """The session has ended (after `lost`): what waits is answered with `error`, or that it never left."""
-        for call in self._queue:
+        for call in self._waiting.take_all():
             self._fail(call, error or ConnectionLost("the stream was stopped", sent="maybe" if call.left else "no"))
-        self._queue.clear()
+        # Nobody unsubscribes any more.
+        self._waiting.take_all()
 
     # Time
 
@@ -183,7 +180,7 @@ class Exchange(Generic[EventT, TopicT]):
     def check(self, now: float, *, reading: bool) -> str | None:
         """Do what is due. Returns why the connection must end, where it must."""
         if self._again.due() <= now:
-            self._queue.extend(self._own(self._without_call(self._again.take(now))))
+            self._waiting.extend(self._own(self._without_call(self._again.take(now))))
             self.advance(now)
         if self._throttle.due <= now:
             self.advance(now)
@@ -203,7 +200,7 @@ class Exchange(Generic[EventT, TopicT]):
     @property
     def waiting(self) -> bool:
         """Whether commands wait to be sent."""
-        return bool(self._queue)
+        return bool(self._waiting)
 
     @property
     def restored(self) -> bool:
@@ -237,7 +234,7 @@ class Exchange(Generic[EventT, TopicT]):
         return Call(ticket, command, own=own, topics=topics, lane=self._dialect.lane(command))
 
     def _calls(self) -> Iterable[Call[TopicT]]:
-        return (*self._grants, *self._queue, *self._pending)
+        return (*self._grants, *self._waiting, *self._pending)
 
     def _own(self, topics: Sequence[TopicT]) -> list[Call[TopicT]]:
         """The machine's own calls that subscribe to topics again."""
@@ -257,8 +254,10 @@ class Exchange(Generic[EventT, TopicT]):
 
     def _send(self, call: Call[TopicT], now: float) -> None:
         self._throttle.left(call.command, now)
+        # What the command names but is no longer about may be desired again, by others who ask for it themselves.
+        desired = self.subscriptions.besides(call.command.topics, call.topics) if call.stripped else self.subscriptions
         try:
-            slot, call.frame = self._dialect.encode(call.command, self._ids, self.subscriptions, call.granted)
+            slot, call.frame = self._dialect.encode(call.command, self._ids, desired, call.granted)
         except CommandRefused as refused:
             self._answered(call, now, None, refused)
             return
@@ -271,18 +270,20 @@ class Exchange(Generic[EventT, TopicT]):
             self._answered(call, now, None, None)
         else:
             self._pending.add(slot, call, now + self._timeout)
-        undone = self._dialect.undone(call.command, self.subscriptions)
+        # What it gives up may be desired anew, and restored before an unsubscribe that is sent once more.
+        anew = [topic for topic in call.gives_up if topic in self.subscriptions and self._is_known(topic)]
+        undone = list(dict.fromkeys((*self._dialect.undone(call.command, self.subscriptions), *anew)))
         for topic in undone:
             self.subscriptions.unmade(topic)
-        self._queue.extendleft(reversed(self._own(undone)))
+        self._waiting.first(self._own(undone))
 
     def _answered(self, call: Call[TopicT], now: float, reply: object, error: CommandRefused | None) -> None:
         if error is None:
+            # They are wanted: what is given up is taken from every call at once.
             for topic in call.topics:
-                if topic in self.subscriptions:
-                    self.subscriptions.confirmed(topic)
-                    if self._dialect.expects_data(topic):
-                        self.staleness.watch(topic, now)
+                self.subscriptions.confirmed(topic)
+                if self._dialect.expects_data(topic):
+                    self.staleness.watch(topic, now)
             self._again.reset()
         else:
             unmade = self._release(call)
@@ -294,7 +295,7 @@ class Exchange(Generic[EventT, TopicT]):
                 named = cast("tuple[TopicT, ...]", call.command.topics)
                 blamed = self._dialect.blamed(named, error) or named
                 self._refused([topic for topic in unmade if topic in blamed], error.code, error.text, now)
-                self._queue.extendleft(reversed(self._own([topic for topic in unmade if topic not in blamed])))
+                self._waiting.first(self._own([topic for topic in unmade if topic not in blamed]))
         if call.ticket is not None:
             self._out.settle(call.ticket, reply, error)
 
@@ -318,28 +319,28 @@ class Exchange(Generic[EventT, TopicT]):
 
     def _withdrawn(self, ticket: Ticket) -> bool:
         """Take a call back that has not left. False where it has, or is not there."""
-        for place, call in enumerate(self._queue):
-            if call.ticket == ticket:
-                del self._queue[place]
-                for own in reversed(self._own(self._release(call))):
-                    self._queue.insert(place, own)
-                return True
-        waiting = self._grants.withdraw(ticket)
-        if waiting is not None:
-            self._queue.extendleft(reversed(self._own(self._release(waiting))))
-        return waiting is not None
+        call = self._waiting.find(ticket)
+        if call is not None and call.unsubscribes:
+            call.ticket, call.own = None, True
+        elif call is not None:
+            place = self._waiting.remove(call)
+            self._waiting.insert(place, self._own(self._release(call)))
+        elif (call := self._grants.withdraw(ticket)) is not None:
+            self._waiting.first(self._own(self._release(call)))
+        return call is not None
 
     # Subscriptions
 
     def _leave(self, command: AnyCommand, ticket: Ticket | None) -> None:
         self._dialect.check(command, ())
+        # As in `_call`.
+        topics = cast("tuple[TopicT, ...]", command.topics)
         if ticket is not None:
             if self._withdrawn(ticket):
                 return
             if (call := self._pending.abandon(ticket)) is not None:
-                call.counted = False
-        # As in `_call`.
-        topics = cast("tuple[TopicT, ...]", command.topics)
+                # Without what was given up meanwhile: it may be another's by now.
+                topics, call.counted = call.topics, False
         made = [topic for topic in topics if self.subscriptions.is_made(topic)]
         for topic in topics:
             self.subscriptions.unwant(topic)
@@ -355,16 +356,13 @@ class Exchange(Generic[EventT, TopicT]):
                 call.topics = tuple(topic for topic in call.topics if topic not in topics)
                 call.stripped = True
         # Lanes may let the unsubscribe overtake a restoration that is still to be sent.
-        waiting = list(self._queue)
-        self._queue.clear()
-        for call in waiting:
-            self._queue.extend(self._own(call.topics) if call.own and call.stripped else (call,))
+        self._waiting.rewrite(lambda call: self._own(call.topics) if call.own and call.stripped else (call,))
 
     def _unmake(self, made: Sequence[TopicT]) -> None:
         """Unsubscribe from those of these topics, made on this connection, that nobody wants any more."""
         gone = [topic for topic in made if topic not in self.subscriptions]
         for leaving in self._dialect.release(gone, self.subscriptions) if gone else ():
-            self._queue.append(self._call(None, leaving, own=True))
+            self._waiting.append(self._call(None, leaving, own=True))
 
     def _release(self, call: Call[TopicT]) -> list[TopicT]:
         """A call ended without a reply, or with a refusal. Returns those of its topics that are wanted all the same, and that
@@ -375,9 +373,7 @@ class Exchange(Generic[EventT, TopicT]):
             made = [topic for topic in call.topics if self._is_known(topic)]
             for topic in call.topics:
                 self.subscriptions.unwant(topic)
-            for topic in made:
-                if topic not in self.subscriptions:
-                    self.staleness.unwatch(topic)
+            self._give_up({topic for topic in call.topics if topic not in self.subscriptions})
             self._unmake(made)
         return self._without_call(call.topics)
 

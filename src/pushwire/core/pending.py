@@ -7,7 +7,7 @@ connection, never by a caller who stops waiting: a reply that comes late must no
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import attrs
@@ -36,6 +36,10 @@ class Call(Generic[TopicT]):
     """Some of its topics were given up since."""
     lane: str | None = None
     """Where its reply names nothing: what it shares with the calls a late reply could be taken for."""
+    gives_up: Sequence[TopicT] = ()
+    """What it unsubscribes from."""
+    unsubscribes: bool = False
+    """From what was made on this connection. It is carried out even when nobody waits for it."""
     counted: bool = False
     """It holds a reference to each of its topics, and gives them back when it fails."""
     granted: Response | None = None

@@ -6,7 +6,7 @@ tasks may want the same topic: references are counted, so that the failure of on
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from typing import Generic, TypeVar
 
 __all__ = ["Subscriptions"]
@@ -69,6 +69,10 @@ class Subscriptions(Generic[TopicT]):
     def missing(self) -> list[TopicT]:
         """Desired topics not asked for on this connection, in the order they were first wanted."""
         return [topic for topic in self._desired if topic not in self._asked and topic not in self._confirmed]
+
+    def besides(self, named: Collection[Hashable], kept: Collection[TopicT]) -> list[TopicT]:
+        """The desired topics, of those that are named only the ones that are kept."""
+        return [topic for topic in self._desired if topic in kept or topic not in named]
 
     def is_made(self, topic: TopicT) -> bool:
         """Whether it was asked for, or confirmed, on this connection."""

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pushwire.core.effects import Ticket
+from pushwire.core.pending import Call
+from pushwire.core.waiting import Waiting
+from tests.core.toy import Look
+
+A, B, C, D = (Call[str](Ticket(serial), Look()) for serial in range(1, 5))
+
+
+def queue(*calls: Call[str]) -> Waiting[str]:
+    waiting: Waiting[str] = Waiting()
+    waiting.extend(calls)
+    return waiting
+
+
+def test_calls_are_taken_in_order_and_some_go_first() -> None:
+    waiting = queue(C)
+    waiting.append(D)
+    waiting.first([A, B])
+    assert [waiting.next() for _ in range(5)] == [A, B, C, D, None]
+
+
+def test_what_is_passed_over_keeps_its_place_and_is_seen_all_the_while() -> None:
+    waiting = queue(A, B, C)
+    first = waiting.next()
+    assert first is A
+    waiting.pass_over(A)
+    assert waiting.next() is B
+    assert list(waiting) == [A, C]
+    waiting.first([D])
+    waiting.rewind()
+    assert list(waiting) == [A, D, C]
+
+
+def test_it_is_empty_when_nothing_is_passed_over_either() -> None:
+    waiting = queue(A)
+    waiting.next()
+    assert not waiting
+    waiting.pass_over(A)
+    assert waiting
+
+
+def test_a_callers_call_is_found_and_others_take_its_place() -> None:
+    waiting = queue(A, B, C)
+    assert waiting.find(Ticket(2)) is B
+    assert waiting.find(Ticket(9)) is None
+    place = waiting.remove(B)
+    waiting.insert(place, [D, B])
+    assert list(waiting) == [A, D, B, C]
+
+
+def test_each_call_may_be_rewritten_where_it_stands() -> None:
+    waiting = queue(A, B, C)
+    waiting.next()
+    waiting.pass_over(A)
+    waiting.rewrite(lambda call: (call, D) if call is A else () if call is B else (call,))
+    assert list(waiting) == [A, D, C]
+
+
+def test_all_are_taken_at_once() -> None:
+    waiting = queue(A, B)
+    waiting.next()
+    waiting.pass_over(A)
+    assert waiting.take_all() == [A, B]
+    assert not waiting
