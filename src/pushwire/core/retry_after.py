@@ -1,4 +1,4 @@
-"""What a Retry-After header says (RFC 9110, 10.2.3)."""
+"""What a Retry-After header says (RFC 9110, 10.2.3), and a Date."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-__all__ = ["retry_after"]
+__all__ = ["http_date", "retry_after"]
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _DATE: Final = re.compile(
@@ -23,13 +23,14 @@ def retry_after(value: str, date: str) -> float | None:
     """
     if _SECONDS.fullmatch(value):
         return float(value)
-    until, since = _http_date(value), _http_date(date)
+    until, since = http_date(value), http_date(date)
     if until is None or since is None:
         return None
     return max(0.0, (until - since).total_seconds())
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """The moment that an HTTP date names (RFC 9110, 5.6.7); None for what is none."""
     # Not strptime: its names of days and months are those of the process's locale.
     match = _DATE.fullmatch(text)
     if match is None:
