@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import attrs
+import msgspec
 
 from .http import Request
 from .secrets import PLACEHOLDER, Secret
@@ -42,6 +43,7 @@ __all__ = [
 
 Scalar: TypeAlias = str | int | bool | None
 
+    "scalars_text",
 
 class Identity(NamedTuple):
     """What the ledger knows a message by: the provider's immutable key, and the version of it."""
@@ -52,7 +54,19 @@ class Identity(NamedTuple):
     @property
     def text(self) -> str | None:
         """Both as one text, the same for the same identity on every machine; None where it is empty."""
-        return json.dumps([self.key, self.version], separators=(",", ":")) if self.key else None
+        return scalars_text(self) if self.key else None
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def scalars_text(value: tuple[Scalar | tuple[Scalar, ...], ...]) -> str:
+    """As JSON without spaces: the same for equal ones, another for others; `json.loads` reads it."""
+    try:
+        return _encode(value).decode()
+    except UnicodeEncodeError:
+        # Lone surrogates, which Python's text can hold: as escapes.
+        return json.dumps(value, separators=(",", ":"))
 
 
 class Ticket(NamedTuple):
