@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
         __struct_fields__: ClassVar[tuple[str, ...]]
 
-        def __init_subclass__(cls, *, rename: dict[str, str] | None = None) -> None: ...
+        def __init_subclass__(cls, *, rename: dict[str, str] | None = None, omit_defaults: bool = False) -> None: ...
 
 else:
 

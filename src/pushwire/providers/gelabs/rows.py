@@ -13,7 +13,7 @@ from ...core.values import Decimals, Value, integer, scaled
 __all__ = ["InternalCall", "Row", "TokenTransfer", "UtxoInput", "UtxoOutput"]
 
 
-class Row(Value, rename={"raw_amount": "amount"}):
+class Row(Value, rename={"raw_amount": "amount"}, omit_defaults=True):
     """What all rows have."""
 
     raw_amount: str | None = None
