@@ -34,6 +34,7 @@ from .fetching import Fetcher
 from .http import Http, HttpClient
 from .inbox import OVERFLOWS, Inbox, Overflow
 from .journal import open_journal
+from .observer import Observer
 from .router import Router
 from .stream import AckPolicy, AckStream, Stream
 from .transport import Connector
@@ -68,6 +69,10 @@ class StreamConfig(Protocol[EventT]):
         """The topics of subscriptions an event may belong to."""
         ...
 
+    def said_at(self, event: EventT) -> float | None:
+        """When it was sent, or happened, by the provider's clock, in POSIX seconds; None: it does not say."""
+        ...
+
 
 @runtime_checkable
 class AckStreamConfig(StreamConfig[EventT], Protocol[EventT, AckedT_co]):
@@ -95,6 +100,7 @@ class Options(TypedDict, total=False):
     credential: TokenSource | Secret | None
     http: Http | None
     entropy: Entropy | None
+    observer: Observer | None
 
 
 @overload
@@ -156,6 +162,7 @@ def connect(
     - `credential`: the credentials that the machine asks for before it dials, or what fetches them, for instance a `TokenKeeper`
       shared with an `Api`; by default what the config names, else a `TokenKeeper` of the config's grant.
     - `http`: carries the machine's HTTP requests, in place of a client with this `tls` and `proxy`; whoever opened it closes it.
+    - `observer`: is told what the stream does, see `shell.observer`; `shell.prometheus` has one that makes metrics of it.
     - `journal`: a file that gets every input of the machine, secrets left out, for `pushwire replay`.
 
     Raises `NotReady` or `AuthenticationRefused` when the stream does not come up, `StoreError` when the store cannot be opened,
@@ -185,6 +192,7 @@ async def _connected(
     credential: TokenSource | Secret | None = None,
     http: Http | None = None,
     entropy: Entropy | None = None,
+    observer: Observer | None = None,
 ) -> AsyncGenerator[Stream[Any]]:
     check_arguments(
         overflow=one_of(*OVERFLOWS)(overflow),
@@ -205,7 +213,11 @@ async def _connected(
     acked = _acked(config)
     inbox: Inbox[Any] = Inbox(capacity, overflow, config.expendable)
     router: Router[Any] = Router(
-        inbox, config.topics, config.expendable, lambda event: acked is not None and isinstance(event, acked)
+        inbox,
+        config.topics,
+        config.expendable,
+        lambda event: acked is not None and isinstance(event, acked),
+        None if observer is None else observer.saw,
     )
     restored = await store.open(config.namespace)
     try:
@@ -224,12 +236,15 @@ async def _connected(
                 unread_bytes=unread_bytes,
                 fetch=Fetcher(credentials=credentials, http=http or client, snapshot=snapshot),
             )
+            stream: Stream[Any] = Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
+            if observer is not None:
+                observer.began(config, lambda: stream.status)
             failure: BaseException | None = None
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(driver.run)
                 try:
                     await _ready(driver, ready_within)
-                    yield Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
+                    yield stream
                 except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
                     failure = error
                 try:
@@ -237,6 +252,8 @@ async def _connected(
                 except BaseException as error:  # noqa: BLE001 - as above
                     failure = failure or error
                     driver.abort()
+        if observer is not None:
+            observer.ended(driver.failure)
         failure = failure or driver.crash
         if failure is not None:
             try:

@@ -40,7 +40,8 @@ class Watcher(Protocol[EventT_contra]):
 class Router(Generic[EventT]):
     """The inboxes of one stream: its own, and those of its open feeds.
 
-    `topics` says what an event may belong to, `stays` which events are never let go, `expendable` as for an `Inbox`.
+    `topics` says what an event may belong to, `stays` which events are never let go, `expendable` as for an `Inbox`. `observe` is
+    shown all of them first.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Router(Generic[EventT]):
         topics: Callable[[EventT], tuple[Hashable, ...]],
         expendable: Callable[[EventT], Hashable | None],
         stays: Callable[[EventT], bool],
+        observe: Callable[[Sequence[EventT]], None] | None = None,
     ) -> None:
         self.inbox: Inbox[EventT] = inbox
         self._topics = topics
         self._expendable = expendable
         self._stays = stays
+        self._observe = observe
         self._feeds: list[Inbox[EventT]] = []
         self._by_topic: dict[Hashable, list[Inbox[EventT]]] = {}
         # A query is over when nobody holds it any more.
@@ -65,6 +68,8 @@ class Router(Generic[EventT]):
 
     def put(self, events: Sequence[EventT]) -> None:
         """Hand over what one read brought; also what brought nothing, since a consumer may have gone meanwhile."""
+        if events and self._observe is not None:
+            self._observe(events)
         if self._feeds or self._watchers:
             if events:
                 self._share(events)

@@ -7,11 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 from weakref import WeakSet
 
-import attrs
-
 from ..core.commands import Command, Finish, Hydrate, Ledgered, Park
 from ..core.config import count, one_of, positive
-from ..core.machine import Status
 from ..errors import LocalProtocolError
 from ..stores.base import Receipt
 from .arguments import check_arguments
@@ -19,6 +16,7 @@ from .consumer import Batches, Consumer
 from .driver import Driver
 from .feeds import Feed, feeding
 from .inbox import OVERFLOWS, Inbox, Overflow
+from .observer import StreamStatus
 from .queries import Invalidating, Query
 
 __all__ = ["AckPolicy", "AckStream", "Stream", "StreamStatus"]
@@ -30,16 +28,6 @@ ConnectionT = TypeVar("ConnectionT")
 ValueT = TypeVar("ValueT")
 
 AckPolicy: TypeAlias = Literal["manual", "after"]
-
-
-@attrs.frozen
-class StreamStatus:
-    """A look at a stream. `session` says where the connection stands; `in_hand` counts events waiting for a consumer, `discarded`
-    those that were let go; both with those of its feeds."""
-
-    session: Status
-    in_hand: int
-    discarded: int
 
 
 class Stream(Generic[EventT]):
