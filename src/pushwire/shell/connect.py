@@ -236,7 +236,7 @@ async def _connected(
                 unread_bytes=unread_bytes,
                 fetch=Fetcher(credentials=credentials, http=http or client, snapshot=snapshot),
             )
-            stream: Stream[Any] = Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
+            stream = _stream(driver, acked, ack)
             if observer is not None:
                 observer.began(config, lambda: stream.status)
             failure: BaseException | None = None
@@ -271,6 +271,10 @@ def _acked(config: object) -> type | None:
     """The type of the events that are ACKed, None for a provider without ACKs."""
     # `isinstance` cannot see of what type.
     return cast(Any, config).acked() if isinstance(config, AckStreamConfig) else None
+
+
+def _stream(driver: Driver[Any, Any], acked: type[Any] | None, ack: AckPolicy) -> Stream[Any]:
+    return Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
 
 
 async def _leave(driver: Driver[Any, Any]) -> None:
