@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -19,6 +19,9 @@ from ..errors import LocalProtocolError
 from ..wire.client import ClientWire
 from .dialer import Dialer, explain, tcp_socket
 from .transport import DialFailed, Read
+
+if TYPE_CHECKING:
+    from websockets.uri import WebSocketURI
 
 __all__ = ["WebSocketConnection", "WebSocketConnector"]
 
@@ -55,13 +58,33 @@ class WebSocketConnector:
             wire = ClientWire(dial)
         except LocalProtocolError as error:
             raise DialFailed(Close(reason=str(error), by="us")) from None
-        stream = await self._dialer.open(wire.target.uri)
+        stream = await self._open(wire.target.uri)
         try:
-            handshake = await _shake_hands(stream, wire)
+            handshake = await self._shake_hands(stream, wire)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
         return WebSocketConnection(stream, wire, handshake, nursery)
+
+    # The two steps of it, by themselves for whoever wants to watch them.
+
+    async def _open(self, uri: WebSocketURI) -> trio.abc.Stream:
+        return await self._dialer.open(uri)
+
+    async def _shake_hands(self, stream: trio.abc.Stream, wire: ClientWire) -> Handshake:
+        try:
+            await stream.send_all(wire.request())
+            while wire.handshake is None and wire.close is None:
+                data = await stream.receive_some(_READ_SIZE)
+                if data:
+                    wire.feed(data)
+                else:
+                    wire.feed_eof()
+        except trio.BrokenResourceError as error:
+            wire.lost(explain(error))
+        if wire.handshake is None:
+            raise DialFailed(wire.close or Close(reason="handshake: failed", by="transport"))
+        return wire.handshake
 
 
 class WebSocketConnection:
@@ -160,19 +183,3 @@ class WebSocketConnection:
             # The reader must learn of it, but may first read what has arrived: often a close frame that says why.
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RD)
-
-
-async def _shake_hands(stream: trio.abc.Stream, wire: ClientWire) -> Handshake:
-    try:
-        await stream.send_all(wire.request())
-        while wire.handshake is None and wire.close is None:
-            data = await stream.receive_some(_READ_SIZE)
-            if data:
-                wire.feed(data)
-            else:
-                wire.feed_eof()
-    except trio.BrokenResourceError as error:
-        wire.lost(explain(error))
-    if wire.handshake is None:
-        raise DialFailed(wire.close or Close(reason="handshake: failed", by="transport"))
-    return wire.handshake

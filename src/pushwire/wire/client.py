@@ -94,6 +94,12 @@ class ClientWire:
         """Whether a message, a pong or the end waits to be taken."""
         return bool(self._messages or self._pongs) or self.close is not None
 
+    @property
+    def head(self) -> bytes:
+        """The head of the answer to the handshake as it came, whatever it says; empty until it is whole. Peers may repeat secrets
+        in it."""
+        return self._head.whole
+
     def request(self) -> bytes:
         """The opening handshake's request."""
         request = self._protocol.connect()
