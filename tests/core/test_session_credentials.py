@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pushwire.core.effects import Close, Committed, Done, Failed, Token
+from pushwire.core.effects import Committed, Done, Failed, Token
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused
@@ -61,14 +61,3 @@ def test_an_answer_that_is_no_credential_backs_off() -> None:
     rig.machine.fulfil(rig.fetches.pop().token, Done(Committed()), rig.now)
     rig.drain()
     assert rig.machine.status().last_error == "connection lost: token: no credential"
-
-
-def test_a_credential_that_the_peer_repeats_when_it_closes_is_shown_nowhere() -> None:
-    rig = Rig(Toy())
-    rig.start()
-    rig.give_token("hunter2")
-    rig.open()
-    rig.say("hello")
-    rig.drop(Close(code=1001, reason="hunter2 has expired"))
-    assert rig.machine.status().last_error == "close 1001 by peer: *** has expired"
-    assert "hunter2" not in repr(rig.news())

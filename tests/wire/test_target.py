@@ -29,6 +29,12 @@ def test_the_secrets_of_headers_and_url_are_redacted_from_any_text() -> None:
     assert redact(text) == "no ***, ***, ***, ***, version 2"
 
 
+def test_a_token_is_redacted_without_its_scheme_and_as_the_url_spells_it() -> None:
+    url = Secret("ws://example.test/?token=hunter%2F22&v=2")
+    redact = resolve_target(dial(url, {"Authorization": Secret("Bearer correct-horse")})).redact
+    assert redact("no hunter/22, hunter%2F22, Bearer correct-horse, correct-horse") == "no ***, ***, ***, ***"
+
+
 def test_a_plain_url_is_not_redacted() -> None:
     assert resolve_target(dial("ws://example.test/?channel=prices")).redact("no channel prices") == "no channel prices"
 

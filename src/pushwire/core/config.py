@@ -6,9 +6,9 @@ What lives here: the settings all connections share, and the checks. A provider'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -199,6 +199,13 @@ class ConnectionConfig:
         """The idempotency key of an event, unique among those of this account: made of what the provider itself documents as
         immutable, never of a receive time or a connection's number. None: its document names no ids."""
         return None
+
+    @property
+    def secrets(self) -> Iterator[Secret]:
+        """Every secret that a field holds, or a mapping in one."""
+        for value in attrs.asdict(self, recurse=False).values():
+            parts: Iterable[object] = cast("Mapping[object, object]", value).values() if isinstance(value, Mapping) else (value,)
+            yield from (part for part in parts if isinstance(part, Secret))
 
     def said_at(self, event: object) -> float | None:
         """When the provider says that it sent the event, or else when it happened, in POSIX seconds by its clock; None: it does

@@ -6,11 +6,12 @@ Nothing is decided here. `core.session` calls these; what a provider's machine m
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from .closes import CloseTable
 from .effects import Close, Dial, Handshake, Ping
+from .secrets import Secret
 
 __all__ = ["Hooks"]
 
@@ -57,6 +58,10 @@ class Hooks(abc.ABC):
     def _judged(self, close: Close, now: float) -> Close:
         """The end of the connection as the close table is to see it: what the peer said before may weigh more than `close`."""
         return close
+
+    def _hidden(self) -> Iterable[Secret]:
+        """Secrets that the peer knows from us and may repeat, beside those of the config and `credentials`."""
+        return ()
 
     def _flushed(self) -> bool:
         """Whether nothing is left to send before the last hang-up."""

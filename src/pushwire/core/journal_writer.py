@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
-from urllib.parse import quote, quote_plus
 
 import cattrs
 import msgspec
@@ -111,7 +110,7 @@ class Encoder:
         value = secret.reveal()
         if value not in self._secrets:
             self._secrets.add(value)
-            self._redact = Redactor(Secret(spelling) for known in self._secrets for spelling in _spellings(known))
+            self._redact = Redactor(map(Secret, self._secrets))
         return PLACEHOLDER
 
     def _source(self, value: object) -> object:
@@ -165,11 +164,3 @@ def _veil(value: object) -> object:
 
 def _number(value: float) -> float | str:
     return _SPELLED_INFINITIES.get(value, value)
-
-
-def _spellings(secret: str) -> set[str]:
-    """A secret, and what becomes of it inside JSON and URLs."""
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    escaped |= {text.replace("/", r"\/") for text in escaped}
-    in_urls = {encode(secret, safe=safe, errors="replace") for encode in (quote, quote_plus) for safe in ("", "/")}
-    return {secret} | escaped | in_urls

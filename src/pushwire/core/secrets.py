@@ -1,22 +1,26 @@
 """Secrets: values that never show themselves.
 
-What lives here: `Secret`, the only type in which a credential is held, and `Redactor`, which removes known secrets from text
-that is about to be shown. What must not: anything that reads a secret back in order to print it.
+What lives here: `Secret`, the only type in which a credential is held; `Redactor` and `clean`, which remove known secrets from what
+is about to be shown. What must not: anything that reads a secret back in order to print it.
 """
 
 from __future__ import annotations
 
 import hmac
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
+from urllib.parse import quote, quote_plus
 
-from ..errors import ConfigError
+from ..errors import CommandRefused, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["PLACEHOLDER", "Redactor", "Secret"]
+    from ..errors import RemoteProtocolError
+
+__all__ = ["PLACEHOLDER", "Redactor", "Secret", "clean"]
 
 PLACEHOLDER: Final = "***"
 """What stands wherever a secret stood."""
@@ -71,6 +75,14 @@ class Secret:  # noqa: PLW1641 - a hash would let a secret be found in a set by 
         """The value itself, for the wire alone."""
         return self._value
 
+    @property
+    def words(self) -> Iterator[Secret]:
+        """The ways in which a peer may name a secret header: as it came, and without the scheme before a token (`Bearer`)."""
+        yield self
+        word = self._value.rpartition(" ")[2]
+        if word and word != self._value:
+            yield Secret(word)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
@@ -92,17 +104,37 @@ class Secret:  # noqa: PLW1641 - a hash would let a secret be found in a set by 
 
 
 class Redactor:
-    """Replaces every known secret in a text by the placeholder, longest first, so that no tail of one is left."""
+    """Replaces every known secret in a text by the placeholder, as it is and as JSON and URLs spell it; longest first, so that no
+    tail of one is left."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_known", "_spellings")
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        self._values = sorted({secret.reveal() for secret in secrets}, key=len, reverse=True)
+        values = {secret.reveal() for secret in secrets}
+        self._known = len(values)
+        self._spellings = sorted({spelling for value in values for spelling in _spellings(value)}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        for value in self._values:
-            text = text.replace(value, PLACEHOLDER)
+        for spelling in self._spellings:
+            text = text.replace(spelling, PLACEHOLDER)
         return text
 
     def __repr__(self) -> str:
-        return f"Redactor({len(self._values)} secrets)"
+        return f"Redactor({self._known} secrets)"
+
+
+def clean(error: RemoteProtocolError, redact: Callable[[str], str]) -> None:
+    """Redact the peer's words in an error."""
+    error.args = tuple(redact(part) if isinstance(part, str) else part for part in error.args)
+    if isinstance(error, CommandRefused):
+        error.text = redact(error.text)
+        error.code = redact(error.code) if isinstance(error.code, str) else error.code
+        error.trace_id = None if error.trace_id is None else redact(error.trace_id)
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret, and what becomes of it inside JSON and URLs."""
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    escaped |= {text.replace("/", r"\/") for text in escaped}
+    in_urls = {encode(secret, safe=safe, errors="replace") for encode in (quote, quote_plus) for safe in ("", "/")}
+    return {secret} | escaped | in_urls

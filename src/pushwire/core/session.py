@@ -29,7 +29,7 @@ from .http import Request
 from .machine import Phase, Status
 from .outbox import Outbox
 from .redial import Redial
-from .secrets import Redactor, Secret
+from .secrets import Redactor, Secret, clean
 from .timers import Timers
 from .transitions import SESSION, Trigger
 
@@ -89,8 +89,7 @@ class Session(Hooks, Generic[EventT, TopicT]):
             self._on_messages(messages, now)
             if self._exchange.waiting and self._phase is Phase.READY:
                 self._exchange.advance(now)
-            if self._gaps.since is not None:
-                self._tell_gap(now)
+            self._tell_gap(now)
             self._check_flushed(now)
 
     def heard(self, now: float) -> None:
@@ -104,8 +103,8 @@ class Session(Hooks, Generic[EventT, TopicT]):
         # Refused before any change where there is no connection to lose.
         SESSION.next(self._phase, Trigger.LOST)
         self._wall_offset = wall - now
-        # What is below us knows a header or a URL as a whole; a peer may repeat the token alone.
-        close = attrs.evolve(close, reason=Redactor(self._secrets.values())(close.reason))
+        # What is below us knows only what went out with the handshake.
+        close = attrs.evolve(close, reason=self._redacted(close.reason))
         stopping = self._phase in _STOPPING
         if self._phase not in (Phase.HANGING_UP, Phase.ENDING):
             self._last_error = str(close)
@@ -115,7 +114,8 @@ class Session(Hooks, Generic[EventT, TopicT]):
         self._reset()
         self._to(trigger, now)
         if self._phase is Phase.CLOSED:
-            self._end(None if stopping else self._failure or self._redial.terminal(judged))
+            self._failure = None if stopping else self._failure or self._redial.terminal(judged)
+            self._exchange.end(self._failure)
         elif self._phase is Phase.PREPARING:
             self._prepare(now)
         else:
@@ -202,8 +202,7 @@ class Session(Hooks, Generic[EventT, TopicT]):
                 self._on_named_timer(name, now)
         if self._phase in _UP:
             self._check_liveness(now, reading=reading)
-            if self._gaps.since is not None:
-                self._tell_gap(now)
+            self._tell_gap(now)
             self._check_flushed(now)
 
     def next_deadline(self) -> float:
@@ -252,11 +251,11 @@ class Session(Hooks, Generic[EventT, TopicT]):
         self._out.events.append(Up(now, self._generation))
         self._on_ready(now)
         self._exchange.ready(now)
-        if self._gaps.since is not None:
-            self._tell_gap(now)
+        self._tell_gap(now)
 
     def _refused(self, error: AuthenticationRefused, now: float) -> None:
         """The provider refused this connection in a message: the session ends with `error`."""
+        clean(error, self._redacted)
         self._failure = error
         self._hang_up(1000, str(error), now)
 
@@ -271,6 +270,8 @@ class Session(Hooks, Generic[EventT, TopicT]):
 
     def _reply(self, slot: str, now: float, reply: object = None, error: CommandRefused | None = None) -> bool:
         """The reply to `slot` came. False where nothing waits there."""
+        if error is not None:
+            clean(error, self._redacted)
         answered = self._exchange.answer(slot, now, reply, error)
         self._answered = self._answered or answered
         return answered
@@ -278,11 +279,15 @@ class Session(Hooks, Generic[EventT, TopicT]):
     def _hang_up(self, code: int, reason: str, now: float) -> None:
         """End this connection, for `reason`, if it has not ended yet."""
         if self._phase is Phase.DIALLING or self._phase in _OPEN:
-            self._last_error = reason
+            self._last_error = reason = self._redacted(reason)
             self._down(reason, None, now)
             self._to(Trigger.HANG_UP, now)
             self._timers.clear()
             self._ask_hangup(code, reason)
+
+    def _redacted(self, text: str) -> str:
+        """A peer's words, without our secrets, should it repeat them."""
+        return Redactor((*self._settings.secrets, *self._secrets.values(), *self._hidden()))(text)
 
     def _wall(self, now: float) -> float:
         """POSIX seconds at `now`."""
@@ -299,7 +304,7 @@ class Session(Hooks, Generic[EventT, TopicT]):
         return token
 
     def _tell_gap(self, now: float) -> None:
-        if self._up() and self._exchange.restored:
+        if self._gaps.since is not None and self._up() and self._exchange.restored:
             gap = self._gaps.tell(now, self._wall(now), complete=self._exchange.complete)
             if gap is not None:
                 self._out.events.append(gap)
@@ -309,7 +314,6 @@ class Session(Hooks, Generic[EventT, TopicT]):
         return Token(generation, self._serial)
 
     def _up(self) -> bool:
-        """Whether the connection is accepted and we are not ending it."""
         return self._phase in _UP
 
     def _check_running(self) -> None:
@@ -366,10 +370,6 @@ class Session(Hooks, Generic[EventT, TopicT]):
         self._paused_at = None
         self._exchange.lost()
         self._on_lost()
-
-    def _end(self, failure: Exception | None) -> None:
-        self._failure = failure
-        self._exchange.end(failure)
 
     def _on_named_timer(self, name: str, now: float) -> None:
         match name:

@@ -16,7 +16,7 @@ from ..core.config import ConnectionConfig, count, positive, seconds
 from ..core.effects import Credential
 from ..core.http import Endpoint, Paged, Request, Response
 from ..core.retries import UNAVAILABLE, Retries, RetryPolicy
-from ..core.secrets import Redactor, Secret
+from ..core.secrets import Redactor, Secret, clean
 from ..core.tokens import TokenSource
 from ..errors import (
     AuthenticationRefused,
@@ -233,22 +233,14 @@ def _read(endpoint: Endpoint[ConfigT, ReplyT], request: Request, response: Respo
     try:
         return endpoint.decode(response)
     except RemoteProtocolError as error:
-        redact = Redactor(_hidden(request))
-        error.args = tuple(redact(part) if isinstance(part, str) else part for part in error.args)
-        if isinstance(error, CommandRefused):
-            error.text = redact(error.text)
-            error.code = redact(error.code) if isinstance(error.code, str) else error.code
+        clean(error, Redactor(_hidden(request)))
         raise
 
 
 def _hidden(request: Request) -> Iterator[Secret]:
     for value in (request.url, *request.headers.values()):
         if isinstance(value, Secret):
-            yield value
-            # A token without the scheme that stands before it.
-            word = value.reveal().rpartition(" ")[2]
-            if word:
-                yield Secret(word)
+            yield from value.words
 
 
 def _decoded(endpoint: Endpoint[ConfigT, ReplyT], request: Request, response: Response) -> ReplyT:

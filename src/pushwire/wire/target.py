@@ -46,7 +46,7 @@ def resolve_target(dial: Dial) -> Target:
     secrets = _parts(url) if secret else []
     for name, value in dial.headers.items():
         if isinstance(value, Secret):
-            secrets.append(value)
+            secrets += value.words
             value = value.reveal()
         _check_header(name, value)
         headers.append((name, value))

@@ -233,6 +233,25 @@ def test_another_error_before_the_welcome_is_tried_again_later(message: str, rea
     assert client.machine.status().phase is Phase.BACKING_OFF
 
 
+@pytest.mark.parametrize("told, pause", [({"retry_after": 5000}, 3600.0), ({"retry_after": 300}, 300.0), ({}, 60.0)])
+def test_beyond_the_rate_before_the_welcome_it_is_patient(told: dict[str, int], pause: float) -> None:
+    client = opened()
+    client.receive(build.error("rate_limit_exceeded", "slow down", 4005, **told))
+    client.closed(Close(code=1000, by="us"))
+    assert client.machine.status().next_dial == client.now + pause
+
+
+def test_the_patience_is_for_the_next_dial_alone() -> None:
+    client = opened()
+    client.receive(build.error("rate_limit_exceeded", "slow down", 4005, retry_after=300))
+    client.closed()
+    client.advance(300.0)
+    client.closed()
+    due = client.machine.status().next_dial
+    assert due is not None
+    assert due < client.now + 60.0
+
+
 def test_an_immediate_disconnect_is_tried_again_later() -> None:
     client = opened()
     client.closed(Close(code=1006))

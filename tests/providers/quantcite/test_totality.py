@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushwire.core.effects import SecretFrame
 from pushwire.core.events import Down, Gap, Malformed, SubscriptionRefused, Unrecognized, Up
 from pushwire.core.machine import Phase
 from pushwire.providers import quantcite
 from pushwire.testing import quantcite as build
-from tests.providers.quantcite.harness import HIDDEN, OWN, SUBSCRIBE, Client, config
+from tests.providers.quantcite.harness import HIDDEN, KEY, OWN, SUBSCRIBE, Client, config
 from tests.providers.totality import LONG, NO_MESSAGES, Json, anything, is_malformed, mutated, values
 
 MARKET_DATA = [
@@ -141,7 +142,9 @@ def check_any_messages(messages: list[str | bytes], commands: list[Any], *, read
                 assert event.time.timestamp() * 1000 == pytest.approx(event.timestamp)
                 assert repr(event)
     shown = repr([(settled.reply, settled.error) for settled in client.take_settled()]) + str(client.machine.status())
-    assert not any(hidden in shown for hidden in HIDDEN)
+    # What the provider was never told is no credential to either side, but a text that looks like one.
+    told = (KEY, *(frame.text for frame in client.frames if isinstance(frame, SecretFrame)))
+    assert not any(hidden in shown for hidden in HIDDEN if any(hidden in text for text in told))
     # It can still go on: the connection ends, and the next one is dialled or the session was refused for good.
     client.closed()
     assert client.machine.status().phase in {Phase.BACKING_OFF, Phase.CLOSED}

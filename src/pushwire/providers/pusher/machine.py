@@ -209,7 +209,7 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
 
     def _on_error(self, message: Message, raw: str | bytes, now: float) -> None:
         failure = read(message.data, FAILURE)
-        text = failure.message or "no reason given"
+        text = self._redacted(failure.message or "no reason given")
         before = self._stage
         self._stage = HANDSHAKE.next(before, StageTrigger.ERROR)
         if before is Stage.GREETING:
@@ -273,7 +273,7 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
             rejection = read(message.data, REJECTION)
         except FAULTS:
             rejection = Rejection()
-        text = rejection.error or rejection.type or "no reason given"
+        text = self._redacted(rejection.error or rejection.type or "no reason given")
         if channel == self._connection.user_channel:
             self._out.events.append(SubscriptionRefused(now, channel, rejection.status, text))
         elif not self._reply(subscription_slot(channel), now, error=CommandRefused("Subscribe", rejection.status, text)):

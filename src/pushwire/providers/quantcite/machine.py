@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ from ...core.dedupe import Recent
 from ...core.effects import Close, Dial, Handshake, Identity, Ping, Scalar, SecretFrame
 from ...core.events import Delivery, Malformed, Unrecognized
 from ...core.machine import Status
-from ...core.secrets import PLACEHOLDER, Redactor, Secret
+from ...core.secrets import PLACEHOLDER, Secret
 from ...core.session import Session
 from ...errors import AuthenticationRefused, CommandRefused
 from .commands import LANE, GetExchanges, QuantciteDialect, SubscribeTransactions, ValidateCredentials, frame
@@ -50,7 +50,7 @@ from .settings import Settings
 from .stages import AUTHENTICATION, CLOSES, Stage, StageTrigger
 from .topics import Topic
 from .transactions import Transaction, read, summarise
-from .troubles import UNAUTHENTICATED, is_about_the_key, is_about_the_rate, may_answer
+from .troubles import RATE_LIMITED, UNAUTHENTICATED, is_about_the_key, is_about_the_rate, may_answer
 
 __all__ = ["QuantciteMachine"]
 
@@ -88,13 +88,11 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
         self._known: Recent[tuple[Scalar, ...]] = Recent(settings.remember)
         self._delivered: Recent[Identity] = Recent(settings.remember)
         self._withheld = 0
+        self._slow_down: Close | None = None
+        """The error for which this connection was not authenticated, where that asks for patience."""
 
     def status(self) -> Status:
         return attrs.evolve(super().status(), withheld=self._withheld)
-
-    def closed(self, close: Close, now: float, wall: float) -> None:
-        # The key went out as a message, so that nothing below us knows what of a peer's words is not to be shown.
-        super().closed(attrs.evolve(close, reason=self._redacted(close.reason)), now, wall)
 
     # What the session asks for
 
@@ -114,7 +112,14 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
 
     def _on_lost(self) -> None:
         self._dialect.lost()
+        self._slow_down = None
         self._stage = AUTHENTICATION.next(self._stage, StageTrigger.LOST)
+
+    def _judged(self, close: Close, now: float) -> Close:
+        return self._slow_down or close
+
+    def _hidden(self) -> Iterable[Secret]:
+        return self._dialect.secrets(self._exchange.subscriptions)
 
     def _ping(self, now: float) -> str | Ping:
         return frame({"type": "ping"}) if self._rules.ping == "json" else Ping(b"")
@@ -181,6 +186,8 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
         elif is_about_the_key(message):
             self._on_key_refused(message, text, now)
         else:
+            if is_about_the_rate(message):
+                self._slow_down = Close(RATE_LIMITED, text, retry_after=self._pause(message))
             self._hang_up(1000, f"not authenticated: {text} ({self._code(message) or self._name(message)})", now)
 
     def _on_key_refused(self, message: Trouble, text: str, now: float) -> None:
@@ -201,10 +208,8 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
             if command is None and is_about_the_key(message):
                 self._hang_up(1000, "no longer authenticated", now)
         else:
-            pause = seconds(message.retry_after)
-            if pause is None and is_about_the_rate(message):
-                pause = self._rules.rate_limit_pause
-            refused = CommandRefused(type(command).__name__, self._code(message) or self._name(message), text, retry_after=pause)
+            code, pause = self._code(message) or self._name(message), self._pause(message)
+            refused = CommandRefused(type(command).__name__, code, text, retry_after=pause)
             self._refuse(command, refused, now)
 
     def _notice(self, message: Trouble, text: str, raw: str | bytes, now: float) -> None:
@@ -276,6 +281,11 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
 
     # Small things
 
+    def _pause(self, message: Trouble) -> float | None:
+        """The seconds for which nothing should be asked for."""
+        pause = seconds(message.retry_after)
+        return self._rules.rate_limit_pause if pause is None and is_about_the_rate(message) else pause
+
     def _asked(self) -> AnyCommand | None:
         return self._exchange.waiting_for(LANE)
 
@@ -299,7 +309,3 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
 
     def _code(self, message: Trouble) -> int | str | None:
         return self._redacted(message.code) if isinstance(message.code, str) else message.code
-
-    def _redacted(self, text: str) -> str:
-        """A text of the provider without our secrets, should it repeat them."""
-        return Redactor([self._rules.api_key, *self._dialect.secrets(self._exchange.subscriptions)])(text)

@@ -7,6 +7,7 @@ from typing import Final
 
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.transitions import Table
+from .troubles import RATE_LIMITED
 
 __all__ = ["AUTHENTICATION", "CLOSES", "Stage", "StageTrigger"]
 
@@ -71,7 +72,9 @@ CLOSES: Final = CloseTable(
     (
         Row(401, 401, Action.FATAL, "the API key is wrong", http=True, credential=True),
         Row(403, 403, Action.FATAL, "the API key is not allowed here", http=True, credential=True),
+        Row(RATE_LIMITED, RATE_LIMITED, Action.HONOUR, "too many messages"),
         *COMMON_ROWS,
     )
 )
-"""The documents name no close codes; `fatal_closes` adds what turns out to be final."""
+"""The documents name no close codes: the one here is an error before the connection is authenticated. `fatal_closes` adds what
+turns out to be final."""

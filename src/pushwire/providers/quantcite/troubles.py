@@ -8,7 +8,7 @@ from ...core.commands import AnyCommand
 from .commands import SubscribeTransactions, ValidateCredentials
 from .messages import SubscriptionError, Trouble
 
-__all__ = ["UNAUTHENTICATED", "is_about_the_key", "is_about_the_rate", "is_key_error", "may_answer"]
+__all__ = ["RATE_LIMITED", "UNAUTHENTICATED", "is_about_the_key", "is_about_the_rate", "is_key_error", "may_answer"]
 
 AUTHENTICATION_FAILED: Final = 4001
 RATE_LIMITED: Final = 4005
