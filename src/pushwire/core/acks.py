@@ -212,7 +212,8 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if error is None:
             self._acks_confirmed += 1
         else:
-            self._out.events.append(AckRefused(now, owed.key, *error))
+            code, text = error
+            self._out.events.append(AckRefused(now, owed.key, code, self._redacted(text)))
         return True
 
     # The lifecycle

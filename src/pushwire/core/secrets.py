@@ -1,7 +1,7 @@
 """Secrets: values that never show themselves.
 
-What lives here: `Secret`, the only type in which a credential is held; `Redactor` and `clean`, which remove known secrets from what
-is about to be shown. What must not: anything that reads a secret back in order to print it.
+What lives here: `Secret`, the only type in which a credential is held; `Redactor` and `clean`, which remove known secrets from
+what is about to be shown. What must not: anything that reads a secret back in order to print it.
 """
 
 from __future__ import annotations
