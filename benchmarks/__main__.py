@@ -26,7 +26,7 @@ def measure(client: str, kind: str, count: int, *, acks: bool) -> dict[str, floa
         assert process.stdout is not None
         try:
             port = process.stdout.readline().strip()
-            command = [sys.executable, "-m", "benchmarks.peers", client, port, str(count), *flags]
+            command = [sys.executable, "-m", "benchmarks.peers", client, kind, port, str(count), *flags]
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
         finally:
             process.terminate()

@@ -1,7 +1,8 @@
 """The server side: one client after another gets pre-built frames as fast as it takes them. Runs in a process of its own.
 
-Blocking sockets and no WebSocket library, so that the feeder is never the slower side. With `--acks` it answers every ACK, with
-`--core` it keeps to that one.
+One thread, plain sockets and no WebSocket library, so that the feeder is never the slower side. It always reads, so that a client
+which writes its ACKs before it reads on stands still no longer than it must. With `--acks` it answers every ACK, with `--core` it
+keeps to that one.
 """
 
 from __future__ import annotations
@@ -11,22 +12,33 @@ import base64
 import hashlib
 import os
 import re
+import select
 import socket
-import struct
-import threading
 
-from .payloads import GREETING, message
+from .payloads import GREETINGS, REQUESTS, ack_reply, message
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-CHUNK = 256
-"""Frames written at a time."""
+CHUNK = 2**17
+"""Bytes that are handed to the kernel at a time, at least; replies to ACKs go in between."""
 
 
-def frame(text: str) -> bytes:
+def text_frame(text: str) -> bytes:
     """An unmasked text frame."""
     data = text.encode()
-    head = struct.pack("!BB", 0x81, len(data)) if len(data) < 126 else struct.pack("!BBH", 0x81, 126, len(data))
-    return head + data
+    length = bytes((len(data),)) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2)
+    return b"\x81" + length + data
+
+
+def chunks_of(kind: str, count: int) -> list[bytes]:
+    """All messages as frames, some together."""
+    chunks: list[bytes] = []
+    chunk = bytearray()
+    for number in range(count):
+        chunk += text_frame(message(kind, number))
+        if len(chunk) >= CHUNK or number == count - 1:
+            chunks.append(bytes(chunk))
+            chunk.clear()
+    return chunks
 
 
 def handshake(client: socket.socket) -> None:
@@ -40,46 +52,61 @@ def handshake(client: socket.socket) -> None:
     client.sendall(head + accept + b"\r\n\r\n")
 
 
-def answer_acks(client: socket.socket, writing: threading.Lock) -> None:
-    """Reply to every masked text frame under 64 KiB with the id it holds, until the client closes."""
+def take_texts(buffer: bytearray) -> list[str]:
+    """Take the whole masked text frames, under 64 KiB each, out of what a client has sent; all other frames are left out."""
+    texts: list[str] = []
+    at = 0
+    while len(buffer) - at >= 6:
+        length, start = buffer[at + 1] & 127, at + 2
+        if length == 126:
+            length, start = int.from_bytes(buffer[start : start + 2]), start + 2
+        end = start + 4 + length
+        if len(buffer) < end:
+            break
+        if buffer[at] & 15 == 1:
+            mask = int.from_bytes(bytes(buffer[start : start + 4]) * (length // 4 + 1))
+            pad = -length % 4 or 4
+            body = int.from_bytes(buffer[start + 4 : end] + bytes(pad)) ^ mask
+            texts.append(body.to_bytes(length + pad)[:length].decode())
+        at = end
+    del buffer[:at]
+    return texts
+
+
+def serve(client: socket.socket, kind: str, chunks: list[bytes], *, acks: bool) -> None:
+    """Feed one client until it hangs up."""
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    handshake(client)
     buffer = bytearray()
+    while REQUESTS[kind] and not take_texts(buffer):
+        buffer += client.recv(4096)
+    client.sendall(text_frame(GREETINGS[kind]))
+    client.setblocking(False)
+    waiting = iter(chunks)
+    out = memoryview(b"")
+    replies = bytearray()
+    poll = select.poll()
     while True:
-        try:
+        if not out:
+            out = memoryview(bytes(replies) or next(waiting, b""))
+            replies.clear()
+        poll.register(client, select.POLLIN | (select.POLLOUT if out else 0))
+        (((_, event)),) = poll.poll()
+        if event & ~select.POLLOUT:
             data = client.recv(2**18)
-        except OSError:
-            return
-        if not data:
-            return
-        buffer += data
-        out: list[bytes] = []
-        at = 0
-        while len(buffer) - at >= 8:
-            length, start = buffer[at + 1] & 127, at + 2
-            if length == 126:
-                length, start = int.from_bytes(buffer[start : start + 2]), start + 2
-            end = start + 4 + length
-            if len(buffer) < end:
-                break
-            if buffer[at] & 15 == 1:
-                mask = int.from_bytes(bytes(buffer[start : start + 4]) * (length // 4 + 1))
-                pad = -length % 4 or 4
-                body = (int.from_bytes(buffer[start + 4 : end] + bytes(pad)) ^ mask).to_bytes(length + pad)[:length]
-                ack_id = body.split(b'"', 4)[3].decode()
-                out.append(
-                    frame(f'{{"id":"{ack_id}","type":"transactionACK","code":0,"data":{{"txHash":"0x0"}},"msg":"success"}}')
-                )
-            at = end
-        del buffer[:at]
-        try:
-            with writing:
-                client.sendall(b"".join(out))
-        except OSError:
-            return
+            if not data:
+                return
+            buffer += data
+            for text in take_texts(buffer):
+                if acks:
+                    replies += text_frame(ack_reply(text.split('"', 4)[3]))
+        if out and event & select.POLLOUT:
+            out = out[client.send(out) :]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind")
+    parser.add_argument("kind", choices=list(GREETINGS))
     parser.add_argument("count", type=int)
     parser.add_argument("--acks", action="store_true")
     parser.add_argument("--clients", type=int, default=1)
@@ -87,26 +114,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.core is not None:
         os.sched_setaffinity(0, {arguments.core})
-    numbers = range(arguments.count)
-    chunks = [b"".join(frame(message(arguments.kind, number)) for number in numbers[at : at + CHUNK]) for at in numbers[::CHUNK]]
-    writing = threading.Lock()
+    chunks = chunks_of(arguments.kind, arguments.count)
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
         for _ in range(arguments.clients):
             client, _ = server.accept()
             with client:
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                handshake(client)
-                reader = threading.Thread(target=answer_acks, args=(client, writing))
-                if arguments.acks:
-                    reader.start()
-                client.sendall(frame(GREETING))
-                for chunk in chunks:
-                    with writing:
-                        client.sendall(chunk)
-                if arguments.acks:
-                    reader.join()
-                while client.recv(2**16):
+                try:
+                    serve(client, arguments.kind, chunks, acks=arguments.acks)
+                except (BrokenPipeError, ConnectionResetError):
                     pass
 
 

@@ -1,30 +1,49 @@
-"""The messages that are measured: a gelabs push of 711 bytes, and one of the size of a Bitpanda price, 105 bytes."""
+"""What is measured: a gelabs push of 711 bytes and a Bitpanda price of 105, and what each provider says before its first one."""
 
 from __future__ import annotations
 
 import json
 from typing import Final
 
-GREETING: Final = '{"id":"m","time":1,"type":"connected","code":0,"data":{"clientId":"c","appId":"a"},"msg":"success"}'
-
 SIZES: Final = {"push": 711, "price": 105}
 """Bytes of a message of each kind."""
 
+REQUESTS: Final = {"push": "", "price": '{"action":"subscribe","channel":"prices-v1"}'}
+"""What a client asks for first; gelabs pushes unasked."""
+
+GREETINGS: Final = {
+    "push": '{"id":"m","time":1,"type":"connected","code":0,"data":{"clientId":"c","appId":"a"},"msg":"success"}',
+    "price": '{"action":"subscribe","channel":"prices-v1","status":"success"}',
+}
+"""What the server says first."""
+
 
 def message(kind: str, number: int) -> str:
-    """Message `number` of a kind; all differ in their transaction hash."""
-    text = _push(number) if kind == "push" else _short(number)
+    """Message `number` of a kind; all differ."""
+    text = json.dumps(_push(number) if kind == "push" else _price(number), separators=(",", ":"))
     assert len(text) == SIZES[kind], (kind, len(text))
     return text
 
 
-def _short(number: int) -> str:
-    head = '{"type":"transaction","data":{"chain_type":"tron","txhash":"'
-    tail = '"}}'
-    return f"{head}{number:0{SIZES['price'] - len(head) - len(tail)}d}{tail}"
+def ack_reply(ack_id: str) -> str:
+    """What gelabs answers to an ACK."""
+    return f'{{"id":"{ack_id}","type":"transactionACK","code":0,"data":{{"txHash":"0x0"}},"msg":"success"}}'
 
 
-def _push(number: int) -> str:
+def _price(number: int) -> dict[str, object]:
+    return {
+        "AP": f"{65_000 + number % 1000}.85350",
+        "BP": f"{64_000 + number % 1000}.84675",
+        "U": 1_706_521_791,
+        "T": "cr",
+        # 500 assets, each heard again and again.
+        "A": f"ASSET{number % 500:03d}",
+        "F": "EUR",
+        "CH": "prices-v1",
+    }
+
+
+def _push(number: int) -> dict[str, object]:
     data = {
         "chain_type": "ethereum",
         "chain_id": 1,
@@ -51,7 +70,4 @@ def _push(number: int) -> str:
         "listenAddress": ["0x1234567890abcdef1234567890abcdef12345678"],
         "is_reorg_resend": False,
     }
-    envelope = {"id": "", "time": 1_745_000_000_000, "type": "transaction", "code": 0, "data": data, "msg": "success"}
-    room = SIZES["push"] - len(json.dumps(envelope, separators=(",", ":")))
-    envelope["id"] = f"{number:0{room}d}"
-    return json.dumps(envelope, separators=(",", ":"))
+    return {"id": f"{number:018d}", "time": 1_745_000_000_000, "type": "transaction", "code": 0, "data": data, "msg": "success"}

@@ -19,7 +19,9 @@ import trio_websocket
 from websockets.asyncio.client import connect as asyncio_connect
 
 import pushwire
-from pushwire import gelabs
+from pushwire import bitpanda, gelabs
+
+from .payloads import REQUESTS
 
 
 class Watch:
@@ -43,7 +45,24 @@ def ack(number: int, push: dict[str, dict[str, object]]) -> str:
     return json.dumps({"id": str(number), "type": "transactionACK", "data": data})
 
 
-async def pushwire_client(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+async def pushwire_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
+    await (pushwire_push(url, count, watch, acks=acks) if kind == "push" else pushwire_price(url, count, watch))
+
+
+async def pushwire_price(url: str, count: int, watch: Watch) -> None:
+    config = bitpanda.Config(token=pushwire.Secret("token"), url=url)
+    left = count
+    async with pushwire.connect(config) as stream:
+        await stream.call(bitpanda.Subscribe("prices-v1"))
+        async for batch in stream.batches(256):
+            watch.start()
+            left -= sum(isinstance(event, bitpanda.Price) for event in batch)
+            if left == 0:
+                break
+        watch.stop()
+
+
+async def pushwire_push(url: str, count: int, watch: Watch, *, acks: bool) -> None:
     config = gelabs.Config(api_key=pushwire.Secret("key"), url=url)
     left = count
     async with pushwire.connect(config, store=pushwire.MemoryStore()) as stream:
@@ -66,20 +85,22 @@ async def confirmed(stream: pushwire.Stream[gelabs.Event], count: int) -> None:
         await trio.lowlevel.checkpoint()
 
 
-async def trio_websocket_client(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+async def trio_websocket_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
     # The feeder never answers the closing handshake.
     with contextlib.suppress(trio_websocket.DisconnectionTimeout):
-        await trio_websocket_messages(url, count, watch, acks=acks)
+        await trio_websocket_messages(url, kind, count, watch, acks=acks)
 
 
-async def trio_websocket_messages(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+async def trio_websocket_messages(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
     async with trio_websocket.open_websocket_url(url, disconnect_timeout=0.1) as connection:
+        if REQUESTS[kind]:
+            await connection.send_message(REQUESTS[kind])
         json.loads(await connection.get_message())
         left, replies = count, count if acks else 0
         while left or replies:
             message = json.loads(await connection.get_message())
             watch.start()
-            if message["type"] != "transaction":
+            if acks and message["type"] != "transaction":
                 replies -= 1
                 continue
             left -= 1
@@ -88,38 +109,40 @@ async def trio_websocket_messages(url: str, count: int, watch: Watch, *, acks: b
         watch.stop()
 
 
-async def websockets_client(url: str, count: int, watch: Watch, *, acks: bool) -> None:
+async def websockets_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
     async with asyncio_connect(url, compression=None, max_queue=1024, close_timeout=0.1) as connection:
+        if REQUESTS[kind]:
+            await connection.send(REQUESTS[kind])
         json.loads(await connection.recv())
         left, replies = count, count if acks else 0
         number = 0
         async for text in connection:
             watch.start()
             message = json.loads(text)
-            if message["type"] == "transaction":
+            if acks and message["type"] != "transaction":
+                replies -= 1
+            else:
                 left -= 1
                 if acks:
                     number += 1
                     await connection.send(ack(number, message))
-            else:
-                replies -= 1
             if left == 0 and replies == 0:
                 break
         watch.stop()
 
 
-def run_trio(client: Callable[..., object]) -> Callable[[str, int, Watch, bool], None]:
-    async def main(url: str, count: int, watch: Watch, acks: bool) -> None:
-        await client(url, count, watch, acks=acks)  # type: ignore[misc]  # the clients above, all of one shape
+def run_trio(client: Callable[..., object]) -> Callable[[str, str, int, Watch, bool], None]:
+    async def main(url: str, kind: str, count: int, watch: Watch, acks: bool) -> None:
+        await client(url, kind, count, watch, acks=acks)  # type: ignore[misc]  # the clients above, all of one shape
 
-    return lambda url, count, watch, acks: trio.run(main, url, count, watch, acks)
-
-
-def run_asyncio(url: str, count: int, watch: Watch, acks: bool) -> None:
-    asyncio.run(websockets_client(url, count, watch, acks=acks))
+    return lambda url, kind, count, watch, acks: trio.run(main, url, kind, count, watch, acks)
 
 
-CLIENTS: dict[str, Callable[[str, int, Watch, bool], None]] = {
+def run_asyncio(url: str, kind: str, count: int, watch: Watch, acks: bool) -> None:
+    asyncio.run(websockets_client(url, kind, count, watch, acks=acks))
+
+
+CLIENTS: dict[str, Callable[[str, str, int, Watch, bool], None]] = {
     "pushwire": run_trio(pushwire_client),
     "trio-websocket + json.loads": run_trio(trio_websocket_client),
     "websockets.asyncio + json.loads": run_asyncio,
@@ -129,12 +152,13 @@ CLIENTS: dict[str, Callable[[str, int, Watch, bool], None]] = {
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("client", choices=list(CLIENTS))
+    parser.add_argument("kind", choices=list(REQUESTS))
     parser.add_argument("port", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("--acks", action="store_true")
     arguments = parser.parse_args()
     watch = Watch()
-    CLIENTS[arguments.client](f"ws://127.0.0.1:{arguments.port}/", arguments.count, watch, arguments.acks)
+    CLIENTS[arguments.client](f"ws://127.0.0.1:{arguments.port}/", arguments.kind, arguments.count, watch, arguments.acks)
     print(json.dumps({"wall": watch.taken[0], "cpu": watch.taken[1]}))
 
 
