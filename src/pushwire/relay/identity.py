@@ -6,9 +6,9 @@ to the same. The payload is what the provider said, without what pushwire or the
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from typing import Final, Protocol, runtime_checkable
+from hashlib import blake2b
+from typing import Final, Protocol, cast
 
 from ..core.describing import describe, encode
 from ..core.provider import ProviderConfig
@@ -20,23 +20,25 @@ OURS: Final = frozenset({"delivery", "asked_for", "ledgered", "message_id", "sen
 """Fields of events that are not the provider's, or differ from one sending to the next."""
 
 
-@runtime_checkable
 class _Dumped(Protocol):
     def dump(self) -> str:
         """What the provider sent, as JSON."""
         ...
 
 
-_KINDS: Final[dict[type, str]] = {}
-"""The names of kinds of events, as they are shown."""
+_DUMPED: Final[dict[type, str | None]] = {}
+"""The kinds of those types of events that dump themselves, None for the others. It is asked for each message: to spell out the
+event for its name alone would be most of the relay's work."""
 
 
 def payload(event: object, wall_of: Callable[[float], float]) -> tuple[str, str]:
     """The event's kind, and what the provider said, as JSON. `wall_of` turns seconds on trio's clock into POSIX seconds."""
-    if isinstance(event, _Dumped):
-        # It is asked for each message: to spell out the event for its name alone would be most of the relay's work.
-        kind = _KINDS.get(type(event)) or _KINDS.setdefault(type(event), describe("", event, wall_of).event)
-        return kind, event.dump()
+    found = type(event)
+    if found not in _DUMPED:
+        _DUMPED[found] = describe("", event, wall_of).event if hasattr(event, "dump") else None
+    kind = _DUMPED[found]
+    if kind is not None:
+        return kind, cast(_Dumped, event).dump()
     line = describe("", event, wall_of)
     return line.event, encode({name: value for name, value in line.data.items() if name not in OURS})
 
@@ -47,13 +49,13 @@ def entry_of(stream: str, config: ProviderConfig, event: object, wall_of: Callab
     key = config.identity(event)
     received = getattr(event, "received", 0.0)
     return Entry(
-        stream=stream,
-        provider=config.provider,
-        kind=kind,
-        partition=stream,
-        key=None if key is None else f"{stream}:{key}",
-        digest=hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
-        payload=said,
-        at=wall_of(received if isinstance(received, float | int) else 0.0),
-        event=event,
+        stream,
+        config.provider,
+        kind,
+        stream,
+        None if key is None else f"{stream}:{key}",
+        blake2b(said.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
+        said,
+        wall_of(received if isinstance(received, float | int) else 0.0),
+        event,
     )
