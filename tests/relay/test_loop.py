@@ -339,3 +339,19 @@ def test_stop_while_the_sink_is_being_closed_closes_it_once() -> None:
     assert loop.take_effects() == [Taking(STREAM, False), GiveUp()]
     loop.shut(10.0)
     assert loop.finished
+
+
+def test_the_oldest_is_what_came_first_of_all_that_is_not_settled() -> None:
+    loop = made(batch_events=1)
+    assert loop.oldest(STREAM) is None
+    loop.offer(entry(1, partition="a"), 1.0)
+    loop.offer(entry(2, partition="b"), 2.0)
+    first, second = loop.take_effects()
+    assert isinstance(first, Write)
+    assert isinstance(second, Write)
+    assert loop.oldest(STREAM) == 1.0
+    loop.written(first.number, all_stored(first), 3.0)
+    assert loop.oldest(STREAM) == 1.0
+    settle_of(loop)
+    loop.settled(STREAM, True, 4.0)
+    assert loop.oldest(STREAM) == 2.0

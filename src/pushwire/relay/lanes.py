@@ -70,6 +70,11 @@ class Lane:
     def empty(self) -> bool:
         return not self._window
 
+    @property
+    def oldest(self) -> float | None:
+        """When the oldest of what is not settled came; None: nothing is."""
+        return self._window[0].since if self._window else None
+
     def add(self, entry: Entry, now: float) -> None:
         slot = Slot(entry, since=now)
         self._window.append(slot)

@@ -212,6 +212,13 @@ class Loop:
         source = self._sources[stream]
         return source.events, source.bytes
 
+    def oldest(self, stream: str) -> float | None:
+        """When the oldest of what a stream has not settled came; None: nothing is."""
+        source = self._sources[stream]
+        waiting = [lane.oldest for lane in self._lanes.values() if lane.source is source]
+        done = [slot.since for slot in (*(source.settling or ()), *source.ready)]
+        return min((at for at in (*waiting, *done) if at is not None), default=None)
+
     @property
     def link(self) -> Link:
         """Where the connection to the sink stands."""
