@@ -6,12 +6,13 @@ What a caller's own code may do with the connection is not decided here, but in 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Final, TypeVar
 
-from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
+from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write, scalars_text
 from ..errors import AlreadyFinished, LocalProtocolError, StoreError
 from .base import Receipt, run_booking
 from .sqlite_leash import LeashedConnection
@@ -78,8 +79,10 @@ _FINISHED: Final = (
     "ON CONFLICT DO UPDATE SET finished = 1, at = excluded.at, turn = excluded.turn -- pushwire"
 )
 _PARKED: Final = "INSERT INTO pushwire_parked (namespace, key, version, at, note, raw) VALUES (?, ?, ?, ?, ?, ?) -- pushwire"
-_OLDEST: Final = "SELECT seq, turn, at FROM pushwire_ledger WHERE namespace = ? ORDER BY turn, at LIMIT ? -- pushwire"
-_FORGET: Final = "DELETE FROM pushwire_ledger WHERE seq = ? -- pushwire"
+_FORGET: Final = (
+    "DELETE FROM pushwire_ledger WHERE seq IN (SELECT seq FROM (SELECT seq, turn, at FROM pushwire_ledger WHERE namespace = ? "
+    "ORDER BY turn, at LIMIT ?) WHERE turn <= ? OR at < ?) -- pushwire"
+)
 
 
 # The commit's last page, which makes it one, was not written. After any other error it may be: in the file, but not believed by
@@ -357,10 +360,11 @@ class LedgerFile:
     def _keep(self, namespace: int, turn: int, records: Sequence[Record]) -> int:
         """Write them down. Returns the turn after them."""
         db = self._db
-        for record in records:
-            row = (namespace, *_texts(record.identity), record.at)
-            if record.kind == "delivered":
-                db.execute(_DELIVERED, (*row, turn))
+        for kind, group in itertools.groupby(records, lambda record: record.kind):
+            alike = list(group)
+            rows = [(namespace, *_texts(record.identity), record.at) for record in alike]
+            if kind == "delivered":
+                db.executemany(_DELIVERED, [(*row, turn) for row in rows])
             else:
                 turn += 1
                 db.execute(_FINISHED, (*row, turn))
@@ -374,14 +378,11 @@ class LedgerFile:
             return
         # What is old is measured by what is written now: one record with a time far ahead must not outdate all others for good.
         horizon = max(times) - self._retain_for
-        oldest = self._db.execute(_OLDEST, (namespace, 2 * len(times))).fetchall()
-        doomed = [(seq,) for seq, since, at in oldest if since <= turn - self._retain_rows or at < horizon]
-        if doomed:
-            self._db.executemany(_FORGET, doomed)
+        self._db.execute(_FORGET, (namespace, 2 * len(times), turn - self._retain_rows, horizon))
 
 
 def _texts(identity: Identity) -> tuple[str, str]:
-    return json.dumps(identity.key, separators=(",", ":")), json.dumps(identity.version, separators=(",", ":"))
+    return scalars_text(identity.key), scalars_text(identity.version)
 
 
 def _identity(key: str, version: str) -> Identity:
