@@ -133,8 +133,11 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Minutes of real time against real servers, which no virtual time can stand for. Takes pytest arguments."""
+    """Minutes of real time against real servers, which no virtual time can stand for, and the proofs at their large figures. Takes
+    pytest arguments."""
     _install(session, "tests")
     _services(session)
     # These tests do stand still, for longer than any other may.
     session.run("pytest", "-o", "faulthandler_timeout=900", "tests/soketi/soak.py", *session.posargs)
+    large = {"PUSHWIRE_POWER_LOSS_IMAGES": "1000000"}
+    session.run("pytest", "-o", "faulthandler_timeout=7200", "tests/powerloss", *session.posargs, env=large)

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write, scalars_text
 from ..errors import AlreadyFinished, LocalProtocolError, StoreError
 from .base import Receipt, run_booking
+from .durable import make_durable
 from .sqlite_leash import LeashedConnection
 from .threaded import Batch
 
@@ -131,10 +132,13 @@ class LedgerFile:
         if mode != "wal":
             raise StoreError(f"{self._path}: SQLite cannot keep a write-ahead log there (journal mode {mode})")
         db.execute("PRAGMA synchronous = FULL")
+        make_durable(db, self._path)
         db.execute(_BEGIN)
         # Before anything is written: a newer version's tables are not ours to complete.
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pushwire_schema'").fetchone() is not None:
             version = db.execute("SELECT max(version) FROM pushwire_schema").fetchone()[0]
+            if not isinstance(version, int):
+                raise StoreError(f"{self._path} is damaged: it names no schema")
             if version > SCHEMA_VERSION:
                 raise StoreError(f"{self._path} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
         else:
@@ -208,7 +212,7 @@ class LedgerFile:
         """Say with a `StoreError` which file it was that failed."""
         try:
             yield
-        except (sqlite3.Error, ValueError) as error:  # the latter: text that no file can hold, or that somebody has edited there
+        except (sqlite3.Error, OSError, ValueError) as error:  # the last: text that no file can hold, or that somebody has edited
             # The lowest byte is the error, the others its circumstances.
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise StoreError(f"{self._path} is held by another process, or another store of this one") from error
@@ -366,10 +370,11 @@ class LedgerFile:
             if kind == "delivered":
                 db.executemany(_DELIVERED, [(*row, turn) for row in rows])
             else:
-                turn += 1
-                db.execute(_FINISHED, (*row, turn))
-            if record.kind == "parked":
-                db.execute(_PARKED, (*row, _storable(record.note), _storable(record.raw)))
+                db.executemany(_FINISHED, [(*row, later) for later, row in enumerate(rows, turn + 1)])
+                turn += len(rows)
+            if kind == "parked":
+                notes = ((_storable(record.note), _storable(record.raw)) for record in alike)
+                db.executemany(_PARKED, [(*row, *note) for row, note in zip(rows, notes, strict=True)])
         return turn
 
     def _retain(self, namespace: int, turn: int, times: Sequence[float]) -> None:

@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from ...errors import ConfigError
+from ...stores.durable import sync_folder
 from ..entries import Answer, Entry, Outcome
 from .base import Quarantined, SinkError
 
@@ -72,7 +73,7 @@ class LineFile:
             self._recall()
             self._file = self._path.open("ab", buffering=0)
             self._size = self._path.stat().st_size
-            _sync_folder(self._path)
+            sync_folder(self._path)
         except BaseException:
             self.close()
             raise
@@ -129,7 +130,7 @@ class LineFile:
         if aside:
             with self._quarantine.open("ab", buffering=0) as quarantine:
                 _append(quarantine, b"".join(aside))
-            _sync_folder(self._quarantine)
+            sync_folder(self._quarantine)
         if lines:
             self._append(b"".join(lines))
         self._digests.update(fresh)
@@ -159,7 +160,7 @@ class LineFile:
         self._path.rename(self._path.with_name(name))
         self._file = self._path.open("ab", buffering=0)
         self._size = 0
-        _sync_folder(self._path)
+        sync_folder(self._path)
         if self._zstd:
             self._compress()
 
@@ -182,7 +183,7 @@ class LineFile:
                     target.flush()
                     os.fsync(target.fileno())
                 half.rename(packed)
-                _sync_folder(packed)
+                sync_folder(packed)
                 path.unlink()
 
     def _recall(self) -> None:
@@ -253,12 +254,3 @@ def _mend(path: Path) -> None:
         if whole < end:
             file.truncate(whole)
         os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    """A new name is on the disk only when its folder is."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from typing import Final
 
+from ...stores.durable import make_durable
 from ..entries import Answer, Entry, Outcome
 from .base import Quarantined, SinkError
 
@@ -69,12 +70,15 @@ class EventFile:
         if mode != "wal":
             raise SinkError(f"{self._path}: SQLite cannot keep a write-ahead log there (journal mode {mode})")
         db.execute("PRAGMA synchronous = FULL")
+        make_durable(db, self._path)
         db.execute("BEGIN IMMEDIATE")
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pushwire_events_schema'").fetchone() is None:
             for statement in _SCHEMA:
                 db.execute(statement)
             db.execute("INSERT INTO pushwire_events_schema VALUES (?)", (SCHEMA_VERSION,))
         version = db.execute("SELECT max(version) FROM pushwire_events_schema").fetchone()[0]
+        if not isinstance(version, int):
+            raise SinkError(f"{self._path} is damaged: it names no schema")
         if version > SCHEMA_VERSION:
             raise SinkError(f"{self._path} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
         db.execute("COMMIT")
@@ -145,7 +149,7 @@ class EventFile:
         """Say with a `SinkError` which file it was that failed."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             # The lowest byte is the error, the others its circumstances.
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise SinkError(f"{self._path} is held by another process") from error
