@@ -1,4 +1,4 @@
-"""The command line: `pushwire demo | tail | relay | sandbox | replay`.
+"""The command line: `pushwire demo | tail | doctor | relay | sandbox | replay`.
 
 Here is what holds for every command: how it ends. Whatever goes wrong is one line on stderr and a status, never a traceback.
 The status is 1 for what failed, 2 for what was asked for wrongly (usage, settings, credentials), 128 plus a signal's number.

@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeAlias
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from ..errors import ConfigError
+from ..providers import load
 
 __all__ = ["run_command"]
 
@@ -143,6 +144,35 @@ def sandbox(
 
     wanted = Wanted(rate, accepted_secrets(provider), seed, fault or (), settings or ())
     return run(Sandbox(simulate(provider, wanted), host, port))
+
+
+@app.command
+def doctor(
+    provider: Provider,
+    /,
+    *,
+    url: Annotated[str | None, Parameter(help="In place of the provider's own.")] = None,
+    settings: Settings = None,
+    subscribe: Annotated[
+        str | None, Parameter(help="What to subscribe to, as for `tail`. Bitpanda and QuickPay have one for anybody.")
+    ] = None,
+    wait: Annotated[float, Parameter(validator=Positive, help="Seconds that a message has to come.")] = 30.0,
+    proxy: Annotated[str | None, Parameter(help="The URL of a proxy; PUSHWIRE_PROXY where it holds a password.")] = None,
+    sandbox: Annotated[bool, Parameter(negative=(), help="Examine a simulation, which needs no credentials.")] = False,
+    json: Annotated[bool, Parameter(negative=(), help="One JSON object a step.")] = False,
+) -> int:
+    """Go the way from a provider's name to a message, and say what to do about the step that fails.
+
+    Name, connection, TLS, clock, handshake, login, token, subscription, message, each with its time. Nothing is ACKed. The status
+    is 1 where a step failed.
+    """
+    from .doctor import Doctor, proxy_of
+    from .running import run
+
+    if sandbox and url is not None:
+        raise ConfigError(["--url: of no use beside --sandbox"])
+    load(provider)
+    return run(Doctor(provider, url, settings or (), subscribe, wait, proxy_of(proxy), sandbox, json))
 
 
 @app.command

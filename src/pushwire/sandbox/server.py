@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
+import attrs
 import trio
 import trio_websocket
 import wsproto.utilities
@@ -233,7 +235,11 @@ class SandboxServer:
             return Response(404)
         response = self.machine.http(call, trio.current_time(), self._wall())
         self.pump()
-        return response
+        return attrs.evolve(response, headers={"date": self._date(), **response.headers})
+
+    def _date(self) -> str:
+        """What every HTTP answer tells (RFC 9110, 6.6.1)."""
+        return formatdate(self._wall(), usegmt=True)
 
     async def _converse(self, connection: _Connection, stream: _Corked, nursery: trio.Nursery) -> None:
         try:
@@ -244,10 +250,11 @@ class SandboxServer:
             answer = self.machine.connect(number, _describe(request), trio.current_time(), self._wall())
             if isinstance(answer, Refuse):
                 del self._connections[number]
-                await _refuse(request, answer)
+                await _refuse(request, answer, self._date())
                 return
             self.pump()
-            socket = await request.accept(subprotocol=answer.subprotocol)
+            date = (b"Date", self._date().encode())
+            socket = await request.accept(subprotocol=answer.subprotocol, extra_headers=[date])
             nursery.start_soon(connection.write, socket, stream)
             while True:
                 message = await socket.get_message()
@@ -260,8 +267,10 @@ class SandboxServer:
             await stream.aclose()
 
 
-async def _refuse(request: trio_websocket.WebSocketRequest, answer: Refuse) -> None:
-    headers = [] if answer.retry_after is None else [(b"Retry-After", str(math.ceil(answer.retry_after)).encode())]
+async def _refuse(request: trio_websocket.WebSocketRequest, answer: Refuse, date: str) -> None:
+    headers = [(b"Date", date.encode())]
+    if answer.retry_after is not None:
+        headers.append((b"Retry-After", str(math.ceil(answer.retry_after)).encode()))
     await request.reject(answer.status, extra_headers=headers, body=answer.reason.encode())
 
 
