@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -18,17 +17,12 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError
 from pushwire.relay.config import parse
 from pushwire.relay.entries import Answer, Entry, Outcome, Refused
-from pushwire.relay.run import Relay
 from pushwire.relay.sinks.base import SinkError
 from pushwire.relay.sinks.postgres import PostgresSink
-from pushwire.sandbox.server import serve
-from pushwire.stores.memory import MemoryStore
-from tests.cli.program import Gelabs, gelabs
 from tests.relay.kit import entry, number_of
-from tests.relay.test_run import QUICK, all_acked, relaying, stream
 from tests.stores.postgres_server import PostgresServer, needed_server
 
-KILLS = int(os.environ.get("PUSHWIRE_KILLS", "3"))
+KILLS = 3
 EVENTS = "public.pushwire_events"
 STORED, DUPLICATE, QUARANTINED = Outcome.STORED, Outcome.DUPLICATE, Outcome.QUARANTINED
 
@@ -379,21 +373,3 @@ async def test_through_kills_of_the_server_all_that_was_sent_is_stored_once(own_
     await sink.close()
     assert troubles >= KILLS
     assert held(own_server) == [f"wallets:{number}" for number in range(total)]
-
-
-def some_acked(server: Gelabs, count: int) -> Callable[[], bool]:
-    return lambda: server.generated - len(server.unacked()) >= count
-
-
-@pytest.mark.slow
-async def test_a_relay_whose_server_is_killed_goes_on_by_itself_and_acks_all(own_server: PostgresServer) -> None:
-    sandbox = gelabs(rate=2000, max_messages=600)
-    async with serve(sandbox) as place:
-        relay = Relay([stream(place.url)], PostgresSink(own_server.dsn), ledger=MemoryStore(), timing=QUICK)
-        async with relaying(relay):
-            for count in (100, 300):
-                await sandbox.until(some_acked(sandbox, count))
-                await trio.to_thread.run_sync(own_server.kill)
-                await trio.to_thread.run_sync(own_server.start)
-            await sandbox.until(all_acked(sandbox, 600))
-    assert len(held(own_server)) == len(set(held(own_server))) == 600

@@ -262,6 +262,17 @@ class TestAcks:
         assert reply["data"] == {"txHash": HASH}
         assert [m.id for m in machine.unacked()] == left
 
+    def test_on_one_connection_it_is_enough_for_all_of_the_account(self) -> None:
+        machine = server()
+        connect(machine)
+        connect(machine, 2)
+        first, second = (machine.push(transaction(txhash=tx_hash), 0.5) for tx_hash in ("0x11", "0x12"))
+        assert first.pushed_to == second.pushed_to == [1, 2]
+        machine.take_effects()
+        ask(machine, "transactionACK", chain_type="ethereum", messageId=first.id)
+        machine.disconnected(2, 1.0)
+        assert [m["id"] for m in connect(machine, 3, now=2.0)[1:]] == [second.id]
+
     def test_an_unknown_message_id_is_not_found(self) -> None:
         machine = server()
         connect(machine)
