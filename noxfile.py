@@ -6,6 +6,7 @@ What lives here: which tool runs over what, in a fresh environment each. What mu
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -133,7 +134,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Minutes of real time against real servers, which no virtual time can stand for, and the proofs at their large figures. Takes
+    """Minutes of real time against real servers, which no virtual time can stand for; the proofs at their large figures. Takes
     pytest arguments."""
     _install(session, "tests")
     _services(session)
@@ -141,3 +142,8 @@ def soak(session: nox.Session) -> None:
     session.run("pytest", "-o", "faulthandler_timeout=900", "tests/soketi/soak.py", *session.posargs)
     large = {"PUSHWIRE_POWER_LOSS_IMAGES": "1000000"}
     session.run("pytest", "-o", "faulthandler_timeout=7200", "tests/powerloss", *session.posargs, env=large)
+    # Other moments each time, unless a run is to be repeated; -rP shows them, and the figures.
+    seed = os.environ.get("PUSHWIRE_SEED", str(random.randrange(1 << 32)))
+    kills = {"PUSHWIRE_KILLS": "2000", "PUSHWIRE_ENGINE_KILLS": "500", "PUSHWIRE_SEED": seed}
+    kill_test = "tests/relay/test_relay_kill.py"
+    session.run("pytest", "-rP", "-o", "faulthandler_timeout=7200", kill_test, *session.posargs, env=kills)

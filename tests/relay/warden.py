@@ -115,12 +115,12 @@ class Warden:
 
 
 def _running_in(folder: Path) -> list[int]:
-    """The processes whose working directory is this folder, or within it."""
+    """The processes whose working directory is this folder or within it, or whose command names something there."""
     found: list[int] = []
-    for place in Path("/proc").glob("[0-9]*/cwd"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if place.readlink().is_relative_to(folder):
-                found.append(int(place.parent.name))
+            if (process / "cwd").readlink().is_relative_to(folder) or os.fsencode(folder) in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
     return found
 
 
