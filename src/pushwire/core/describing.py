@@ -20,7 +20,7 @@ from cattrs.cols import is_namedtuple
 from .events import Gap, Stale
 from .secrets import PLACEHOLDER, Secret
 
-__all__ = ["Line", "describe", "encode", "moment"]
+__all__ = ["Line", "describe", "encode", "kind_of", "moment"]
 
 OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Beyond what JSON escapes: the other control characters, line ends, and what changes the direction of text."""
@@ -45,7 +45,7 @@ def describe(provider: str, event: object, wall_of: Callable[[float], float]) ->
     elif kind is Gap:
         _rewrite(data, ("since", "until"), lambda posix: posix)
     at = data.pop("received")
-    return Line(provider, _name(kind.__name__), moment(wall_of(at) if isinstance(at, float | int) else 0.0), data)
+    return Line(provider, kind_of(kind), moment(wall_of(at) if isinstance(at, float | int) else 0.0), data)
 
 
 def _rewrite(data: dict[str, object], names: Sequence[str], wall_of: Callable[[float], float]) -> None:
@@ -68,8 +68,9 @@ def encode(value: Mapping[str, object]) -> str:
 
 
 @functools.cache
-def _name(event: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
+def kind_of(event: type) -> str:
+    """The kind of event that a type is, as it is shown: `price_change`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
 
 
 @functools.cache
