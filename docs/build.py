@@ -24,7 +24,6 @@ import attrs
 from pushwire import sandbox
 from pushwire.cli.sandboxes import BUILDERS, simulate
 from pushwire.cli.settings import holds_secrets, spelled
-from pushwire.cli.simulated import Wanted
 from pushwire.core.closes import CloseTable
 from pushwire.core.fallback import FALLBACK
 from pushwire.core.gate import GATE
@@ -32,6 +31,7 @@ from pushwire.core.ledger import ENTRY
 from pushwire.core.transitions import SESSION
 from pushwire.errors import ConfigError
 from pushwire.providers import NAMES, load
+from pushwire.sandbox.simulated import Wanted
 
 DOCS: Final = Path(__file__).parent
 ROOT: Final = DOCS.parent

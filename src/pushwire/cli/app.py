@@ -137,10 +137,10 @@ def sandbox(
 
     Settings differ between providers and stand in their pages; a wrong one is answered with a list of those there are.
     """
+    from ..sandbox.simulated import Wanted
     from .running import run
     from .sandbox import Sandbox
     from .sandboxes import accepted_secrets, simulate
-    from .simulated import Wanted
 
     wanted = Wanted(rate, accepted_secrets(provider), seed, fault or (), settings or ())
     return run(Sandbox(simulate(provider, wanted), host, port))

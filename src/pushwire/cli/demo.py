@@ -15,13 +15,13 @@ import trio
 from ..core.describing import Line, describe, encode
 from ..providers import load
 from ..sandbox.server import serve
+from ..sandbox.simulated import MADE_UP, Simulated, Wanted
 from ..shell.connect import connect
 from ..shell.stream import Stream
 from .feed import consume, wall_clock
 from .output import Output, as_json, as_text
 from .running import Ending
 from .sandboxes import BUILDERS, simulate
-from .simulated import MADE_UP, Simulated, Wanted
 from .tally import Summary, Tally
 from .target import target
 

@@ -20,10 +20,10 @@ from ..doctor.steps import Chart, Finding, Verdict
 from ..errors import ConfigError
 from ..providers import load
 from ..sandbox.server import serve
+from ..sandbox.simulated import MADE_UP, Wanted
 from .output import Output
 from .running import Ending
 from .sandboxes import simulate
-from .simulated import MADE_UP, Wanted
 from .target import Target, target
 
 if TYPE_CHECKING:

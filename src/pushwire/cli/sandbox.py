@@ -7,9 +7,9 @@ import trio
 
 from ..errors import PushwireError
 from ..sandbox.server import serve
+from ..sandbox.simulated import Simulated
 from .output import Output
 from .running import Ending
-from .simulated import Simulated
 
 __all__ = ["Sandbox"]
 

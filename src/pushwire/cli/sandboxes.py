@@ -30,8 +30,8 @@ from ..sandbox.quickpay_events import event_id
 from ..sandbox.quickpay_settings import QuickPaySettings
 from ..sandbox.satoriex import SatoriexServer
 from ..sandbox.satoriex_settings import SatoriexSettings
+from ..sandbox.simulated import MADE_UP, Simulated, Wanted
 from .settings import collect, read_fields, read_pairs
-from .simulated import MADE_UP, Simulated, Wanted
 
 __all__ = ["BUILDERS", "accepted_secrets", "simulate"]
 
@@ -122,7 +122,7 @@ def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
         machine=server,
         stop=server.stop,
         sent=lambda: {message.identity: message.at for message in server.messages.values()},
-        unacked=lambda: len(server.unacked()),
+        unacked=lambda: [message.identity for message in server.unacked()],
     )
 
 

@@ -1,8 +1,8 @@
-"""What commands know of a sandbox: a server machine with its faults, what it sent, and what a client of it needs."""
+"""What is known of a sandbox by whoever need not know which one it is: its machine, what it sent, and what a client of it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -10,8 +10,8 @@ import attrs
 
 from ..core.effects import Identity
 from ..core.secrets import Secret
-from ..sandbox.base import ServerMachine
-from ..sandbox.faults import Fault, with_faults
+from .base import ServerMachine
+from .faults import Fault, with_faults
 
 __all__ = ["MADE_UP", "Simulated", "Wanted"]
 
@@ -45,7 +45,7 @@ def _nothing(url: str) -> Sequence[str]:
 @attrs.frozen(kw_only=True)
 class Simulated:
     """A sandbox, not served yet. `stop` ends its generator; `sent` gives what it generated, with the POSIX seconds of that, under
-    what `key` gives for the event; `unacked` counts what no ACK has cleared.
+    what `key` gives for the event; `unacked`, by the same, what no ACK has cleared.
 
     The rest is what a client of it needs in the demo: what it subscribes to, its settings (by the URL), and its secrets,
     by field. `distinct`: whether a message sent twice can be told from two.
@@ -55,7 +55,7 @@ class Simulated:
     stop: Callable[[], None]
     sent: Callable[[], Mapping[Any, float]]  # by any hashable: a mapping of one kind of key is none of another
     key: Callable[[object], Hashable | None] = _identity
-    unacked: Callable[[], int] = int
+    unacked: Callable[[], Collection[Hashable]] = tuple
     distinct: bool = True
     specs: Sequence[str] = ()
     settings: Callable[[str], Sequence[str]] = _nothing
