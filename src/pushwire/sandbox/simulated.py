@@ -1,4 +1,4 @@
-"""What is known of a sandbox by whoever need not know which one it is: its machine, what it sent, and what a client of it needs."""
+"""What is known of a sandbox by whoever need not know which it is: its machine, what it sent, and what a client of it needs."""
 
 from __future__ import annotations
 
