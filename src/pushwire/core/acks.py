@@ -19,7 +19,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -27,13 +27,13 @@ from ..errors import LocalProtocolError, StoreError
 from .commands import AnyCommand, Finish, Park
 from .config import ConnectionConfig, checked, count, seconds
 from .dialect import Dialect
-from .effects import Committed, Done, Outcome, Persist, Record, Restored, Scalar, Ticket, Token, Write
+from .effects import Committed, Done, Identity, Outcome, Persist, Record, Restored, Scalar, Ticket, Token, Write
 from .events import AckRefused, Delivery, Gap
 from .ledger import Entry, Ledger
 from .machine import Status
 from .session import Session
 
-__all__ = ["AckConfig", "AckSession"]
+__all__ = ["AckConfig", "AckSession", "judge"]
 
 EventT = TypeVar("EventT")
 TopicT = TypeVar("TopicT", bound=Hashable)
@@ -63,13 +63,9 @@ class AckConfig(ConnectionConfig):
         return ("resend_cap: must not be below resend_min",) if self.resend_cap < self.resend_min else ()
 
 
-@attrs.define
-class _Owed:
-    """An ACK on its way."""
-
-    key: tuple[Scalar, ...]
-    subject: str | None
-    tries: int
+_Owed: TypeAlias = tuple[tuple[Scalar, ...], str | None, int]
+"""An ACK on its way: key, subject, and how often it was sent. A plain tuple, which the garbage collector soon leaves alone:
+there is one for each message."""
 
 
 class AckSession(Session[EventT, TopicT], abc.ABC):
@@ -92,7 +88,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._base = self._saved_mark = -math.inf if restored.mark is None else restored.mark
         self._persists: dict[Token, tuple[Write, ...]] = {}
         # Keys the provider has yet to confirm, each with the ids of its ACKs on this connection; and those to send next.
-        self._owed: dict[tuple[Scalar, ...], set[str]] = {}
+        self._owed: dict[tuple[Scalar, ...], tuple[str, ...]] = {}
         self._to_send: dict[tuple[Scalar, ...], None] = {}
         self._acks: dict[str, _Owed] = {}
         # In order; on a clock that stands still while nothing is read, by so many seconds up to now.
@@ -128,7 +124,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if writes is None:
             super().fulfil(token, outcome, now)
             return
-        failure, failed = _judge(outcome)
+        failure, failed = judge(outcome)
         if failure is not None:
             # What was to be stored beside the tickets rides in the next commit, which the next answered heartbeat asks for.
             self._saved_mark = -math.inf
@@ -203,17 +199,16 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if owed is None:
             return False
         self._answered = True
+        key, subject, _ = owed
         # Other messages of the key may have an ACK of their own under way, which this reply does not confirm.
-        others = self._owed.get(owed.key, set())
-        others.discard(ack_id)
-        if not others and owed.key not in self._to_send:
-            self._owed.pop(owed.key, None)
-        self._ack_done(owed.key, owed.subject)
+        if not self._no_longer_owed(key, ack_id) and key not in self._to_send:
+            self._owed.pop(key, None)
+        self._ack_done(key, subject)
         if error is None:
             self._acks_confirmed += 1
         else:
             code, text = error
-            self._out.events.append(AckRefused(now, owed.key, code, self._redacted(text)))
+            self._out.events.append(AckRefused(now, key, code, self._redacted(text)))
         return True
 
     # The lifecycle
@@ -247,7 +242,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     def _on_lost(self) -> None:
         self._acks.clear()
-        self._owed = {key: set() for key in self._owed}
+        self._owed = dict.fromkeys(self._owed, ())
         self._to_send = dict.fromkeys(self._owed)
         self._ack_deadlines.clear()
         self._settles_at = math.inf
@@ -259,11 +254,12 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
             owed = self._acks.pop(ack_id, None)
             if owed is None:
                 continue
-            if owed.tries < ACK_TRIES:
-                self._owed.get(owed.key, set()).discard(ack_id)
-                self._send_ack(owed.key, owed.subject, owed.tries + 1, now)
+            key, subject, tries = owed
+            if tries < ACK_TRIES:
+                self._no_longer_owed(key, ack_id)
+                self._send_ack(key, subject, tries + 1, now)
             else:
-                self._out.events.append(AckRefused(now, owed.key, None, "no reply"))
+                self._out.events.append(AckRefused(now, key, None, "no reply"))
 
     def _flushed(self) -> bool:
         return not self._persists and not self._acks
@@ -275,11 +271,12 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         return self._base if oldest is None else min(self._base, oldest)
 
     def _finish(self, command: Finish, now: float) -> Ticket:
-        identities = list(dict.fromkeys(command.identities))
-        open_ones = [identity for identity in identities if self._ledger.state(identity) is not Entry.FINISHED]
-        for identity in open_ones:
+        open_ones: list[Identity] = []
+        for identity in dict.fromkeys(command.identities):
             state = self._ledger.state(identity)
-            if state is not Entry.HELD:
+            if state is Entry.HELD:
+                open_ones.append(identity)
+            elif state is not Entry.FINISHED:
                 raise LocalProtocolError(f"cannot settle {identity.key}: it is {state.value}")
         ticket = self._ticket()
         if not open_ones:
@@ -321,8 +318,15 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._out.settle(ticket, error=error)
 
     def _owe(self, key: tuple[Scalar, ...]) -> None:
-        self._owed.setdefault(key, set())
+        self._owed.setdefault(key, ())
         self._to_send[key] = None
+
+    def _no_longer_owed(self, key: tuple[Scalar, ...], ack_id: str) -> tuple[str, ...]:
+        """This ACK of a key is over. Returns those that are not."""
+        ids = self._owed.get(key, ())
+        if ack_id in ids:
+            ids = self._owed[key] = tuple(other for other in ids if other != ack_id)
+        return ids
 
     def _send_owed(self, now: float) -> None:
         if self._up() and self._to_send:
@@ -340,15 +344,15 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
             self._owed.pop(key, None)
             return
         ack_id = self._ids()
-        self._acks[ack_id] = _Owed(key, subject, tries)
-        self._owed.setdefault(key, set()).add(ack_id)
+        self._acks[ack_id] = (key, subject, tries)
+        self._owed[key] = (*self._owed.get(key, ()), ack_id)
         self._ack_deadlines.append((now + self._settings.reply_timeout - self._ack_pauses, ack_id))
         self._exchange.urgent(now)
         self._acks_sent += 1
         self._out.effects.append(self._ack_frame(ack_id, key, subject))
 
 
-def _judge(outcome: Outcome) -> tuple[Exception | None, Mapping[Ticket, BaseException]]:
+def judge(outcome: Outcome) -> tuple[Exception | None, Mapping[Ticket, BaseException]]:
     """Why nothing was stored, None where it was; and the tickets that were left out."""
     if not isinstance(outcome, Done):
         return outcome.error, {}

@@ -79,6 +79,8 @@ _UNSEEN: Final = _CODES[Entry.UNSEEN]
 _HELD: Final = _CODES[Entry.HELD]
 _COMMITTING: Final = _CODES[Entry.COMMITTING]
 _FINISHED: Final = _CODES[Entry.FINISHED]
+_ONE_FINISHED: Final = (_FINISHED,)
+_AFTER: Final = {(_CODES[before], trigger): _CODES[after] for (before, trigger), after in ENTRY.rows.items()}
 
 
 def _code(versions: Versions, version: Key) -> int | None:
@@ -162,11 +164,11 @@ class Ledger:
 
     def committed(self, identity: Identity, at: float) -> bool:
         """Its commit is durable. True when the key may be ACKed now: no received version of it is unfinished."""
-        self._move(identity, EntryTrigger.COMMITTED)
+        versions = self._move(identity, EntryTrigger.COMMITTED)
         self.unfinished -= 1
         self._done.append((identity.key, identity.version, at))
         self._forget(at)
-        return self.settled(identity.key)
+        return self._settled(versions)
 
     def oldest_unfinished(self) -> float | None:
         """How old the oldest delivery not yet finished may be, None when there is none."""
@@ -181,7 +183,8 @@ class Ledger:
     def take_unsaved(self) -> list[tuple[Identity, float]]:
         """Deliveries still held that no store knows of yet, each with the time it is no older than."""
         unsaved, self._unsaved = self._unsaved, []
-        return [(identity, at) for key, version, at in unsaved if self.state(identity := Identity(key, version)) is Entry.HELD]
+        keys = self._keys
+        return [(Identity(key, version), at) for key, version, at in unsaved if _code(keys.get(key, ()), version) == _HELD]
 
     def not_saved(self, records: Iterable[Record]) -> None:
         """These were taken by `take_unsaved`, and the store refused them."""
@@ -196,21 +199,32 @@ class Ledger:
         key, version, _ = received
         return _code(self._keys.get(key, ()), version) in (_HELD, _COMMITTING)
 
-    def _move(self, identity: Identity, trigger: EntryTrigger) -> None:
-        after = ENTRY.next(self.state(identity), trigger)
-        self._put(identity.key, identity.version, _CODES[after])
+    def _move(self, identity: Identity, trigger: EntryTrigger) -> Versions:
+        """Returns the versions of the key."""
+        key, version = identity
+        before = _code(self._keys.get(key, ()), version) or _UNSEEN
+        after = _AFTER.get((before, trigger))
+        if after is None:
+            # Refused: this raises.
+            after = _CODES[ENTRY.next(_STATES[before], trigger)]
+        return self._put(key, version, after)
 
-    def _put(self, key: Key, version: Key, code: int) -> None:
+    def _put(self, key: Key, version: Key, code: int) -> Versions:
         versions = self._keys.get(key, ())
-        if version in versions:
+        if len(versions) == 2 and version in versions:
+            # So it is with nearly all.
+            versions = (versions[0], code)
+        elif version in versions:
             at = versions.index(version)
-            self._keys[key] = (*versions[: at + 1], code, *versions[at + 2 :])
+            versions = (*versions[: at + 1], code, *versions[at + 2 :])
         else:
-            self._keys[key] = (*versions, version, code)
+            versions = (*versions, version, code)
+        self._keys[key] = versions
+        return versions
 
     @staticmethod
     def _settled(versions: Versions) -> bool:
-        return all(code == _FINISHED for code in versions[1::2])
+        return versions[1:] == _ONE_FINISHED or all(code == _FINISHED for code in versions[1::2])
 
     def _forget(self, now: float) -> None:
         done = self._done
