@@ -15,7 +15,7 @@ import attrs
 from .retry_after import retry_after
 from .secrets import PLACEHOLDER, Secret
 
-__all__ = ["Endpoint", "Paged", "Request", "Response"]
+__all__ = ["Endpoint", "HttpCall", "Paged", "Request", "Response"]
 
 ConfigT_contra = TypeVar("ConfigT_contra", contravariant=True)
 ReplyT_co = TypeVar("ReplyT_co", covariant=True)
@@ -43,6 +43,18 @@ class Request:
         """Method and URL for messages, without what is secret and without the query."""
         url = PLACEHOLDER if isinstance(self.url, Secret) else self.url.partition("?")[0]
         return f"{self.method} {url}"
+
+
+@attrs.frozen
+class HttpCall:
+    """One HTTP request as a server gets it, its body read whole. Header names are lower case; what may carry credentials is not
+    shown."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
 
 
 @attrs.frozen

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
-from ..core.http import Response
+from ..core.http import HttpCall, Response
 
 __all__ = [
     "Accept",
@@ -50,17 +50,6 @@ class ConnectRequest:
     path: str = "/"
     query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
-
-
-@attrs.frozen
-class HttpCall:
-    """A plain HTTP request, its body read whole. Header names are lower case; what may carry credentials is not shown."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
-    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
 
 
 @attrs.frozen

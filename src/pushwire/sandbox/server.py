@@ -16,8 +16,9 @@ import trio_websocket
 import wsproto.utilities
 
 from ..core.http import Response
+from ..shell.http_server import answer_http
 from .base import CloseConn, ConnectRequest, HttpCall, HttpMachine, ListeningMachine, Refuse, SendTo
-from .http import Peeked, answer_http, is_websocket, peek
+from .http import Peeked, is_websocket, peek
 
 if TYPE_CHECKING:
     import ssl
