@@ -6,7 +6,8 @@ one file system:
 - what was synced is there;
 - of what was not, any part may be: writes out of order, torn at sectors and inside them, zeroes where a file grew and its data
   did not follow, rarely garbage; sizes as well;
-- a name that was made or removed is as it was or as it is, until its folder was synced;
+- names are as they were at some moment since their folder was synced; a file that is renamed is there under one of its names;
+- what should have been synced when the sync failed may be there or not, whatever is synced later (Linux: the pages are clean);
 - bytes beside those that were written are never harmed.
 """
 
@@ -19,7 +20,21 @@ from typing import Final, TypeAlias
 
 import attrs
 
-__all__ = ["Acked", "Disk", "Event", "FolderSynced", "Image", "Made", "Moved", "Removed", "Resized", "Synced", "Wrote", "images"]
+__all__ = [
+    "Acked",
+    "Disk",
+    "Event",
+    "FolderSynced",
+    "Image",
+    "Made",
+    "Moved",
+    "Removed",
+    "Resized",
+    "SyncFailed",
+    "Synced",
+    "Wrote",
+    "images",
+]
 
 SECTOR: Final = 512
 
@@ -55,6 +70,13 @@ class Synced:
 
 
 @attrs.frozen
+class SyncFailed:
+    """The file's sync has failed. What was written before it is in the cache, and will not be written again."""
+
+    name: str
+
+
+@attrs.frozen
 class Removed:
     name: str
 
@@ -79,8 +101,18 @@ class Acked:
     numbers: tuple[int, ...]
 
 
-Event: TypeAlias = Made | Wrote | Resized | Synced | Removed | Moved | FolderSynced | Acked
+Event: TypeAlias = Made | Wrote | Resized | Synced | SyncFailed | Removed | Moved | FolderSynced | Acked
 _Change: TypeAlias = Wrote | Resized
+
+
+@attrs.define
+class _Later:
+    """A change since the file was durable as a whole. It is `certain` when a later sync has brought it to the disk; `adrift`: no
+    later sync will."""
+
+    change: _Change
+    certain: bool = False
+    adrift: bool = False
 
 
 class _File:
@@ -88,12 +120,34 @@ class _File:
 
     def __init__(self) -> None:
         self.durable = bytearray()
-        self.pending: list[_Change] = []
+        self.later: list[_Later] = []
 
     def sync(self) -> None:
-        for change in self.pending:
-            _apply(self.durable, change)
-        self.pending.clear()
+        for later in self.later:
+            later.certain = not later.adrift
+        if not any(later.adrift for later in self.later):
+            self.durable = self.content({})
+            self.later.clear()
+
+    def sync_failed(self) -> None:
+        for later in self.later:
+            later.adrift = not later.certain
+
+    def uncertain(self) -> list[_Later]:
+        return [later for later in self.later if not later.certain]
+
+    def content(self, kept: Mapping[int, Iterable[_Change]]) -> bytearray:
+        """With what is certain, and of the others, by their number, what was `kept` in their place."""
+        content = bytearray(self.durable)
+        number = 0
+        for later in self.later:
+            if later.certain:
+                _apply(content, later.change)
+                continue
+            for change in kept.get(number, ()):
+                _apply(content, change)
+            number += 1
+        return content
 
 
 class Disk:
@@ -101,48 +155,44 @@ class Disk:
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
-        # What may be found under each name: the durable one first, then each that took its place since.
-        self._names: dict[str, list[_File | None]] = {}
+        # What the folder has looked like: the durable look first, the present one last.
+        self._looks: list[dict[str, _File]] = [{}]
         self.acked: set[int] = set()
 
     def step(self, event: Event) -> None:
         match event:
             case Made(name):
                 self._files[name] = _File()
-                self._name(name, self._files[name])
+                self._looks.append(dict(self._files))
             case Wrote(name) | Resized(name):
-                self._files[name].pending.append(event)
+                self._files[name].later.append(_Later(event))
             case Synced(name):
                 self._files[name].sync()
+            case SyncFailed(name):
+                self._files[name].sync_failed()
             case Removed(name):
                 del self._files[name]
-                self._name(name, None)
+                self._looks.append(dict(self._files))
             case Moved(name, to):
                 self._files[to] = self._files.pop(name)
-                self._name(to, self._files[to])
-                self._name(name, None)
+                self._looks.append(dict(self._files))
             case FolderSynced():
-                self._names = {name: [file] for name, file in self._files.items()}
+                self._looks = [dict(self._files)]
             case Acked(numbers):
                 self.acked.update(numbers)
 
-    def _name(self, name: str, file: _File | None) -> None:
-        self._names.setdefault(name, [None]).append(file)
-
     def seen(self) -> dict[str, bytes]:
         """What a program sees that looks now: nothing is missing while the power is on."""
-        everything = _Everything(random.Random(0))
-        return {name: everything.content(file) for name, file in self._files.items()}
+        return _found(_Everything(random.Random(0)), self._files)
 
     def image(self, rng: random.Random) -> dict[str, bytes]:
         """What may be found if the power goes now."""
         survival = rng.choices((_Nothing(rng), _Everything(rng), _Prefix(rng), _Anything(rng)), weights=(2, 2, 3, 5))[0]
-        found: dict[str, bytes] = {}
-        for name in sorted(self._names):
-            file = survival.name(self._names[name])
-            if file is not None:
-                found[name] = survival.content(file)
-        return found
+        return _found(survival, survival.look(self._looks))
+
+
+def _found(survival: _Everything, files: Mapping[str, _File]) -> dict[str, bytes]:
+    return {name: bytes(survival.content(files[name])) for name in sorted(files)}
 
 
 class _Everything:
@@ -151,62 +201,63 @@ class _Everything:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
 
-    def name(self, candidates: Sequence[_File | None]) -> _File | None:
-        return candidates[-1]
+    def look(self, looks: Sequence[dict[str, _File]]) -> dict[str, _File]:
+        return looks[-1]
 
-    def content(self, file: _File) -> bytes:
-        content = bytearray(file.durable)
-        for change in self.changes(file):
-            _apply(content, change)
-        return bytes(content)
+    def content(self, file: _File) -> bytearray:
+        changes = [later.change for later in file.uncertain()]
+        return file.content(dict(enumerate(self.kept(changes))))
 
-    def changes(self, file: _File) -> Iterable[_Change]:
-        return file.pending
+    def kept(self, changes: Sequence[_Change]) -> Iterator[Sequence[_Change]]:
+        """For each change that is not certain, what there is of it."""
+        for change in changes:
+            yield (change,)
 
 
 class _Nothing(_Everything):
     """Not a byte was written back before it was synced."""
 
-    def name(self, candidates: Sequence[_File | None]) -> _File | None:
-        return candidates[0]
+    def look(self, looks: Sequence[dict[str, _File]]) -> dict[str, _File]:
+        return looks[0]
 
-    def changes(self, file: _File) -> Iterable[_Change]:
-        return ()
+    def kept(self, changes: Sequence[_Change]) -> Iterator[Sequence[_Change]]:
+        return iter(())
 
 
 class _Prefix(_Everything):
     """Written back in order, as far as it came; the last write is torn."""
 
-    def name(self, candidates: Sequence[_File | None]) -> _File | None:
-        return self.rng.choice(candidates)
+    def look(self, looks: Sequence[dict[str, _File]]) -> dict[str, _File]:
+        return self.rng.choice(looks)
 
-    def changes(self, file: _File) -> Iterable[_Change]:
-        whole = self.rng.randint(0, len(file.pending))
-        yield from file.pending[:whole]
-        if whole < len(file.pending):
-            last = file.pending[whole]
+    def kept(self, changes: Sequence[_Change]) -> Iterator[Sequence[_Change]]:
+        whole = self.rng.randint(0, len(changes))
+        for change in changes[:whole]:
+            yield (change,)
+        for last in changes[whole : whole + 1]:
             if isinstance(last, Wrote):
-                yield Wrote(last.name, last.at, last.data[: self.rng.randint(0, len(last.data))])
+                yield (Wrote(last.name, last.at, last.data[: self.rng.randint(0, len(last.data))]),)
 
 
 class _Anything(_Prefix):
     """Any part of it, in pieces."""
 
-    def content(self, file: _File) -> bytes:
+    def content(self, file: _File) -> bytearray:
         content = super().content(file)
-        if len(content) > len(file.durable) and self.rng.random() < 0.2:
+        size = len(file.content({}))
+        if len(content) > size and self.rng.random() < 0.2:
             # The new size was not written back, or not all of it.
-            return content[: self.rng.randint(len(file.durable), len(content))]
+            del content[self.rng.randint(size, len(content)) :]
         return content
 
-    def changes(self, file: _File) -> Iterable[_Change]:
-        kept = self.rng.choice((0.2, 0.5, 0.8))
-        for change in file.pending:
+    def kept(self, changes: Sequence[_Change]) -> Iterator[Sequence[_Change]]:
+        share = self.rng.choice((0.2, 0.5, 0.8))
+        for change in changes:
             drawn = self.rng.random()
             if isinstance(change, Wrote) and drawn < 0.3:
-                yield from self._torn(change)
-            elif drawn < 0.3 + 0.7 * kept:
-                yield change
+                yield list(self._torn(change))
+            else:
+                yield (change,) if drawn < 0.3 + 0.7 * share else ()
 
     def _torn(self, write: Wrote) -> Iterator[Wrote]:
         for at, data in _sectors(write):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from pushwire.errors import StoreError
 from pushwire.relay.sinks.base import SinkError
 from pushwire.relay.sinks.jsonl_file import LineFile
 from pushwire.relay.sinks.sqlite_file import EventFile
-from pushwire.stores.sqlite_file import LedgerFile
-from pushwire.stores.threaded import WEEK
+from pushwire.stores.sqlite import SqliteStore
 from tests.powerloss.workloads import entry_of, note, raw, text
 from tests.relay.kit import entry
 from tests.stores.kit import NAMESPACE, number_of
@@ -37,20 +37,19 @@ def _is_sound(db: sqlite3.Connection) -> bool:
     return db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def _ledger(path: Path, acked: Iterable[int]) -> Verdict:
-    file = LedgerFile(str(path), WEEK, 1_000_000)
+async def _ledger(path: Path, acked: Iterable[int]) -> Verdict:
+    store = SqliteStore(path)
     try:
-        file.open()
-        restored = file.load(NAMESPACE)
-        aside = file.parked(NAMESPACE)
-        db = file._db
-        known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'bookings'").fetchone() is not None
-        rows = db.execute("SELECT number, part, said FROM bookings ORDER BY number, part").fetchall() if known else []
-        sound = _is_sound(db)
-    except Exception:  # noqa: BLE001 - what a damaged file may raise
+        restored = await store.open(NAMESPACE)
+    except StoreError:
+        return "corrupt"
+    try:
+        aside = await store.parked(NAMESPACE)
+        rows, sound = await store.read(_booked)
+    except (StoreError, sqlite3.Error):
         return "corrupt"
     finally:
-        file.close()
+        await store.close(NAMESPACE)
     held = sorted(number_of(found) for found in restored.finished)
     parked = {number_of(record.identity): (record.note, record.raw) for record in aside}
     booked = [number for number in held if number not in parked]
@@ -60,12 +59,18 @@ def _ledger(path: Path, acked: Iterable[int]) -> Verdict:
     return _verdict(acked, held) if whole and sound and _in_order(held) else "corrupt"
 
 
+def _booked(db: sqlite3.Connection) -> tuple[list[object], bool]:
+    known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'bookings'").fetchone() is not None
+    rows = db.execute("SELECT number, part, said FROM bookings ORDER BY number, part").fetchall() if known else []
+    return rows, _is_sound(db)
+
+
 def _in_order(numbers: list[int]) -> bool:
     """One transaction came after the other: of no later one is anything there where an earlier one is missing."""
     return all(after == before + 1 for before, after in itertools.pairwise(numbers))
 
 
-def _sqlite(path: Path, acked: Iterable[int]) -> Verdict:
+async def _sqlite(path: Path, acked: Iterable[int]) -> Verdict:
     file = EventFile(str(path))
     try:
         file.open()
@@ -88,7 +93,7 @@ def _is_aside(aside: Mapping[str, str], held: Iterable[int]) -> bool:
     return all(known.get(key) == payload for key, payload in aside.items())
 
 
-def _jsonl(path: Path, acked: Iterable[int]) -> Verdict:
+async def _jsonl(path: Path, acked: Iterable[int]) -> Verdict:
     file = LineFile(str(path), 20_000, False, 200_000)
     try:
         file.open()
@@ -112,4 +117,8 @@ def _jsonl(path: Path, acked: Iterable[int]) -> Verdict:
     return _verdict(acked, held) if once and _is_aside(aside, held) else "corrupt"
 
 
-JUDGES: Final[Mapping[str, Callable[[Path, Iterable[int]], Verdict]]] = {"ledger": _ledger, "sqlite": _sqlite, "jsonl": _jsonl}
+JUDGES: Final[Mapping[str, Callable[[Path, Iterable[int]], Awaitable[Verdict]]]] = {
+    "ledger": _ledger,
+    "sqlite": _sqlite,
+    "jsonl": _jsonl,
+}

@@ -5,7 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from tests.powerloss.disk import Acked, Disk, Event, FolderSynced, Made, Moved, Removed, Resized, Synced, Wrote, images
+from tests.powerloss.disk import (
+    Acked,
+    Disk,
+    Event,
+    FolderSynced,
+    Made,
+    Moved,
+    Removed,
+    Resized,
+    Synced,
+    SyncFailed,
+    Wrote,
+    images,
+)
 
 OLD, NEW = b"o" * 1024, b"n" * 1024
 
@@ -68,6 +81,15 @@ def test_a_file_moved_onto_another_is_there_under_its_new_name_when_the_folder_w
     moved = (*durable(b"old"), Made("b"), Wrote("b", 0, b"new"), Synced("b"), Moved("b", "a"))
     assert found(*moved) == {b"old", b"new"}
     assert found(*moved, FolderSynced()) == {b"new"}
+
+
+def test_what_a_failed_sync_lost_no_later_sync_brings_back() -> None:
+    failed = (*durable(b"oo"), Wrote("a", 0, b"xx"), SyncFailed("a"))
+    assert {b"oo", b"xx"} <= found(*failed)
+    assert {b"oo", b"xx"} <= found(*failed, Synced("a"))
+    assert found(*failed, Wrote("a", 0, b"nn"), Synced("a"), Synced("a")) == {b"nn"}
+    assert found(*failed, Resized("a", 0), Synced("a")) == {b""}
+    assert {b"ooy", b"xxy"} <= found(*failed, Wrote("a", 2, b"y"), Synced("a"))
 
 
 def test_who_looks_while_the_power_is_on_misses_nothing() -> None:

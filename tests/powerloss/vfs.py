@@ -110,8 +110,8 @@ class _Connection:
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Value]]) -> _Rows:
         before = self._db.total_changes()
-        run = self._db.executemany  # pyright: ignore[reportUnknownMemberType] - as `xWrite`
-        rows = cast(list[Row], list(run(sql, parameters)))  # of no other values than these
+        found = list(self._db.executemany(sql, parameters))  # pyright: ignore[reportUnknownMemberType] - as `xWrite`
+        rows = cast(list[Row], found)  # of no other values than these
         return _Rows(rows, self._db.total_changes() - before)
 
     @contextmanager
