@@ -15,6 +15,7 @@ import msgspec
 
 from .http import Request
 from .secrets import PLACEHOLDER, Secret
+from .values import lean
 
 __all__ = [
     "Close",
@@ -172,7 +173,11 @@ class Write:
     records: tuple[Record, ...]
 
 
-@attrs.frozen
+
+RecordKind: TypeAlias = Literal["finished", "delivered", "parked", "held"]
+
+
+@lean
 class Persist:
     """Make these writes durable, in this order; answered with `Done(Committed)`, or `Failed` when nothing was stored.
 

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-if TYPE_CHECKING:
-    from attrs import frozen as value
-else:
-    # Frozen to the type checkers alone: at run time it would cost three times as much to make one, and there is one for each event.
-    value = attrs.define
+from ..core.values import lean
 
 __all__ = ["Answer", "Entry", "Outcome", "Refused", "is_durable"]
 
@@ -19,7 +15,7 @@ OVERHEAD: Final = 600
 """Bytes that an entry takes in memory beside its payload, about."""
 
 
-@value(eq=False)
+@lean(eq=False)
 class Entry:
     """One event on its way to the sink.
 
