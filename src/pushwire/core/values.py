@@ -6,11 +6,12 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias, dataclass_transform
 
+import attrs
 import msgspec
 
 if TYPE_CHECKING:
-
     from attrs import frozen as lean
+
     @dataclass_transform(frozen_default=True, kw_only_default=True)
     class Value:
         """A received value, read-only; see the run-time twin."""
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 else:
 
-    class Value(msgspec.Struct, kw_only=True, gc=False):
     def lean(cls=None, *, eq=True):
         """As `attrs.frozen`, to the type checkers alone: for what there is one of for each message. It costs a third to make."""
         return attrs.define(cls, eq=eq, unsafe_hash=eq or None)
 
+    class Value(msgspec.Struct, kw_only=True, gc=False):
         """A received value.
 
         Frozen to the type checkers, mutable at run time, where the machine stamps its own fields: a freeze at run time costs
@@ -44,8 +45,8 @@ __all__ = [
     "exact",
     "integer",
     "is_number",
-    "scaled",
     "lean",
+    "scaled",
 ]
 
 UINT256_DIGITS: Final = 78
