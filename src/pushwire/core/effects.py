@@ -40,11 +40,11 @@ __all__ = [
     "Ticket",
     "Token",
     "Write",
+    "scalars_text",
 ]
 
 Scalar: TypeAlias = str | int | bool | None
 
-    "scalars_text",
 
 class Identity(NamedTuple):
     """What the ledger knows a message by: the provider's immutable key, and the version of it."""
@@ -150,7 +150,7 @@ class Fetch:
 RecordKind: TypeAlias = Literal["finished", "delivered", "parked"]
 
 
-@attrs.frozen
+@lean
 class Record:
     """One row of the ledger.
 
@@ -173,11 +173,7 @@ class Write:
     records: tuple[Record, ...]
 
 
-
-RecordKind: TypeAlias = Literal["finished", "delivered", "parked", "held"]
-
-
-@lean
+@attrs.frozen
 class Persist:
     """Make these writes durable, in this order; answered with `Done(Committed)`, or `Failed` when nothing was stored.
 
