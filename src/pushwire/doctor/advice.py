@@ -116,7 +116,6 @@ ADVICE: Final[Mapping[Step, Mapping[Trouble, str]]] = {
             "something came, and it was no message: see it with `pushwire tail {provider}`, the provider may have changed"
         ),
         Trouble.HUNG_UP: "the connection ended while we listened: mind the close code's meaning; a stream would dial again",
-        Trouble.FAILED: "the session ended while we listened, for the reason shown",
     },
 }
 

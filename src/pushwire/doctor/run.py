@@ -191,6 +191,9 @@ class _Examination:
                 try:
                     await self._stream.call(self._command)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is what is told
+                    if watch.chart.current is Step.TOKEN:
+                        # The machine does not wait for the authorisation as long as the client of HTTP does.
+                        watch.failed(Step.TOKEN, Trouble.TIMED_OUT, str(error))
                     watch.failed(Step.SUBSCRIBE, of_error(error), str(error))
                 else:
                     watch.passed(Step.SUBSCRIBE, self._asked)
@@ -211,7 +214,7 @@ class _Examination:
         if self._message is not None:
             watch.passed(Step.MESSAGE, type(self._message).__name__)
         elif self._ended:
-            watch.failed(Step.MESSAGE, Trouble.HUNG_UP if self._failure is None else Trouble.FAILED, self._end)
+            watch.failed(Step.MESSAGE, Trouble.HUNG_UP, self._end)
         elif self._unreadable:
             watch.passed(Step.MESSAGE, f"none in {self._wait:g} s, but {self._unreadable} that are none", Trouble.UNREADABLE)
         else:
@@ -220,7 +223,7 @@ class _Examination:
     @property
     def _end(self) -> str:
         """How the connection ended."""
-        return str(self._failure) if self._failure is not None else "" if self._down is None else self._down.reason
+        return str(self._failure) if self._down is None else self._down.reason
 
 
 def _impatient(config: ProviderConfig) -> ProviderConfig:
