@@ -133,7 +133,7 @@ def test_every_wrong_field_is_named_at_once_and_no_secret(monkeypatch: pytest.Mo
         provider = "bitpanda"
     """)
     for part in (
-        "colour: there is no such setting; there are: ledger, sink, limits, timing, streams",
+        "colour: there is no such setting; there are: ledger, sink, limits, timing, http, streams",
         "ledger: must be the path of a file",
         "sink.path: required field missing",
         "sink: extra fields found (size)",
@@ -163,9 +163,9 @@ def test_every_wrong_field_is_named_at_once_and_no_secret(monkeypatch: pytest.Mo
         ("", "streams: there must be one at least, as [streams.NAME]"),
         ("streams = 3", "streams: there must be one at least, as [streams.NAME]"),
         ("sink = 3", "sink: not a table"),
-        ('[sink]\nkind = "tape"', "sink.kind: there is no such kind; there are: jsonl, sqlite, postgres"),
-        ("[sink]\nkind = 3", "sink.kind: there is no such kind; there are: jsonl, sqlite, postgres"),
-        ("[sink]", "sink.kind: is needed; there are: jsonl, sqlite, postgres"),
+        ('[sink]\nkind = "tape"', "sink.kind: there is no such kind; there are: jsonl, sqlite, postgres, nats"),
+        ("[sink]\nkind = 3", "sink.kind: there is no such kind; there are: jsonl, sqlite, postgres, nats"),
+        ("[sink]", "sink.kind: is needed; there are: jsonl, sqlite, postgres, nats"),
         ("[streams]\na = 3", "streams.a: not a table"),
         ('[streams.a]\nprovider = "gelabs"', "ledger: is needed: what a has ACKed must be known after a restart"),
         (

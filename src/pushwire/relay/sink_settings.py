@@ -5,20 +5,21 @@ A new kind is a class here with `kind` and `make`, and a row of `_KINDS`.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
 from ..core.config import check_all, checked, count, text
-from ..core.secrets import Secret
 from ..errors import ConfigError
 from .sinks.base import ListedSink
-from .tables import SecretFrom, as_table, structure
+from .tables import as_table, secret_from, structure
 
-__all__ = ["AnySinkSettings", "FileSinkSettings", "PostgresSettings", "sink_settings"]
+__all__ = ["AnySinkSettings", "FileSinkSettings", "NatsSettings", "PostgresSettings", "sink_settings"]
 
 POSTGRES_PASSWORD: Final = "PUSHWIRE_POSTGRES_PASSWORD"
+NATS_SECRETS: Final = {name: f"PUSHWIRE_NATS_{name.upper()}" for name in ("password", "token", "nkey", "creds")}
 
 
 @attrs.frozen(kw_only=True)
@@ -76,12 +77,7 @@ class PostgresSettings:
         except ImportError as error:
             raise ConfigError([f"kind: {error}"]) from None
         problems: list[str] = []
-        source = structure("password", self.password, SecretFrom, problems) if self.password else None
-        password = None
-        try:
-            password = Secret.find(POSTGRES_PASSWORD) if source is None else source.get()
-        except ConfigError as error:
-            problems += (f"password: {problem}" for problem in error.problems)
+        password = secret_from("password", self.password, POSTGRES_PASSWORD, problems)
         try:
             sink = PostgresSink(self.conninfo, password=password, schema=self.schema)
         except ConfigError as error:
@@ -91,12 +87,96 @@ class PostgresSettings:
         return sink
 
 
-AnySinkSettings: TypeAlias = FileSinkSettings | PostgresSettings
+@attrs.frozen(kw_only=True)
+class NatsSettings:
+    """`[sink]` with `kind = "nats"`; see `NatsSink`. `password`, `token`, `nkey` and `creds` say where they are, as the
+    `secrets` of a stream do; without any they come from PUSHWIRE_NATS_PASSWORD and so on. `tls_...` are paths of PEM files."""
+
+    kind: Literal["nats"]
+    servers: tuple[str, ...]
+    stream: str
+    subject: str | None = None
+    create: bool = False
+    replicas: int | None = None
+    window: float | None = None
+    monitor: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()
+    user: str | None = None
+    password: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    token: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    nkey: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    creds: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.make()
+
+    def make(self, horizon: float = 0.0) -> ListedSink:
+        """The sink, not open, for providers that send the same again within `horizon` seconds.
+
+        Raises `ConfigError` naming all that is wrong.
+        """
+        from .sinks.nats import NatsSink
+        from .sinks.nats_login import Login
+
+        problems: list[str] = []
+        named = {"password": self.password, "token": self.token, "nkey": self.nkey, "creds": self.creds}
+        any_named = any(named.values())
+        secrets = {
+            name: secret_from(name, source, None if any_named else NATS_SECRETS[name], problems) for name, source in named.items()
+        }
+        login = tls = sink = None
+        try:
+            login = Login(user=self.user, **secrets)
+        except ConfigError as error:
+            problems += error.problems
+        try:
+            tls = self._tls()
+        except (OSError, ssl.SSLError, ValueError) as error:
+            problems.append(
+                f"tls_ca, tls_cert, tls_key: {type(error).__name__}: {getattr(error, 'strerror', None) or 'cannot be used'}"
+            )
+        given = {"subject": self.subject, "replicas": self.replicas, "window": self.window}
+        options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}  # of several types, by name
+        try:
+            sink = NatsSink(
+                self.servers,
+                self.stream,
+                create=self.create,
+                horizon=horizon,
+                monitors=self.monitor,
+                accept=self.accept,
+                login=login,
+                tls=tls,
+                **options,
+            )
+        except ConfigError as error:
+            problems += error.problems
+        if problems or sink is None:
+            raise ConfigError(problems)
+        return sink
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """None: the system's certificates."""
+        if self.tls_ca is None and self.tls_cert is None:
+            if self.tls_key is not None:
+                raise ValueError
+            return None
+        context = ssl.create_default_context(cafile=self.tls_ca)
+        if self.tls_cert is not None:
+            context.load_cert_chain(self.tls_cert, self.tls_key)
+        return context
+
+
+AnySinkSettings: TypeAlias = FileSinkSettings | NatsSettings | PostgresSettings
 
 _KINDS: Final[Mapping[str, type[AnySinkSettings]]] = {
     "jsonl": FileSinkSettings,
     "sqlite": FileSinkSettings,
     "postgres": PostgresSettings,
+    "nats": NatsSettings,
 }
 
 

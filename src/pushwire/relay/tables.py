@@ -15,7 +15,7 @@ from ..core.secrets import Secret
 from ..core.strict import strict_converter
 from ..errors import ConfigError
 
-__all__ = ["SecretFrom", "as_table", "structure"]
+__all__ = ["SecretFrom", "as_table", "secret_from", "structure"]
 
 T = TypeVar("T")
 
@@ -57,6 +57,19 @@ def structure(place: str, value: object, kind: type[T], problems: list[str]) -> 
             problems += (f"{place}{where}{part}" for part in what.split(_MARK))
     except TypeError as error:
         problems.append(f"{place}: {error}")
+    return None
+
+
+def secret_from(name: str, source: Mapping[str, object], variable: str | None, problems: list[str]) -> Secret | None:
+    """The secret that `source` says where to find, else the one that `variable` names; None where there is none, and what is
+    wrong added to `problems`."""
+    where = structure(name, source, SecretFrom, problems) if source else None
+    try:
+        if where is not None:
+            return where.get()
+        return None if source or variable is None else Secret.find(variable)
+    except ConfigError as error:
+        problems += (f"{name}: {problem}" for problem in error.problems)
     return None
 
 
