@@ -28,8 +28,8 @@ from ..core.backoff import Backoff, BackoffPolicy
 from ..core.config import check_all, checked, seconds
 from ..errors import LocalProtocolError
 from .effects import Close, Effect, GiveUp, Open, Settle, Taking, Write
-from .entries import Answer, Entry, Outcome, Refused
-from .lanes import Lane, Limits, Slot, Source, Stage
+from .entries import Answer, Entry, Outcome, Refused, is_durable
+from .lanes import Batch, Lane, Limits, Ready, Source
 from .link import LINK, Link, LinkTrigger
 
 __all__ = ["Limits", "Loop", "Timing"]
@@ -59,7 +59,7 @@ class Loop:
         self._timing = timing
         self._sources: dict[str, Source] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._writes: dict[int, tuple[tuple[str, str], Lane, list[Slot]]] = {}
+        self._writes: dict[int, tuple[tuple[str, str], Batch]] = {}
         self._number = 0
         self._link = LINK.initial
         self._rng = rng
@@ -89,19 +89,33 @@ class Loop:
 
     def offer(self, entry: Entry, now: float) -> None:
         """One event of a stream whose `taking` is true. Raises `LocalProtocolError` where it is not."""
-        source = self._sources[entry.stream]
-        if not self.taking(entry.stream):
+        if not self.offer_many(entry.stream, (entry,), now):
             raise LocalProtocolError(f"{entry.stream} is held back: the entry would go beyond its bounds")
-        place = (entry.stream, entry.partition)
-        lane = self._lanes.get(place)
-        if lane is None:
-            lane = self._lanes[place] = Lane(source, self._limits)
-        lane.add(entry, now)
-        source.add(entry)
-        if not source.taking:
-            self._effects.append(Taking(entry.stream, False))
+
+    def offer_many(self, stream: str, entries: Sequence[Entry], now: float) -> int:
+        """Events of one stream, in order. Returns how many of them were taken: as many as there is room for."""
+        if not self.taking(stream):
+            return 0
+        source = self._sources[stream]
+        touched: dict[tuple[str, str], Lane] = {}
+        taken = 0
+        for entry in entries:
+            place = (stream, entry.partition)
+            lane = touched.get(place)
+            if lane is None:
+                lane = touched[place] = self._lanes.get(place) or Lane(source, self._limits)
+            size = entry.size
+            lane.add(entry, size, now)
+            source.add(size)
+            taken += 1
+            if not source.taking:
+                self._effects.append(Taking(stream, False))
+                break
+        self._lanes.update(touched)
         if self._link is Link.OPEN:
-            self._write(place, lane, now)
+            for place, lane in touched.items():
+                self._write(place, lane, now)
+        return taken
 
     def opened(self, now: float) -> None:
         """The sink is open."""
@@ -122,18 +136,22 @@ class Loop:
 
     def written(self, number: int, answers: Sequence[Answer] | None, now: float, reason: str = "") -> None:
         """What became of a `Write`, entry by entry; None, or another number of answers: all of it is unknown, for `reason`."""
-        place, lane, slots = self._writes.pop(number)
-        if answers is None or len(answers) != len(slots):
+        place, batch = self._writes.pop(number)
+        lane = batch.lane
+        if answers is None or len(answers) != len(batch.entries):
             self.last_error = reason or "the sink gave no answer for each entry"
-            answers = [Outcome.UNKNOWN] * len(slots)
+            answers = [Outcome.UNKNOWN] * len(batch.entries)
         lane.in_flight -= 1
-        unknown = False
-        for slot, answer in zip(slots, answers, strict=True):
-            unknown |= not self._judge(slot, answer)
-        if unknown:
-            lane.give_back()
-            self._to(LinkTrigger.UNKNOWN)
-        lane.release()
+        if answers.count(Outcome.STORED) == len(answers):
+            self.counts["stored"] += len(answers)
+            self._stored_since_open = True
+            lane.stored(batch)
+        else:
+            for answer in answers:
+                self._count(answer)
+            lane.answered(batch, answers)
+            if Outcome.UNKNOWN in answers:
+                self._to(LinkTrigger.UNKNOWN)
         if lane.empty and not lane.in_flight:
             del self._lanes[place]
         self._settle(lane.source)
@@ -142,13 +160,14 @@ class Loop:
     def settled(self, stream: str, done: bool, now: float) -> None:
         """The answer to a `Settle`; not `done`: it is asked for again after a back-off."""
         source = self._sources[stream]
-        slots, source.settling = source.settling or [], None
+        settling, source.settling = source.settling or Ready(), None
         if done:
-            self._let_go(source, slots)
+            self._let_go(source, settling)
             self._settle_backoffs[stream].ended(0.0, answered=True)
             self._settle(source)
         else:
-            source.ready = [*slots, *source.ready]
+            settling.take_over(source.ready)
+            source.ready = settling
             source.retry_at = now + self._settle_backoffs[stream].delay()
         self._advance(now)
 
@@ -215,9 +234,8 @@ class Loop:
     def oldest(self, stream: str) -> float | None:
         """When the oldest of what a stream has not settled came; None: nothing is."""
         source = self._sources[stream]
-        waiting = [lane.oldest for lane in self._lanes.values() if lane.source is source]
-        done = [slot.since for slot in (*(source.settling or ()), *source.ready)]
-        return min((at for at in (*waiting, *done) if at is not None), default=None)
+        oldest = min(source.oldest, *(lane.oldest for lane in self._lanes.values() if lane.source is source), math.inf)
+        return None if oldest == math.inf else oldest
 
     @property
     def link(self) -> Link:
@@ -267,43 +285,31 @@ class Loop:
             due = lane.due()
             if due is None or (due > now and not self._stopping):
                 return
-            slots = lane.take()
+            batch = lane.take()
             self._number += 1
-            self._writes[self._number] = (place, lane, slots)
-            entries = tuple(slot.entry for slot in slots)
-            self._effects.append(Write(self._number, place[1], entries, self._timing.write_within))
+            self._writes[self._number] = (place, batch)
+            self._effects.append(Write(self._number, place[1], batch.entries, self._timing.write_within))
 
-    def _judge(self, slot: Slot, answer: Answer) -> bool:
-        """Note what became of an entry; False where that is unknown."""
-        if answer is Outcome.UNKNOWN:
-            self.counts["unknown"] += 1
-            slot.stage = Stage.WAITING
-            return False
-        slot.stage = Stage.DONE
-        if isinstance(answer, Refused):
-            self.counts["refused"] += 1
-            slot.refused = answer.reason
-        else:
-            self.counts[answer.name.lower()] += 1
+    def _count(self, answer: Answer) -> None:
+        self.counts["refused" if isinstance(answer, Refused) else answer.name.lower()] += 1
+        if is_durable(answer):
             self._stored_since_open = True
-        return True
 
     def _settle(self, source: Source) -> None:
         """Have what is ready settled, unless that is under way or waits for its back-off."""
         if source.settling is not None or source.retry_at is not None or not source.ready or self._given_up:
             return
-        slots, source.ready = source.ready, []
-        stored = tuple(slot.entry for slot in slots if slot.refused is None and source.acks)
-        refused = tuple((slot.entry, slot.refused) for slot in slots if slot.refused is not None)
-        if stored or refused:
-            source.settling = slots
-            self._effects.append(Settle(source.name, stored, refused))
+        ready, source.ready = source.ready, Ready()
+        stored = tuple(ready.stored) if source.acks else ()
+        if stored or ready.refused:
+            source.settling = ready
+            self._effects.append(Settle(source.name, stored, tuple(ready.refused)))
         else:
-            self._let_go(source, slots)
+            self._let_go(source, ready)
 
-    def _let_go(self, source: Source, slots: list[Slot]) -> None:
+    def _let_go(self, source: Source, ready: Ready) -> None:
         before = source.taking
-        source.settled(slots)
+        source.settled(ready)
         if source.taking and not before and not self._stopping:
             self._effects.append(Taking(source.name, True))
 
