@@ -151,18 +151,23 @@ class Relay:
     async def _take(self, plan: StreamSettings, batch: Sequence[object]) -> None:
         """Hand a batch to the loop, as fast as it takes it. What it does not take before the end stays un-ACKed."""
         offset = self._wall() - trio.current_time()
+
+        def wall_of(at: float) -> float:
+            return at + offset
+
+        entries: list[Entry] = []
         for event in batch:
             if type(event) in CONTROL:
-                self._tell(plan, event, lambda at: at + offset)
+                self._tell(plan, event, wall_of)
                 if type(event) not in HANDED_ON:
                     continue
-            while not self._loop.taking(plan.name):
-                if self._stopping:
-                    return
-                self._pump()
-                await self._room.park()
-            self._loop.offer(entry_of(plan.name, plan.config, event, lambda at: at + offset), trio.current_time())
-        self._pump()
+            entries.append(entry_of(plan.name, plan.config, event, wall_of))
+        while True:
+            entries = entries[self._loop.offer_many(plan.name, entries, trio.current_time()) :]
+            self._pump()
+            if not entries or self._stopping:
+                return
+            await self._room.park()
 
     def _tell(self, plan: StreamSettings, event: object, wall_of: Callable[[float], float]) -> None:
         line = describe(plan.config.provider, event, wall_of)
