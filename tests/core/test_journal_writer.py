@@ -83,7 +83,8 @@ def test_the_header_holds_what_the_machine_was_built_from() -> None:
     assert (line["seed"], line["prefix"]) == (2**80, "id")
     assert line["config"]["api_key"] == "***"
     assert line["config"]["send_rate"] == "inf"
-    assert line["restored"] == {"finished": [[[["base", None, "0xa"], ["success", True]], 1.5]], "delivered": [], "mark": 2.5}
+    finished = [[["base", None, "0xa"], ["success", True]], 1.5]
+    assert line["restored"] == {"finished": [finished], "delivered": [], "mark": 2.5, "held": []}
 
 
 IDENTITY = Identity(("base", 8453, "0xa"), ("pending", None, False))

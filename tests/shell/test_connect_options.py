@@ -14,10 +14,11 @@ import trio
 
 import pushwire
 from pushwire import gelabs
-from pushwire.core.effects import Restored
+from pushwire.core.effects import Resends, Restored
 from pushwire.core.secrets import Secret
 from pushwire.providers.gelabs.machine import GelabsMachine
 from pushwire.shell.memory import MemoryNetwork
+from pushwire.stores.base import NOTHING
 from tests.shell.provider import Provider, tx_hash
 from tests.shell.streams import SUBSCRIBE, connect, transaction
 
@@ -61,9 +62,9 @@ class Watched(pushwire.MemoryStore):
         super().__init__()
         self.calls: list[str] = []
 
-    async def open(self, namespace: str) -> Restored:
+    async def open(self, namespace: str, resends: Resends = NOTHING) -> Restored:
         self.calls.append("open")
-        return await super().open(namespace)
+        return await super().open(namespace, resends)
 
     async def close(self, namespace: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -126,7 +127,7 @@ async def test_the_store_is_closed_when_no_machine_can_be_made() -> None:
 
 async def test_a_store_that_cannot_be_opened_ends_it_before_any_dial() -> None:
     class Locked(pushwire.MemoryStore):
-        async def open(self, namespace: str) -> Restored:
+        async def open(self, namespace: str, resends: Resends = NOTHING) -> Restored:
             raise pushwire.StoreError("locked by another process")
 
     network = MemoryNetwork()

@@ -247,8 +247,8 @@ async def test_the_store_survives_the_server_restarted_and_says_what_it_is_while
 async def test_a_newer_schema_is_refused(schema: Schema) -> None:
     async with opened(schema.store()):
         pass
-    schema.column("UPDATE pushwire_schema SET version = 2")
-    await fails(schema.store(), r"newer pushwire \(schema 2, known: 1\)")
+    schema.column("UPDATE pushwire_schema SET version = 3")
+    await fails(schema.store(), r"newer pushwire \(schema 3, known: 2\)")
 
 
 async def test_a_namespace_no_database_can_hold_is_refused_and_leaves_the_others_as_they_were(schema: Schema) -> None:

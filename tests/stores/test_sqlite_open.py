@@ -43,7 +43,7 @@ async def test_the_file_is_kept_so_that_durable_means_on_the_disk(path: Path) ->
         assert await column(store, "PRAGMA journal_mode") == ["wal"]
         assert await column(store, "PRAGMA synchronous") == [2]
         assert await column(store, "PRAGMA locking_mode") == ["exclusive"]
-        assert await column(store, "SELECT version FROM pushwire_schema") == [1]
+        assert await column(store, "SELECT version FROM pushwire_schema") == [2]
 
 
 async def test_the_callers_tables_are_in_the_same_file(path: Path) -> None:
@@ -115,9 +115,9 @@ async def test_a_plain_connection_that_reads_keeps_the_store_from_opening(path: 
 async def test_a_newer_schema_is_refused_and_left_as_it_is(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE pushwire_schema (version INTEGER, something TEXT)")
-        db.execute("INSERT INTO pushwire_schema VALUES (2, 'new')")
+        db.execute("INSERT INTO pushwire_schema VALUES (3, 'new')")
     db.close()
-    await fails(SqliteStore(path), r"newer pushwire \(schema 2, known: 1\)")
+    await fails(SqliteStore(path), r"newer pushwire \(schema 3, known: 2\)")
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("pushwire_schema",)]
     db.close()

@@ -27,7 +27,7 @@ from ..errors import LocalProtocolError, StoreError
 from .commands import AnyCommand, Finish, Park
 from .config import ConnectionConfig, checked, count, seconds
 from .dialect import Dialect
-from .effects import Committed, Done, Identity, Outcome, Persist, Record, Restored, Scalar, Ticket, Token, Write
+from .effects import Committed, Done, Identity, Outcome, Persist, Record, Resends, Restored, Scalar, Ticket, Token, Write
 from .events import AckRefused, Delivery, Gap
 from .ledger import Entry, Ledger
 from .machine import Status
@@ -58,6 +58,10 @@ class AckConfig(ConnectionConfig):
     """How old the durable low-water mark may grow while there is nothing to commit."""
     remember: int = attrs.field(default=1_000_000, metadata=checked(count))
     """Finished deliveries kept in memory to recognise resends."""
+
+    def resends(self) -> Resends:
+        """What a store must keep, since the provider may send it again."""
+        return Resends(self.resend_min + self.resend_margin, self.resend_cap + self.resend_margin)
 
     def _mismatches(self) -> Iterable[str]:
         return ("resend_cap: must not be below resend_min",) if self.resend_cap < self.resend_min else ()

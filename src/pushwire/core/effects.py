@@ -26,13 +26,19 @@ __all__ = [
     "Effect",
     "Failed",
     "Fetch",
+    "Fetchable",
     "Handshake",
     "Hangup",
+    "Held",
     "Identity",
+    "Loaded",
     "Outcome",
+    "Pause",
+    "Payloads",
     "Persist",
     "Ping",
     "Record",
+    "Resends",
     "Restored",
     "SecretFrame",
     "Settled",
@@ -140,22 +146,49 @@ class Snapshot:
 
 
 @attrs.frozen
+class Payloads:
+    """The raw messages of these held deliveries, from the store. Answered with `Loaded`."""
+
+    identities: tuple[Identity, ...]
+
+
+@attrs.frozen
+class Loaded:
+    """What the store holds of the `Payloads` asked for; what is missing, it does not hold."""
+
+    raws: Mapping[Identity, str] = attrs.field(repr=lambda raws: f"<{len(raws)} messages>")
+
+
+Fetchable: TypeAlias = Credential | Request | Snapshot | Payloads
+"""What a machine may ask for."""
+
+
+@attrs.frozen
 class Fetch:
     """Get something for the machine; answered through `fulfil(token, outcome)`."""
 
     token: Token
-    what: Credential | Request | Snapshot
+    what: Fetchable
 
 
-RecordKind: TypeAlias = Literal["finished", "delivered", "parked"]
+@attrs.frozen
+class Pause:
+    """Stop handing in what arrives (`on`), or go on. Tell `reading` as for a full inbox; a call that waits for its reply is not
+    kept waiting."""
+
+    on: bool
+
+
+RecordKind: TypeAlias = Literal["finished", "delivered", "parked", "held"]
 
 
 @lean
 class Record:
     """One row of the ledger.
 
-    `at` is POSIX seconds: for "finished" and "parked" when it was settled, for "delivered" the low-water mark when it was
-    received. `note` holds the reason of a parked one, `raw` its payload.
+    `at` is POSIX seconds: for "finished" and "parked" when it was settled, for "held" when it was received, for "delivered" the
+    low-water mark when it was received. `note` holds the reason of a parked one, `raw` its payload, and that of a held one: the
+    whole message.
     """
 
     kind: RecordKind
@@ -192,22 +225,44 @@ class Committed:
     failed: Mapping[Ticket, BaseException] = attrs.Factory(dict[Ticket, BaseException])
 
 
+class Held(NamedTuple):
+    """A held delivery without its payload: when it was received (POSIX seconds), and about how many bytes it has."""
+
+    at: float
+    size: int
+
+
 @attrs.frozen
 class Restored:
     """What a store remembers of an earlier run.
 
     `finished` and `delivered` map an identity to POSIX seconds, oldest first; `mark` is None for a store never used before.
+    `held` are those that the provider has its ACK for and the caller has not finished, in the order they were received.
     """
 
     finished: Mapping[Identity, float] = attrs.Factory(dict[Identity, float])
     delivered: Mapping[Identity, float] = attrs.Factory(dict[Identity, float])
     mark: float | None = None
+    held: Mapping[Identity, Held] = attrs.Factory(dict[Identity, Held])
+
+
+@attrs.frozen
+class Resends:
+    """What a provider may send again at the next connect: what is no older than `before_mark` seconds before the low-water mark,
+    and no older than `ever`. A store lets go of no row that such a message would find."""
+
+    before_mark: float
+    ever: float
+
+    def since(self, mark: float, now: float) -> float:
+        """From when on (POSIX seconds) what was finished may be sent again."""
+        return max(mark - self.before_mark, now - self.ever)
 
 
 @attrs.frozen
 class Done:
-    """An effect succeeded. `value`: a `Committed` for `Persist`, a `Secret` for a `Credential`, a `Response` for a `Request`, and
-    whatever the caller's function gave for a `Snapshot`."""
+    """An effect succeeded. `value`: a `Committed` for `Persist`, a `Secret` for a `Credential`, a `Response` for a `Request`, a
+    `Loaded` for `Payloads`, and whatever the caller's function gave for a `Snapshot`."""
 
     value: object
 
@@ -264,4 +319,4 @@ class Close:
         return f"{head}: {self.reason}" if self.reason else head
 
 
-Effect: TypeAlias = str | SecretFrame | Dial | Hangup | Ping | Fetch | Persist
+Effect: TypeAlias = str | SecretFrame | Dial | Hangup | Ping | Fetch | Persist | Pause

@@ -28,12 +28,13 @@ from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
 import attrs
 
 from ..errors import LocalProtocolError
+from .around import Around
 from .backoff import Backoff, BackoffPolicy
 from .commands import AnyCommand, Hydrate
 from .config import ConnectionConfig
-from .effects import Close, Done, Effect, Fetch, Handshake, Outcome, Settled, Snapshot, Ticket, Token
+from .effects import Done, Effect, Fetch, Outcome, Settled, Snapshot, Ticket, Token
 from .events import CONTROL, Down, Gap, Hydrated, SnapshotFailed, Up
-from .machine import Machine, Status
+from .machine import Machine
 from .transitions import Table
 
 __all__ = ["GATE", "Gate", "GateTrigger", "Gated", "gated"]
@@ -112,7 +113,7 @@ class _Held(Generic[EventT]):
     ledgered: bool
 
 
-class Gated(Generic[EventT]):
+class Gated(Around[EventT], Generic[EventT]):
     """`machine` behind a gate, by the contract of `core.machine`; answer its `Fetch(_, Snapshot())` as any other.
 
     `hold` is how many events are held at most, those of the type `ledgered` not counted. Of two snapshots asked for, the answer
@@ -128,7 +129,7 @@ class Gated(Generic[EventT]):
         ledgered: type | None = None,
         backoff: BackoffPolicy | None = None,
     ) -> None:
-        self._machine = machine
+        super().__init__(machine)
         self._rng = rng
         self._hold = hold
         self._ledgered = ledgered
@@ -140,7 +141,6 @@ class Gated(Generic[EventT]):
         self._serial = 0
         self._token: Token | None = None
         self._retry_at = math.inf
-        self._wall_offset = 0.0
         self._held: list[_Held[EventT]] = []
         self._loose = 0
         self._loose_since = 0.0
@@ -150,77 +150,25 @@ class Gated(Generic[EventT]):
 
     # Inputs
 
-    def start(self, now: float, wall: float) -> None:
-        self._wall_offset = wall - now
-        self._machine.start(now, wall)
-        self._absorb(now)
-
-    def opened(self, handshake: Handshake, now: float, wall: float) -> None:
-        self._wall_offset = wall - now
-        self._machine.opened(handshake, now, wall)
-        self._absorb(now)
-
-    def receive(self, messages: Sequence[str | bytes], now: float) -> None:
-        self._machine.receive(messages, now)
-        self._absorb(now)
-
-    def heard(self, now: float) -> None:
-        self._machine.heard(now)
-        self._absorb(now)
-
-    def pong(self, payload: bytes, now: float) -> None:
-        self._machine.pong(payload, now)
-        self._absorb(now)
-
-    def closed(self, close: Close, now: float, wall: float) -> None:
-        self._wall_offset = wall - now
-        self._machine.closed(close, now, wall)
-        self._absorb(now)
-
-    def reading(self, on: bool, now: float) -> None:
-        self._machine.reading(on, now)
-        self._absorb(now)
-
     def submit(self, command: AnyCommand, now: float) -> Ticket:
-        if isinstance(command, Hydrate):
-            return self._hydrate(now)
-        ticket = self._machine.submit(command, now)
-        self._absorb(now)
-        return ticket
-
-    def abandon(self, ticket: Ticket, now: float) -> None:
-        self._machine.abandon(ticket, now)
-        self._absorb(now)
+        return self._hydrate(now) if isinstance(command, Hydrate) else super().submit(command, now)
 
     def fulfil(self, token: Token, outcome: Outcome, now: float) -> None:
         if token.serial >= 0:
-            self._machine.fulfil(token, outcome, now)
-        elif token == self._token:
+            super().fulfil(token, outcome, now)
+            return
+        if token == self._token:
             self._token = None
             self._answered(outcome, now)
-        self._absorb(now)
-
-    def stop(self, now: float) -> None:
-        self._machine.stop(now)
-        self._absorb(now)
+        self._after(now)
 
     def handle_timer(self, now: float, wall: float) -> None:
-        self._wall_offset = wall - now
-        self._machine.handle_timer(now, wall)
-        self._absorb(now)
+        super().handle_timer(now, wall)
         if self._state is Gate.BACKING_OFF and self._retry_at <= now:
             self._to(GateTrigger.DUE)
             self._load()
 
     # Outputs
-
-    @property
-    def finished(self) -> bool:
-        return self._machine.finished
-
-    @property
-    def failure(self) -> Exception | None:
-        return self._machine.failure
 
     def next_deadline(self) -> float:
         due = self._machine.next_deadline()
@@ -244,12 +192,9 @@ class Gated(Generic[EventT]):
         own, self._settled = self._settled, []
         return [*settled, *own]
 
-    def status(self) -> Status:
-        return self._machine.status()
-
     # Within
 
-    def _absorb(self, now: float) -> None:
+    def _after(self, now: float) -> None:
         """Take what the machine has to say: pass it on, or hold it."""
         events = self._machine.take_events()
         if self._state is Gate.OPEN and CONTROL.isdisjoint(map(type, events)):
@@ -282,13 +227,13 @@ class Gated(Generic[EventT]):
         if ledgered:
             return
         if not self._loose:
-            self._loose_since = now + self._wall_offset
+            self._loose_since = self._wall(now)
         self._loose += 1
         if self._loose > self._hold:
             self._held = [held for held in self._held if held.ledgered]
             self._loose = 0
             # The wall clock may have been set back meanwhile.
-            until = now + self._wall_offset
+            until = self._wall(now)
             self._events.append(Gap(now, min(self._loose_since, until), until))
             self._to(GateTrigger.OVERFLOW)
 

@@ -15,9 +15,10 @@ from typing import TypeAlias
 import attrs
 
 from ..errors import LocalProtocolError
+from .assembled import assembled
 from .commands import AnyCommand, Command
 from .effects import Close, Effect, Handshake, Outcome, Restored, Settled, Ticket, Token
-from .gate import gated
+from .holds import HoldLimits
 from .ids import id_source
 from .machine import Machine
 from .provider import Provider, ProviderConfig
@@ -49,7 +50,7 @@ __all__ = [
 @attrs.frozen
 class Header:
     """What the machine was built from. `library` is the version of pushwire that wrote the journal; `hold` how many events its
-    hydration gate may hold, None where it has no gate."""
+    hydration gate may hold, None where it has no gate; `receipts` the limits of what it holds itself, None where it has none."""
 
     provider: Provider
     config: ProviderConfig
@@ -58,12 +59,13 @@ class Header:
     restored: Restored
     library: str
     hold: int | None = None
+    receipts: HoldLimits | None = None
 
     def machine(self) -> Machine[object]:
         """A machine built in the same way, not started."""
         rng = random.Random(self.seed)
-        machine = self.config.machine(rng=rng, ids=id_source(self.prefix), restored=self.restored)
-        return machine if self.hold is None else gated(machine, self.config, rng=rng, hold=self.hold)
+        ids = id_source(self.prefix)
+        return assembled(self.config, rng=rng, ids=ids, restored=self.restored, receipts=self.receipts, hold=self.hold)
 
 
 @attrs.frozen

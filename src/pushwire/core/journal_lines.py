@@ -16,7 +16,8 @@ import cattrs
 
 from ..errors import JournalError, PushwireError, StoreError
 from .commands import AnyCommand, Finish, Hydrate, Leave, Park
-from .effects import Committed, Done, Failed, Identity, Outcome, Restored, Scalar, Ticket, Token
+from .effects import Committed, Done, Failed, Held, Identity, Loaded, Outcome, Restored, Scalar, Ticket, Token
+from .holds import HoldLimits
 from .http import Response
 from .journal import (
     Abandon,
@@ -85,6 +86,7 @@ class HeaderLine:
     prefix: str
     restored: RestoredLine
     hold: int | None = None
+    receipts: HoldLimits | None = None
 
 
 @attrs.frozen
@@ -94,6 +96,7 @@ class RestoredLine:
     finished: tuple[tuple[Identity, float], ...]
     delivered: tuple[tuple[Identity, float], ...]
     mark: float | None
+    held: tuple[tuple[Identity, Held], ...] = ()
 
 
 @attrs.frozen
@@ -124,13 +127,15 @@ class ResponseLine:
 
 @attrs.frozen
 class FulfilLine:
-    """A `Fulfil`: exactly one of `committed`, `credential`, `response`, `value` (a caller's own, by its type) and `failed`."""
+    """A `Fulfil`: exactly one of `committed`, `credential`, `response`, `loaded`, `value` (a caller's own, by its type) and
+    `failed`."""
 
     token: Token
     now: float
     committed: tuple[tuple[Ticket, ErrorLine], ...] | None = None
     credential: str | None = None
     response: ResponseLine | None = None
+    loaded: tuple[tuple[Identity, str], ...] | None = None
     value: str | None = None
     failed: ErrorLine | None = None
 
@@ -206,8 +211,9 @@ def _header(fields: dict[str, object], load: Callable[[str], Provider]) -> Heade
     line = _CONVERTER.structure(fields, HeaderLine)
     provider = load(line.provider)
     config = _CONVERTER.structure(line.config, provider.config)
-    restored = Restored(dict(line.restored.finished), dict(line.restored.delivered), line.restored.mark)
-    return Header(provider, config, line.seed, line.prefix, restored, line.library, line.hold)
+    rows = line.restored
+    restored = Restored(dict(rows.finished), dict(rows.delivered), rows.mark, dict(rows.held))
+    return Header(provider, config, line.seed, line.prefix, restored, line.library, line.hold, line.receipts)
 
 
 def _input(fields: dict[str, object], provider: Provider) -> Input:
@@ -251,13 +257,16 @@ def _fulfil(line: FulfilLine) -> Fulfil:
             outcome = Done(Secret(text))
         case FulfilLine(response=response) if response is not None:
             outcome = Done(Response(response.status, body=response.body.encode()))
+        case FulfilLine(loaded=raws) if raws is not None:
+            outcome = Done(Loaded(dict(raws)))
         case FulfilLine(value=kind) if kind is not None:
             outcome = Done(kind)
         case FulfilLine(failed=error) if error is not None:
             outcome = Failed(_error(error))
         case _:
             raise ValueError("not exactly one outcome")
-    if sum(part is not None for part in (line.committed, line.credential, line.response, line.value, line.failed)) != 1:
+    parts = (line.committed, line.credential, line.response, line.loaded, line.value, line.failed)
+    if sum(part is not None for part in parts) != 1:
         raise ValueError("not exactly one outcome")
     return Fulfil(line.token, outcome, line.now)
 

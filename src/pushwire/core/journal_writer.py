@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import StoreError
 from .commands import AnyCommand, Leave
-from .effects import Committed, Failed, Outcome
+from .effects import Committed, Failed, Loaded, Outcome
 from .http import Response
 from .journal import Foreign, Fulfil, Header, Input, Receive, Submit
 from .journal_lines import CORE_COMMANDS, FORMAT, INPUTS, RestoredLine
@@ -45,7 +45,8 @@ class Encoder:
     def header(self, header: Header) -> str:
         """The first line."""
         restored = header.restored
-        rows = RestoredLine(tuple(restored.finished.items()), tuple(restored.delivered.items()), restored.mark)
+        finished, delivered, held = restored.finished.items(), restored.delivered.items(), restored.held.items()
+        rows = RestoredLine(tuple(finished), tuple(delivered), restored.mark, tuple(held))
         return self._line(
             lambda: {
                 "journal": FORMAT,
@@ -56,6 +57,7 @@ class Encoder:
                 "prefix": self._shown(header.prefix),
                 "restored": self._converter.unstructure(rows),
                 "hold": header.hold,
+                "receipts": self._converter.unstructure(header.receipts),
             }
         )
 
@@ -97,6 +99,8 @@ class Encoder:
             return {"response": {"status": value.status, "body": self._shown(_veiled(value.body))}}
         if isinstance(value, Committed):
             return {"committed": [(ticket, self._error(error)) for ticket, error in value.failed.items()]}
+        if isinstance(value, Loaded):
+            return {"loaded": self._converter.unstructure(list(value.raws.items()))}
         # A caller's own value, which no machine looks at.
         return {"value": type(value).__name__}
 

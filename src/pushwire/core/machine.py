@@ -12,8 +12,8 @@ How to drive one
    connection, after which nothing of it may be handed in.
 3. `Hangup`: end the connection, or the attempt, and answer with `closed`.
 4. `Persist` and `Fetch`: answer each token once with `fulfil`, in any order, also after the connection it was asked on has gone.
-5. Tell `reading(False)` when you stop reading for back-pressure, and `reading(True)` before you read again: the deadlines of what
-   the peer owes us stand still in between. Each connection begins as one that is read.
+5. Tell `reading(False)` when you stop reading, for your own back-pressure or where `Pause` asks, and `reading(True)` before you
+   read again: the deadlines of what the peer owes us stand still in between. Each connection begins as one that is read.
 6. `finished` is true when nothing more will come: stop driving.
 """
 
@@ -54,6 +54,7 @@ class Status:
 
     `attempt` counts dials since the last stable time, `generation` all of them. `unacked` counts deliveries not yet settled,
     `withheld` the resends that were not delivered, `acks_sent` and `acks_confirmed` the ACK frames and the provider's replies.
+    `store_error` is why the store takes nothing of what arrives, or gives nothing back, at the moment (`core.holding`).
     """
 
     phase: Phase
@@ -66,6 +67,7 @@ class Status:
     withheld: int = 0
     acks_sent: int = 0
     acks_confirmed: int = 0
+    store_error: str | None = None
 
 
 class Machine(Protocol[EventT_co]):

@@ -15,16 +15,18 @@ from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast, overload, ru
 import attrs
 import trio
 
+from ..core.acks import AckConfig
+from ..core.assembled import assembled
 from ..core.commands import Ledgered
 from ..core.config import count, one_of, optional, positive
-from ..core.effects import Restored
-from ..core.events import Hydrated, SnapshotFailed
-from ..core.gate import gated
+from ..core.effects import Identity, Restored
+from ..core.events import Delivery, Hydrated, SnapshotFailed
+from ..core.holds import HoldLimits
 from ..core.machine import Machine, Phase
 from ..core.secrets import Secret
 from ..core.tokens import TokenSource
 from ..errors import NotReady
-from ..stores.base import Store
+from ..stores.base import NOTHING, Store
 from ..stores.memory import MemoryStore
 from .arguments import check_arguments
 from .credentials import Credentials
@@ -36,7 +38,7 @@ from .inbox import OVERFLOWS, Inbox, Overflow
 from .journal import open_journal
 from .observer import Observer
 from .router import Router
-from .stream import AckPolicy, AckStream, Stream
+from .stream import ACK_POLICIES, AckPolicy, AckStream, HandPolicy, Stream
 from .transport import Connector
 from .websocket import WebSocketConnector
 
@@ -82,6 +84,10 @@ class AckStreamConfig(StreamConfig[EventT], Protocol[EventT, AckedT_co]):
         """The type of the events that are ACKed."""
         ...
 
+    def revive(self, raw: str, identity: Identity, delivery: Delivery, received: float) -> AckedT_co:
+        """The event that a message held, once more, under its `identity`. Raises `ValueError` where it no longer decodes."""
+        ...
+
 
 class Options(TypedDict, total=False):
     """The keyword arguments of `connect` that do not bear on its types; their meaning stands there."""
@@ -90,6 +96,8 @@ class Options(TypedDict, total=False):
     capacity: int
     unread_bytes: int
     hold: int
+    max_held: int
+    max_held_bytes: int
     ready_within: float | None
     transport: Connector | None
     tls: ssl.SSLContext | None
@@ -109,7 +117,7 @@ def connect(
 ) -> AbstractAsyncContextManager[AckStream[EventT, AckedT, ConnectionT]]: ...
 @overload
 def connect(
-    config: AckStreamConfig[EventT, AckedT], *, store: None = ..., ack: AckPolicy = ..., **options: Unpack[Options]
+    config: AckStreamConfig[EventT, AckedT], *, store: None = ..., ack: HandPolicy = ..., **options: Unpack[Options]
 ) -> AbstractAsyncContextManager[AckStream[EventT, AckedT, None]]: ...
 @overload
 def connect(config: StreamConfig[EventT], **options: Unpack[Options]) -> AbstractAsyncContextManager[Stream[EventT]]: ...
@@ -128,7 +136,7 @@ def connect(
     *,
     snapshot: Callable[[], Awaitable[SnapshotT]],
     store: None = ...,
-    ack: AckPolicy = ...,
+    ack: HandPolicy = ...,
     **options: Unpack[Options],
 ) -> AbstractAsyncContextManager[AckStream[EventT | Hydrated[SnapshotT] | SnapshotFailed, AckedT, None]]: ...
 @overload
@@ -150,7 +158,10 @@ def connect(
     leaving it by cancellation, or being cancelled meanwhile, drops the connection at once, and waits for a commit that has begun.
 
     - `store`: where the ledger lives. The default, a `MemoryStore`, does not survive the process.
-    - `ack`: "manual", or "after": a consumer's event is ACKed when that consumer asks for the next.
+    - `ack`: "manual"; "after": a consumer's event is ACKed when that consumer asks for the next; or "on_receipt": what arrives is
+      made durable in the `store`, which must be given, then ACKed to the provider, and then delivered from there, in this run and
+      later ones, until `stream.ack` or `stream.park` has finished it. No more than half of `capacity` is with you at a time; the
+      rest waits in the store. When that holds `max_held` messages (100,000) or `max_held_bytes` (256 MiB), the reading stops.
     - `overflow` ("block"), `capacity` (1024 events): what a full inbox means, see `shell.inbox`. `unread_bytes` (16 MiB): how
       much may come in beyond that while a call waits for its reply.
     - `snapshot`: loads what the events are changes to. Each time the stream becomes ready, and when something was missed, message
@@ -168,20 +179,22 @@ def connect(
     Raises `NotReady` or `AuthenticationRefused` when the stream does not come up, `StoreError` when the store cannot be opened,
     and `ConfigError` naming every wrong argument.
     """
-    return _connected(config, snapshot, MemoryStore() if store is None else store, ack, **options)
+    return _connected(config, snapshot, store, ack, **options)
 
 
 @asynccontextmanager
 async def _connected(
     config: StreamConfig[Any],
     snapshot: Callable[[], Awaitable[Any]] | None,
-    store: Store[Any],
+    given: Store[Any] | None,
     ack: AckPolicy,
     *,
     overflow: Overflow = "block",
     capacity: int = 1024,
     unread_bytes: int = 16 * 2**20,
     hold: int = 10_000,
+    max_held: int = 100_000,
+    max_held_bytes: int = 256 * 2**20,
     ready_within: float | None = 30.0,
     transport: Connector | None = None,
     tls: ssl.SSLContext | None = None,
@@ -200,8 +213,13 @@ async def _connected(
         unread_bytes=count(unread_bytes),
         hold=count(hold),
         ready_within=optional(positive)(ready_within),
-        ack=one_of("manual", "after")(ack),
+        max_held=count(max_held),
+        max_held_bytes=count(max_held_bytes),
+        ack=one_of(*ACK_POLICIES)(ack) or _receipts_problem(ack, config, given),
     )
+    store = MemoryStore() if given is None else given
+    receipts = HoldLimits(max_held, max_held_bytes, max(1, capacity // 2), unread_bytes) if ack == "on_receipt" else None
+    gate = None if snapshot is None else hold
     changes = {"connect_timeout": connect_timeout, "close_within": close_within}
     present = {name: value for name, value in changes.items() if value is not None}
     if present:
@@ -219,13 +237,12 @@ async def _connected(
         lambda event: acked is not None and isinstance(event, acked),
         None if observer is None else observer.saw,
     )
-    restored = await store.open(config.namespace)
+    restored = await store.open(config.namespace, config.resends() if isinstance(config, AckConfig) else NOTHING)
     try:
-        rng = entropy.rng()
-        machine: Machine[Any] = config.machine(rng=rng, ids=id_source(entropy.prefix), restored=restored)
-        if snapshot is not None:
-            machine = gated(machine, config, rng=rng, hold=hold)
-        with open_journal(journal, config, machine, entropy, restored, None if snapshot is None else hold) as recorded:
+        check_arguments(ack=None if receipts is not None else _held_problem(restored))
+        ids = id_source(entropy.prefix)
+        machine = assembled(config, rng=entropy.rng(), ids=ids, restored=restored, receipts=receipts, hold=gate)
+        with open_journal(journal, config, machine, entropy, restored, receipts, gate) as recorded:
             driver: Driver[Any, Any] = Driver(
                 recorded,
                 connector,
@@ -234,7 +251,7 @@ async def _connected(
                 config.namespace,
                 entropy,
                 unread_bytes=unread_bytes,
-                fetch=Fetcher(credentials=credentials, http=http or client, snapshot=snapshot),
+                fetch=Fetcher(credentials, http or client, snapshot, lambda held: store.payloads(config.namespace, held)),
             )
             stream = _stream(driver, acked, ack)
             if observer is not None:
@@ -271,6 +288,17 @@ def _acked(config: object) -> type | None:
     """The type of the events that are ACKed, None for a provider without ACKs."""
     # `isinstance` cannot see of what type.
     return cast(Any, config).acked() if isinstance(config, AckStreamConfig) else None
+
+
+def _receipts_problem(ack: AckPolicy, config: object, store: object) -> str | None:
+    if ack != "on_receipt" or (store is not None and isinstance(config, AckStreamConfig)):
+        return None
+    return '"on_receipt" needs a store that survives the process' if store is None else "this provider asks for no ACKs"
+
+
+def _held_problem(restored: Restored) -> str | None:
+    held = len(restored.held)
+    return f'the store holds {held} messages that were ACKed on receipt: connect with "on_receipt"' if held else None
 
 
 def _stream(driver: Driver[Any, Any], acked: type[Any] | None, ack: AckPolicy) -> Stream[Any]:

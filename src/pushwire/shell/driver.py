@@ -17,21 +17,20 @@ import trio
 from ..core.commands import Command, Leave
 from ..core.effects import (
     Close,
-    Credential,
     Dial,
     Done,
     Effect,
     Failed,
     Fetch,
+    Fetchable,
     Hangup,
     Outcome,
+    Pause,
     Persist,
     Ping,
     SecretFrame,
-    Snapshot,
     Ticket,
 )
-from ..core.http import Request
 from ..core.machine import Machine
 from ..errors import InboxFull, NotReady, PushwireError
 from ..stores.base import Store
@@ -62,7 +61,7 @@ class Driver(Generic[EventT, ConnectionT]):
         entropy: Entropy,
         *,
         unread_bytes: int,
-        fetch: Callable[[Credential | Request | Snapshot], Awaitable[object]],
+        fetch: Callable[[Fetchable], Awaitable[object]],
     ) -> None:
         self.machine: Machine[EventT] = machine
         self.router: Router[EventT] = router
@@ -80,6 +79,7 @@ class Driver(Generic[EventT, ConnectionT]):
         self._timer = trio.CancelScope()
         self._attempt = trio.CancelScope()
         self._hanging_up = False
+        self._paused = False
         self._nursery: trio.Nursery | None = None
         self._waiters = Waiters()
         self._reading_callers = 0
@@ -265,6 +265,9 @@ class Driver(Generic[EventT, ConnectionT]):
                 self._spawn(self._connect, effect)
             case Fetch():
                 self._spawn(self._fetch, effect)
+            case Pause():
+                self._paused = effect.on
+                self.router.inbox.wake_reader()
             case _:
                 # A frame for a connection that has just gone.
                 pass
@@ -327,12 +330,13 @@ class Driver(Generic[EventT, ConnectionT]):
         for payload in read.pongs:
             machine.pong(payload, now)
         self.pump()
-        if self._reading_callers and self.router.full:
+        if self._reading_callers and (self._paused or self.router.full):
             self._count_unread(read.messages)
 
     def _blocked(self) -> bool:
-        """Whether a full inbox stops the reading: not while a caller waits for a reply, nor once the connection is ending."""
-        return self.router.full and not (self._hanging_up or self._reading_callers)
+        """Whether a full inbox, or the machine, stops the reading: not while a caller waits for a reply, nor once the connection
+        is ending."""
+        return (self._paused or self.router.full) and not (self._hanging_up or self._reading_callers)
 
     def _count_unread(self, messages: Sequence[str | bytes]) -> None:
         self._unread += sum(map(len, messages))

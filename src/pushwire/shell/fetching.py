@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from ..core.effects import Credential, Snapshot
+from ..core.effects import Credential, Fetchable, Identity, Loaded, Payloads, Snapshot
 from ..core.http import Request
 from ..core.tokens import TokenSource
 from ..errors import NotReady
@@ -19,16 +19,17 @@ class Fetcher:
 
     def __init__(
         self,
-        *,
         credentials: TokenSource,
         http: Http,
         snapshot: Callable[[], Awaitable[object]] | None = None,
+        payloads: Callable[[Sequence[Identity]], Awaitable[Loaded]] | None = None,
     ) -> None:
         self._credentials = credentials
         self._http = http
         self._snapshot = None if snapshot is None else SnapshotLoader(snapshot)
+        self._payloads = payloads
 
-    async def __call__(self, what: Credential | Request | Snapshot) -> object:
+    async def __call__(self, what: Fetchable) -> object:
         match what:
             case Credential():
                 return await self._credentials(what)
@@ -36,5 +37,9 @@ class Fetcher:
                 return await self._http.send(what)
             case Snapshot() if self._snapshot is not None:
                 return await self._snapshot()
+            case Payloads(identities) if self._payloads is not None:
+                return await self._payloads(identities)
             case Snapshot():
                 raise NotReady("no source for a snapshot")
+            case Payloads():
+                raise NotReady("no source for payloads")

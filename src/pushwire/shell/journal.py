@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..core.effects import Restored
+from ..core.holds import HoldLimits
 from ..core.machine import Machine
 from ..errors import LocalProtocolError
 from .entropy import Entropy
@@ -74,6 +75,7 @@ def open_journal(
     machine: Machine[EventT],
     entropy: Entropy,
     restored: Restored,
+    receipts: HoldLimits | None = None,
     hold: int | None = None,
 ) -> Generator[Machine[EventT]]:
     """The machine, recorded into a new or empty file that only its owner may read; where `path` is None, the machine itself.
@@ -87,7 +89,7 @@ def open_journal(
     # Who writes no journal is spared the import.
     from ..core.recording import Recording
 
-    header = _header(config, entropy, restored, hold)
+    header = _header(config, entropy, restored, receipts, hold)
     file = JournalFile(path)
     try:
         yield Recording(machine, header, file)
@@ -95,7 +97,7 @@ def open_journal(
         file.close()
 
 
-def _header(config: object, entropy: Entropy, restored: Restored, hold: int | None) -> Header:
+def _header(config: object, entropy: Entropy, restored: Restored, receipts: HoldLimits | None, hold: int | None) -> Header:
     from ..core.journal import Header
     from ..providers import load
 
@@ -103,7 +105,7 @@ def _header(config: object, entropy: Entropy, restored: Restored, hold: int | No
     provider = load(str(name))
     if not isinstance(config, provider.config):
         raise LocalProtocolError(f"a journal cannot hold a {type(config).__name__}: it is no config of {name}")
-    return Header(provider, config, entropy.seed, entropy.prefix, restored, _version(), hold)
+    return Header(provider, config, entropy.seed, entropy.prefix, restored, _version(), hold, receipts)
 
 
 def _version() -> str:

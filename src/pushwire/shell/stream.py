@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 from weakref import WeakSet
 
 from ..core.commands import Command, Finish, Hydrate, Ledgered, Park
@@ -19,7 +19,7 @@ from .inbox import OVERFLOWS, Inbox, Overflow
 from .observer import StreamStatus
 from .queries import Invalidating, Query
 
-__all__ = ["AckPolicy", "AckStream", "Stream", "StreamStatus"]
+__all__ = ["ACK_POLICIES", "AckPolicy", "AckStream", "HandPolicy", "Stream", "StreamStatus"]
 
 EventT = TypeVar("EventT")
 AckedT = TypeVar("AckedT", bound=Ledgered)
@@ -27,7 +27,9 @@ ReplyT = TypeVar("ReplyT")
 ConnectionT = TypeVar("ConnectionT")
 ValueT = TypeVar("ValueT")
 
-AckPolicy: TypeAlias = Literal["manual", "after"]
+HandPolicy: TypeAlias = Literal["manual", "after"]
+AckPolicy: TypeAlias = HandPolicy | Literal["on_receipt"]
+ACK_POLICIES: Final = ("manual", "after", "on_receipt")
 
 
 class Stream(Generic[EventT]):

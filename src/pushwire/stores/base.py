@@ -1,4 +1,4 @@
-"""What a ledger's store must do: remember, durably, which deliveries are finished.
+"""What a ledger's store must do: remember, durably, which deliveries are finished, and which are held until they are.
 
 A batch goes in; it is durable, or it is a `StoreError`. The caller's booking runs inside the same transaction.
 """
@@ -6,19 +6,24 @@ A batch goes in; it is durable, or it is a `StoreError`. The caller's booking ru
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
-from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
+from ..core.effects import Committed, Identity, Loaded, Record, Resends, Restored, Ticket, Write
 from ..errors import LocalProtocolError, StoreError
 
-__all__ = ["ImmediateStore", "Receipt", "Store", "run_booking"]
+__all__ = ["NOTHING", "ImmediateStore", "Receipt", "Store", "run_booking"]
 
 ConnectionT = TypeVar("ConnectionT")
 ResultT = TypeVar("ResultT")
 ConnectionT_co = TypeVar("ConnectionT_co", covariant=True)
+
+
+NOTHING: Final = Resends(-math.inf, -math.inf)
+"""No provider: its rows may go as soon as the retention says."""
 
 
 class Store(Protocol[ConnectionT_co]):
@@ -27,7 +32,7 @@ class Store(Protocol[ConnectionT_co]):
     One store may serve several streams at a time; each has a namespace of its own (provider, URL and a digest of the key).
     """
 
-    async def open(self, namespace: str) -> Restored:
+    async def open(self, namespace: str, resends: Resends = NOTHING) -> Restored:
         """Make ready for `namespace` and load what it holds. Raises `StoreError`; each `open` is paired with one `close`."""
         ...
 
@@ -42,9 +47,15 @@ class Store(Protocol[ConnectionT_co]):
 
         Each write with a booking runs it first, inside a savepoint of its own: when it raises, that write alone is left out, and
         the exception is in `Committed.failed`. A write whose records are all finished already was booked by an earlier
-        commit: its booking is not run again. Waits for the end of the transaction even when cancelled. Raises `StoreError`, and
-        nothing else: when nothing was stored, when that cannot be known, or when `namespace` is not open.
+        commit: its booking is not run again. A "held" record is kept with its payload until it is finished or parked, whatever
+        the retention; of one that is held or finished already nothing is changed. Waits for the end of the transaction even when
+        cancelled. Raises `StoreError`, and nothing else: when nothing was stored, when that cannot be known, or when `namespace`
+        is not open.
         """
+        ...
+
+    async def payloads(self, namespace: str, identities: Sequence[Identity]) -> Loaded:
+        """The raw messages of what is held under these identities. Raises `StoreError`."""
         ...
 
     async def close(self, namespace: str) -> None:

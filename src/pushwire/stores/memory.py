@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
-from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
+from ..core.effects import Committed, Held, Identity, Loaded, Record, Resends, Restored, Ticket, Write
 from ..errors import StoreError
-from .base import run_booking
+from .base import NOTHING, run_booking
 
 __all__ = ["MemoryStore"]
 
@@ -19,9 +19,11 @@ WEEK: Final = 7 * 86_400.0
 class _Namespace:
     """The rows of one stream."""
 
-    __slots__ = ("delivered", "finished", "mark", "order", "parked")
+    __slots__ = ("delivered", "finished", "held", "mark", "order", "parked", "resends")
 
     def __init__(self) -> None:
+        self.held: dict[Identity, Record] = {}
+        self.resends = NOTHING
         self.finished: dict[Identity, float] = {}
         self.delivered: dict[Identity, float] = {}
         # Both, in the order they came: a dict's first item is slow to find once its left end is holes.
@@ -31,22 +33,30 @@ class _Namespace:
 
     def keep(self, record: Record) -> None:
         identity = record.identity
+        if record.kind == "held":
+            if identity not in self.finished:
+                self.held.setdefault(identity, record)
+            return
         if record.kind == "delivered":
             if identity in self.finished or identity in self.delivered:
                 return
             self.delivered[identity] = record.at
         else:
             self.delivered.pop(identity, None)
+            self.held.pop(identity, None)
             self.finished[identity] = record.at
             if record.kind == "parked":
                 self.parked.append(record)
         self.order.append((identity, record.at))
 
-    def retain(self, horizon: float, rows: int) -> None:
-        """Forget what is older than `horizon`, and the oldest of more than `rows`."""
+    def retain(self, horizon: float, rows: int, floor: float) -> None:
+        """Forget what is older than `horizon`, and the oldest of more than `rows`; but nothing from `floor` on."""
         order = self.order
         while order and (order[0][1] < horizon or len(self.finished) + len(self.delivered) > rows):
-            identity, at = order.popleft()
+            identity, at = order[0]
+            if at >= floor:
+                break
+            order.popleft()
             for kept in (self.finished, self.delivered):
                 if kept.get(identity) == at:
                     del kept[identity]
@@ -68,9 +78,11 @@ class MemoryStore:
         self._retain_rows = retain_rows
         self._namespaces: dict[str, _Namespace] = {}
 
-    async def open(self, namespace: str) -> Restored:
+    async def open(self, namespace: str, resends: Resends = NOTHING) -> Restored:
         rows = self._namespaces.setdefault(namespace, _Namespace())
-        return Restored(_oldest_first(rows.finished), _oldest_first(rows.delivered), rows.mark)
+        rows.resends = resends
+        held = {identity: Held(record.at, len(record.raw)) for identity, record in rows.held.items()}
+        return Restored(_oldest_first(rows.finished), _oldest_first(rows.delivered), rows.mark, held)
 
     async def commit(
         self, namespace: str, writes: Sequence[Write], mark: float, books: Mapping[Ticket, Callable[[None], object]]
@@ -95,9 +107,14 @@ class MemoryStore:
                     continue
             for record in write.records:
                 rows.keep(record)
-                rows.retain(record.at - self._retain_for, self._retain_rows)
+                rows.retain(record.at - self._retain_for, self._retain_rows, rows.resends.since(mark, record.at))
         rows.mark = mark
         return Committed(failed)
+
+    async def payloads(self, namespace: str, identities: Sequence[Identity]) -> Loaded:
+        """What is held of these, whole."""
+        held = self._namespaces[namespace].held
+        return Loaded({identity: held[identity].raw for identity in identities if identity in held})
 
     async def close(self, namespace: str) -> None:
         """Nothing to do: the rows stay for the next `open`."""

@@ -14,7 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from ..core.effects import Committed, Record, Ticket, Write
+from ..core.effects import Committed, Record, Resends, Ticket, Write
 from ..errors import LocalProtocolError
 from .base import Receipt, run_booking
 from .postgres_leash import LeashedConnection
@@ -30,10 +30,11 @@ Place: TypeAlias = tuple[int, bytes]
 
 
 class Owned(NamedTuple):
-    """A namespace that is ours: its number, and which owner of it we are."""
+    """A namespace that is ours: its number, which owner of it we are, and what its provider may send again."""
 
     id: int
     owner: int
+    resends: Resends
 
 
 class Limits(NamedTuple):
@@ -102,12 +103,14 @@ class Transaction:
         batches: Sequence[PostgresBatch],
         owned: Mapping[str, Owned],
         spoilt: Mapping[Booking, BaseException],
+        holding: set[int],
     ) -> None:
         self._db = db
         self._sql = sql
         self._batches = batches
         self._owned = owned
         self._spoilt = spoilt
+        self._holding = holding
         self._turns: dict[int, int] = {}
         self._commits: dict[int, int] = {}
         self._finished: set[Place] = set()
@@ -115,6 +118,7 @@ class Transaction:
         self._kept: dict[Place, tuple[Record, Kept]] = {}
         self._delivered: dict[Place, tuple[Record, Kept]] = {}
         self._parked: list[tuple[Place, Record]] = []
+        self._held: dict[Place, Record] = {}
         self._times: dict[int, list[float]] = {}
 
     def number(self, namespace: str) -> int:
@@ -157,7 +161,7 @@ class Transaction:
                 has_receipt = isinstance(_booking(batch, write), Receipt)
                 for record in write.records:
                     place = (namespace, digest(record.identity))
-                    if has_receipt or record.kind == "delivered":
+                    if has_receipt or record.kind in ("delivered", "held"):
                         # A claim would wait for the transaction that gave the receipt, which may be waiting for us.
                         asked.add(place)
                     else:
@@ -225,6 +229,11 @@ class Transaction:
             if place not in self._finished:
                 self._delivered.setdefault(place, (record, Kept(record.at, self._turns[namespace])))
             return
+        if record.kind == "held":
+            self._holding.add(namespace)
+            if place not in self._finished:
+                self._held.setdefault(place, record)
+            return
         self._turns[namespace] += 1
         self._kept[place] = (record, Kept(record.at, self._turns[namespace]))
         self._finished.add(place)
@@ -235,6 +244,8 @@ class Transaction:
 
     def _write(self, limits: Limits) -> None:
         db, sql = self._db, self._sql
+        marks = {self._owned[batch.namespace].id: batch.mark for batch in self._batches}
+        resends = {owned.id: owned.resends for owned in self._owned.values()}
         renewed, delivered = _Rows(), _Rows()
         for place, (record, kept) in self._kept.items():
             if self._claimed.get(place) != kept:
@@ -250,6 +261,11 @@ class Transaction:
                 db.execute(sql.renew, renewed.columns())
             if self._kept:
                 db.execute(sql.supersede, _columns(self._kept))
+            held_once = [place for place in self._kept if place[0] in self._holding]
+            if held_once:
+                db.execute(sql.held_no_longer, _columns(held_once))
+            if self._held:
+                db.execute(sql.hold, self._held_columns())
             if delivered.digests:
                 db.execute(sql.deliver, delivered.columns())
             for place, record in self._parked:
@@ -258,11 +274,25 @@ class Transaction:
             for namespace, times in self._times.items():
                 # What is old is measured by what is written now: one record with a time far ahead must not outdate all others for
                 # good. At most two rows go for each one written.
-                oldest = (namespace, 2 * len(times), self._turns[namespace] - limits.rows, max(times) - limits.seconds)
+                now = max(times)
+                floor = resends[namespace].since(marks[namespace], now)
+                oldest = (namespace, 2 * len(times), self._turns[namespace] - limits.rows, now - limits.seconds, floor)
                 for statement in sql.retain:
                     db.execute(statement, oldest)
-            for namespace, mark in {self._owned[batch.namespace].id: batch.mark for batch in self._batches}.items():
+            for namespace, mark in marks.items():
                 db.execute(sql.end_namespace, (mark, self._turns[namespace], namespace, limits.synchronous_commit))
+
+    def _held_columns(self) -> tuple[list[int], list[bytes], list[str], list[str], list[float], list[bytes]]:
+        """What is to be held, in order, but for what this very commit has finished."""
+        rows = [(*place, *texts(record.identity), record) for place, record in self._held.items() if place not in self._kept]
+        return (
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+            [row[3] for row in rows],
+            [row[4].at for row in rows],
+            [row[4].raw.encode("utf-8", "surrogatepass") for row in rows],
+        )
 
 
 def _booking(batch: PostgresBatch, write: Write) -> Callable[[LeashedConnection], object] | None:

@@ -7,6 +7,7 @@ that gets the lock knows that the earlier one is over, and what became of its la
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Generator, Mapping, Sequence
 from typing import Final, LiteralString, TypeAlias
 
@@ -16,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from ..core.effects import Committed, Identity, Record, Restored, Ticket
+from ..core.effects import Committed, Held, Identity, Loaded, Record, Resends, Restored, Ticket
 from ..core.secrets import Redactor, Secret
 from ..errors import StoreError
 from .postgres_commit import Booking, Fenced, Limits, Owned, Spoilt, Transaction
@@ -63,6 +64,8 @@ class PostgresLedger:
         # Those that were opened, and of them those whose lock this connection holds.
         self._owned: dict[str, Owned] = {}
         self._held: set[str] = set()
+        # Those that hold deliveries, or may: the others are spared a look at that table with every row they finish.
+        self._holding: set[int] = set()
 
     # The connection
 
@@ -133,13 +136,13 @@ class PostgresLedger:
             db.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_key("tables", self._schema),))
             if not _row(db, self._sql.has_schema)[0]:
                 db.execute(self._sql.make_schema)
-            if not _row(db, self._sql.exists)[0]:
-                for statement in self._sql.tables:
-                    db.execute(statement)
-                db.execute(self._sql.set_version, (SCHEMA_VERSION,))
-            version = _row(db, self._sql.version)[0]
-            if version > SCHEMA_VERSION:
-                raise StoreError(f"{self._name} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
+            found = _row(db, self._sql.version)[0] if _row(db, self._sql.exists)[0] else 0
+            if found > SCHEMA_VERSION:
+                raise StoreError(f"{self._name} was written by a newer pushwire (schema {found}, known: {SCHEMA_VERSION})")
+            for statement in itertools.chain.from_iterable(self._sql.steps[found:]):
+                db.execute(statement)
+            if found < SCHEMA_VERSION:
+                db.execute(self._sql.set_version if found else self._sql.first_version, (SCHEMA_VERSION,))
 
     @contextlib.contextmanager
     def _explained(self) -> Generator[None]:
@@ -158,17 +161,19 @@ class PostgresLedger:
 
     # Namespaces
 
-    def load(self, namespace: str) -> Restored:
+    def load(self, namespace: str, resends: Resends) -> Restored:
         """Own a namespace, which is made if it is new, and say what is known of it. Raises `StoreError`."""
         with self._explained():
             db = self._alive()
             if namespace in self._owned:
                 self._hold(namespace)
+                self._owned[namespace] = self._owned[namespace]._replace(resends=resends)
                 return self._restore(db, self._owned[namespace])
             self._lock(db, namespace, patiently=True)
             try:
                 with db.transaction():
-                    owned = Owned(*_row(db, self._sql.own, (namespace,)))
+                    number, owner = _row(db, self._sql.own, (namespace,))
+                    owned = Owned(number, owner, resends)
                     restored = self._restore(db, owned)
             except BaseException:
                 self.leave(namespace)
@@ -226,9 +231,21 @@ class PostgresLedger:
         # What callers' own transactions have finished, without coming back to say so.
         adopted = db.execute(self._sql.adopt, (owned.id, finishes)).rowcount
         db.execute(self._sql.adopted, (adopted, owned.id))
+        db.execute(self._sql.held_late, (owned.id,))
         rows = (db.execute(statement, (owned.id,)).fetchall() for statement in (self._sql.finished, self._sql.delivered))
         finished, delivered = ({identity_of(key, version): at for key, version, at in found} for found in rows)
-        return Restored(finished, delivered, mark)
+        rest = db.execute(self._sql.held, (owned.id,)).fetchall()
+        held = {identity_of(key, version): Held(at, size) for key, version, at, size in rest}
+        if held:
+            self._holding.add(owned.id)
+        return Restored(finished, delivered, mark, held)
+
+    def payloads(self, namespace: str, identities: Sequence[Identity]) -> Loaded:
+        """What is held of these. Raises `StoreError`."""
+        with self._explained():
+            digests = [digest(identity) for identity in identities]
+            rows = self._alive().execute(self._sql.payloads, (self._owned[namespace].id, digests)).fetchall()
+            return Loaded({identity_of(key, version): _text(raw) for key, version, raw in rows})
 
     # What was set aside
 
@@ -290,7 +307,7 @@ class PostgresLedger:
 
     def _attempt(self, batches: Sequence[PostgresBatch], spoilt: Mapping[Booking, BaseException]) -> list[Committed]:
         db = self._connected()
-        transaction = Transaction(db, self._sql, batches, self._owned, spoilt)
+        transaction = Transaction(db, self._sql, batches, self._owned, spoilt, self._holding)
         try:
             try:
                 transaction.begin()

@@ -17,9 +17,9 @@ from ..core.effects import Identity
 
 __all__ = ["SCHEMA_VERSION", "Statements", "advisory_key", "digest", "identity_of", "texts"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
-_TABLES: Final = (
+_FIRST: Final = (
     "CREATE TABLE {schema}.pushwire_schema (version INTEGER NOT NULL)",
     # Always empty: see `guard`.
     "CREATE TABLE {schema}.pushwire_guard (id INTEGER PRIMARY KEY)",
@@ -68,6 +68,19 @@ _TABLES: Final = (
         raw BYTEA NOT NULL
     )""",
 )
+_SECOND: Final = (
+    # What the provider has its ACK for and nobody has finished, in the order of `seq`: never subject to the retention.
+    """CREATE TABLE {schema}.pushwire_held (
+        namespace BIGINT NOT NULL REFERENCES {schema}.pushwire_namespace (id),
+        digest BYTEA NOT NULL,
+        seq BIGINT GENERATED ALWAYS AS IDENTITY,
+        key TEXT NOT NULL,
+        version TEXT NOT NULL,
+        at DOUBLE PRECISION NOT NULL,
+        raw BYTEA NOT NULL,
+        PRIMARY KEY (namespace, digest)
+    )""",
+)
 
 _ROWS: Final = "unnest(%s::bigint[], %s::bytea[], %s::text[], %s::text[], %s::float8[], %s::bigint[])"
 _NAMED: Final = f"{_ROWS} AS new (namespace, digest, key, version, at, turn)"
@@ -78,7 +91,7 @@ def _oldest(table: LiteralString) -> LiteralString:
     # By where the rows lie: no plan of it reads the whole table, whatever the statistics say. Nobody else changes them.
     return (
         f"DELETE FROM {{schema}}.{table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM (SELECT ctid, turn, at FROM {{schema}}.{table} "
-        "WHERE namespace = %s ORDER BY turn, at LIMIT %s) AS oldest WHERE turn <= %s OR at < %s))"
+        "WHERE namespace = %s ORDER BY turn, at LIMIT %s) AS oldest WHERE (turn <= %s OR at < %s) AND at < %s))"
     )
 
 
@@ -89,13 +102,15 @@ class Statements:
         def made(text: LiteralString) -> bytes:
             return SQL(text).format(schema=Identifier(schema)).as_bytes(None)
 
-        self.tables: list[bytes] = [made(text) for text in _TABLES]
+        self.steps: list[list[bytes]] = [[made(text) for text in step] for step in (_FIRST, _SECOND)]
+        """What each version of the schema added."""
         # Asked first: to make it if it is not there takes a privilege even where it is.
         self.has_schema: bytes = made("SELECT to_regnamespace('{schema}') IS NOT NULL")
         self.make_schema: bytes = made("CREATE SCHEMA {schema}")
         self.exists: bytes = made("SELECT to_regclass('{schema}.pushwire_schema') IS NOT NULL")
         self.version: bytes = made("SELECT max(version) FROM {schema}.pushwire_schema")
-        self.set_version: bytes = made("INSERT INTO {schema}.pushwire_schema VALUES (%s)")
+        self.first_version: bytes = made("INSERT INTO {schema}.pushwire_schema VALUES (%s)")
+        self.set_version: bytes = made("UPDATE {schema}.pushwire_schema SET version = %s")
 
         self.own: bytes = made(
             "INSERT INTO {schema}.pushwire_namespace AS known (name) VALUES (%s) "
@@ -151,6 +166,28 @@ class Statements:
             f"INSERT INTO {{schema}}.pushwire_delivered (namespace, digest, key, version, at, turn) SELECT * FROM {_NAMED} "
             "WHERE NOT EXISTS (SELECT FROM {schema}.pushwire_finished AS done "
             "WHERE (done.namespace, done.digest) = (new.namespace, new.digest)) ON CONFLICT DO NOTHING"
+        )
+        self.hold: bytes = made(
+            "INSERT INTO {schema}.pushwire_held (namespace, digest, key, version, at, raw) "
+            "SELECT namespace, digest, key, version, at, raw FROM unnest(%s::bigint[], %s::bytea[], %s::text[], %s::text[], "
+            "%s::float8[], %s::bytea[]) WITH ORDINALITY AS new (namespace, digest, key, version, at, raw, place) "
+            "WHERE NOT EXISTS (SELECT FROM {schema}.pushwire_finished AS done "
+            "WHERE (done.namespace, done.digest) = (new.namespace, new.digest)) ORDER BY place ON CONFLICT DO NOTHING"
+        )
+        self.held_no_longer: bytes = made(
+            f"DELETE FROM {{schema}}.pushwire_held AS known USING {_PAIRS} "
+            "WHERE (known.namespace, known.digest) = (these.namespace, these.digest)"
+        )
+        # Of those that callers' own transactions have finished, without coming back to say so.
+        self.held_late: bytes = made(
+            "DELETE FROM {schema}.pushwire_held AS known USING {schema}.pushwire_finished AS done "
+            "WHERE known.namespace = %s AND (done.namespace, done.digest) = (known.namespace, known.digest)"
+        )
+        self.held: bytes = made(
+            "SELECT key, version, at, length(raw) FROM {schema}.pushwire_held WHERE namespace = %s ORDER BY seq"
+        )
+        self.payloads: bytes = made(
+            "SELECT key, version, raw FROM {schema}.pushwire_held WHERE namespace = %s AND digest = ANY(%s::bytea[])"
         )
         self.retain: list[bytes] = [made(_oldest("pushwire_finished")), made(_oldest("pushwire_delivered"))]
 

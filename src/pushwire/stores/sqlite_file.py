@@ -1,4 +1,4 @@
-"""The SQLite file itself: its tables and its transactions. Used by one thread alone.
+"""The SQLite file itself: how it is opened, and its transactions. Used by one thread alone; its tables are in `sqlite_tables`.
 
 What a caller's own code may do with the connection is not decided here, but in `sqlite_leash`.
 """
@@ -6,55 +6,21 @@ What a caller's own code may do with the connection is not decided here, but in 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Final, TypeVar
 
-from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write, scalars_text
+from ..core.effects import Committed, Identity, Loaded, Record, Resends, Restored, Ticket, Write
 from ..errors import AlreadyFinished, LocalProtocolError, StoreError
 from .base import Receipt, run_booking
 from .durable import make_durable
 from .sqlite_leash import LeashedConnection
+from .sqlite_tables import Tables, prepare
 from .threaded import Batch
 
 __all__ = ["LedgerFile"]
 
 ResultT = TypeVar("ResultT")
-
-SCHEMA_VERSION: Final = 1
-
-_SCHEMA: Final = (
-    "CREATE TABLE IF NOT EXISTS pushwire_schema (version INTEGER NOT NULL, commits INTEGER NOT NULL)",
-    """CREATE TABLE IF NOT EXISTS pushwire_namespace (
-        id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        mark REAL,
-        finishes INTEGER NOT NULL DEFAULT 0
-    )""",
-    # `turn` is how many the namespace had finished when this was the newest: it tells the rows' number without counting them.
-    """CREATE TABLE IF NOT EXISTS pushwire_ledger (
-        seq INTEGER PRIMARY KEY,
-        namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
-        key TEXT NOT NULL,
-        version TEXT NOT NULL,
-        finished INTEGER NOT NULL,
-        at REAL NOT NULL,
-        turn INTEGER NOT NULL,
-        UNIQUE (namespace, key, version)
-    )""",
-    "CREATE INDEX IF NOT EXISTS pushwire_oldest ON pushwire_ledger (namespace, turn, at)",
-    """CREATE TABLE IF NOT EXISTS pushwire_parked (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
-        key TEXT NOT NULL,
-        version TEXT NOT NULL,
-        at REAL NOT NULL,
-        note TEXT NOT NULL,
-        raw TEXT NOT NULL
-    )""",
-)
 
 # The remark keeps our statements apart from a booking's in the statement cache, which goes by the text and asks no authorizer.
 _BEGIN: Final = "BEGIN IMMEDIATE -- pushwire"
@@ -69,22 +35,6 @@ _COUNT: Final = "UPDATE pushwire_schema SET commits = ? -- pushwire"
 _TURN: Final = "SELECT finishes FROM pushwire_namespace WHERE id = ? -- pushwire"
 _TURNED: Final = "UPDATE pushwire_namespace SET finishes = ? WHERE id = ? -- pushwire"
 _MARK: Final = "UPDATE pushwire_namespace SET mark = ?, finishes = ? WHERE id = ? -- pushwire"
-
-_IS_FINISHED: Final = "SELECT 1 FROM pushwire_ledger WHERE namespace = ? AND key = ? AND version = ? AND finished -- pushwire"
-_DELIVERED: Final = (
-    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 0, ?, ?) "
-    "ON CONFLICT DO NOTHING -- pushwire"
-)
-_FINISHED: Final = (
-    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 1, ?, ?) "
-    "ON CONFLICT DO UPDATE SET finished = 1, at = excluded.at, turn = excluded.turn -- pushwire"
-)
-_PARKED: Final = "INSERT INTO pushwire_parked (namespace, key, version, at, note, raw) VALUES (?, ?, ?, ?, ?, ?) -- pushwire"
-_FORGET: Final = (
-    "DELETE FROM pushwire_ledger WHERE seq IN (SELECT seq FROM (SELECT seq, turn, at FROM pushwire_ledger WHERE namespace = ? "
-    "ORDER BY turn, at LIMIT ?) WHERE turn <= ? OR at < ?) -- pushwire"
-)
-
 
 # The commit's last page, which makes it one, was not written. After any other error it may be: in the file, but not believed by
 # this connection.
@@ -105,8 +55,7 @@ class LedgerFile:
 
     def __init__(self, path: str, retain_for: float, retain_rows: int) -> None:
         self._path = path
-        self._retain_for = retain_for
-        self._retain_rows = retain_rows
+        self._tables = Tables(retain_for, retain_rows)
         self._connection: LeashedConnection | None = None
         self._ids: dict[str, int] = {}
 
@@ -134,17 +83,7 @@ class LedgerFile:
         db.execute("PRAGMA synchronous = FULL")
         make_durable(db, self._path)
         db.execute(_BEGIN)
-        # Before anything is written: a newer version's tables are not ours to complete.
-        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pushwire_schema'").fetchone() is not None:
-            version = db.execute("SELECT max(version) FROM pushwire_schema").fetchone()[0]
-            if not isinstance(version, int):
-                raise StoreError(f"{self._path} is damaged: it names no schema")
-            if version > SCHEMA_VERSION:
-                raise StoreError(f"{self._path} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
-        else:
-            for statement in _SCHEMA:
-                db.execute(statement)
-            db.execute("INSERT INTO pushwire_schema VALUES (?, 0)", (SCHEMA_VERSION,))
+        prepare(db, self._path)
         db.execute(_COMMIT)
 
     def close(self) -> None:
@@ -154,21 +93,16 @@ class LedgerFile:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    def load(self, namespace: str) -> Restored:
+    def load(self, namespace: str, resends: Resends) -> Restored:
         """What is known of a namespace, which is made if it is new. Raises `StoreError`."""
-        db = self._db
         with self._explained():
-            db.execute("INSERT INTO pushwire_namespace (name) VALUES (?) ON CONFLICT DO NOTHING", (namespace,))
-            number, mark = db.execute("SELECT id, mark FROM pushwire_namespace WHERE name = ?", (namespace,)).fetchone()
-            self._ids[namespace] = number
-            finished: dict[Identity, float] = {}
-            delivered: dict[Identity, float] = {}
-            rows = db.execute(
-                "SELECT key, version, finished, at FROM pushwire_ledger WHERE namespace = ? ORDER BY at, seq", (number,)
-            )
-            for key, version, is_finished, at in rows:
-                (finished if is_finished else delivered)[_identity(key, version)] = at
-            return Restored(finished, delivered, mark)
+            self._ids[namespace], restored = self._tables.load(self._db, namespace, resends)
+            return restored
+
+    def payloads(self, namespace: str, identities: Sequence[Identity]) -> Loaded:
+        """What is held of these. Raises `StoreError`."""
+        with self._explained():
+            return Loaded(self._tables.payloads(self._db, self._ids[namespace], identities))
 
     def read(self, look: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         """What `look` returns; the file cannot be changed meanwhile."""
@@ -183,26 +117,16 @@ class LedgerFile:
     def parked(self, namespace: str | None) -> list[Record]:
         """What was set aside, oldest first. Raises `StoreError`."""
         with self._explained():
-            rows = self._db.execute(
-                "SELECT key, version, at, note, raw FROM pushwire_parked JOIN pushwire_namespace ON id = namespace "
-                "WHERE name = coalesce(?, name) ORDER BY seq",
-                (namespace,),
-            )
-            return [Record("parked", _identity(key, version), at, note, raw) for key, version, at, note, raw in rows]
+            return self._tables.parked(self._db, namespace)
 
     def discard_parked(self, identities: Sequence[Identity], namespace: str | None) -> int:
         """Delete what was set aside under these. Returns how many rows went. Raises `StoreError`."""
-        statement = (
-            "DELETE FROM pushwire_parked WHERE key = ? AND version = ? "
-            "AND namespace IN (SELECT id FROM pushwire_namespace WHERE name = coalesce(?, name))"
-        )
-        rows = [(*_texts(identity), namespace) for identity in identities]
 
         def delete() -> int:
             with self._explained():
-                return self._db.executemany(statement, rows).rowcount
+                return self._tables.discard_parked(self._db, identities, namespace)
 
-        return max(0, self._transaction(delete))  # of no rows at all, the module says -1
+        return self._transaction(delete)
 
     def leave(self, namespace: str) -> None:
         """The file is held as a whole: nothing to do."""
@@ -242,10 +166,11 @@ class LedgerFile:
         with db.taken_back():
             namespace = self._ids[receipt.namespace]
             for identity in receipt.identities:
-                if self._is_finished(namespace, identity):
+                if self._tables.is_finished(db, namespace, identity):
                     raise AlreadyFinished(f"{identity.key} is finished already, by an earlier transaction")
             turn = db.execute(_TURN, (namespace,)).fetchone()[0]
-            turn = self._keep(namespace, turn, [Record("finished", identity, at) for identity in receipt.identities])
+            records = [Record("finished", identity, at) for identity in receipt.identities]
+            turn = self._tables.keep(db, namespace, turn, records)
             db.execute(_TURNED, (turn, namespace))
 
     def _transaction(self, work: Callable[[], ResultT]) -> ResultT:
@@ -329,18 +254,17 @@ class LedgerFile:
                 if error is not None:
                     failed[ticket] = error
                     continue
-            turn = self._keep(namespace, turn, write.records)
+            turn = self._tables.keep(self._db, namespace, turn, write.records)
             times += [record.at for record in write.records]
         self._db.execute(_MARK, (batch.mark, turn, namespace))
-        self._retain(namespace, turn, times)
+        self._tables.retain(self._db, namespace, turn, batch.mark, times)
         return Committed(failed)
 
     def _is_booked(self, namespace: int, write: Write) -> bool:
         """Whether an earlier commit, whose outcome its caller never learned, has booked this already."""
-        return bool(write.records) and all(self._is_finished(namespace, record.identity) for record in write.records)
-
-    def _is_finished(self, namespace: int, identity: Identity) -> bool:
-        return self._db.execute(_IS_FINISHED, (namespace, *_texts(identity))).fetchone() is not None
+        return bool(write.records) and all(
+            self._tables.is_finished(self._db, namespace, record.identity) for record in write.records
+        )
 
     def _book(self, booking: tuple[str, Ticket], book: Callable[[sqlite3.Connection], object]) -> BaseException | None:
         """Run a booking inside a savepoint. Returns what it raised, its own writes undone; raises `_Spoilt`."""
@@ -360,40 +284,3 @@ class LedgerFile:
             raise _Spoilt(*booking, LocalProtocolError("SQLite rolled the ledger's transaction back during this booking"))
         db.execute(_RELEASE)
         return None
-
-    def _keep(self, namespace: int, turn: int, records: Sequence[Record]) -> int:
-        """Write them down. Returns the turn after them."""
-        db = self._db
-        for kind, group in itertools.groupby(records, lambda record: record.kind):
-            alike = list(group)
-            rows = [(namespace, *_texts(record.identity), record.at) for record in alike]
-            if kind == "delivered":
-                db.executemany(_DELIVERED, [(*row, turn) for row in rows])
-            else:
-                db.executemany(_FINISHED, [(*row, later) for later, row in enumerate(rows, turn + 1)])
-                turn += len(rows)
-            if kind == "parked":
-                notes = ((_storable(record.note), _storable(record.raw)) for record in alike)
-                db.executemany(_PARKED, [(*row, *note) for row, note in zip(rows, notes, strict=True)])
-        return turn
-
-    def _retain(self, namespace: int, turn: int, times: Sequence[float]) -> None:
-        """Let go of what is too old or too much, oldest first: of at most two rows for each one written."""
-        if not times:
-            return
-        # What is old is measured by what is written now: one record with a time far ahead must not outdate all others for good.
-        horizon = max(times) - self._retain_for
-        self._db.execute(_FORGET, (namespace, 2 * len(times), turn - self._retain_rows, horizon))
-
-
-def _texts(identity: Identity) -> tuple[str, str]:
-    return scalars_text(identity.key), scalars_text(identity.version)
-
-
-def _identity(key: str, version: str) -> Identity:
-    return Identity(tuple(json.loads(key)), tuple(json.loads(version)))
-
-
-def _storable(text: str) -> str:
-    """Lone surrogates, which JSON can hold and a database cannot, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -12,8 +12,9 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import attrs
 import trio
 
-from ..core.effects import Committed, Identity, Record, Restored, Ticket, Write
+from ..core.effects import Committed, Identity, Loaded, Record, Resends, Restored, Ticket, Write
 from ..errors import LocalProtocolError, StoreError
+from .base import NOTHING
 from .writer import Job, WriterThread
 
 __all__ = ["WEEK", "Backend", "Batch", "ThreadedStore"]
@@ -44,8 +45,12 @@ class Backend(Protocol[ConnectionT]):
         """Let go of it. Never raises: what was reported durable is."""
         ...
 
-    def load(self, namespace: str) -> Restored:
+    def load(self, namespace: str, resends: Resends) -> Restored:
         """Make ready for a namespace, perhaps again, and say what is known of it."""
+        ...
+
+    def payloads(self, namespace: str, identities: Sequence[Identity]) -> Loaded:
+        """What is held of these."""
         ...
 
     def leave(self, namespace: str) -> None:
@@ -83,13 +88,13 @@ class ThreadedStore(Generic[ConnectionT, BackendT]):
         """The database, not open yet."""
         raise NotImplementedError
 
-    async def open(self, namespace: str) -> Restored:
+    async def open(self, namespace: str, resends: Resends = NOTHING) -> Restored:
         async with self._lock:
             if self._thread is None:
                 await self._start()
             backend, thread = self._running()
             try:
-                restored = await thread.do(Job(lambda: backend.load(namespace)))
+                restored = await thread.do(Job(lambda: backend.load(namespace, resends)))
             except BaseException:
                 if not self._users:
                     await self._end()
@@ -107,6 +112,11 @@ class ThreadedStore(Generic[ConnectionT, BackendT]):
         _, thread = self._running(namespace)
         await trio.lowlevel.checkpoint_if_cancelled()
         return await thread.do(_CommitJob(Batch(namespace, writes, mark, books)))
+
+    async def payloads(self, namespace: str, identities: Sequence[Identity]) -> Loaded:
+        backend, thread = self._running(namespace)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return await thread.do(Job(lambda: backend.payloads(namespace, identities)))
 
     async def close(self, namespace: str) -> None:
         with trio.CancelScope(shield=True):

@@ -12,10 +12,12 @@ import attrs
 
 from ...core.acks import AckConfig
 from ...core.config import as_websocket_url, checked, flag, http_url, secret, websocket_url
-from ...core.effects import Restored
+from ...core.effects import Identity, Restored
+from ...core.events import Delivery
 from ...core.ratelimit import RateLimit
 from ...core.secrets import Secret
 from .machine import GelabsMachine
+from .messages import revive
 from .paths import API_URL, PATHS, as_paths, paths_problem
 from .topics import CHAIN_IDS, topic
 from .transactions import Transaction
@@ -111,3 +113,7 @@ class Config(AckConfig):
     def acked(self) -> type[Transaction]:
         """The type of the events that are ACKed."""
         return Transaction
+
+    def revive(self, raw: str, identity: Identity, delivery: Delivery, received: float) -> Transaction:
+        """The transaction of a push, once more. Raises `ValueError` where it no longer decodes."""
+        return revive(raw, identity, delivery, received)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from ...core.events import Control
+from ...core.effects import Identity
+from ...core.events import Control, Delivery
 from ...core.values import Value
 from .topics import Topic
-from .transactions import Transaction
+from .transactions import Transaction, complete, numbers_problem
 
 __all__ = ["Event", "Subscribed", "Unsubscribed"]
 
@@ -121,3 +122,18 @@ class Unknown(msgspec.Struct):
 decode: Final = msgspec.json.Decoder[Message](Message).decode
 decode_unknown: Final = msgspec.json.Decoder(Unknown).decode
 KNOWN_TYPES: Final = frozenset({"transaction", "connected", "pong", "subscribe", "unsubscribe", "getTxHash", "transactionACK"})
+
+
+def revive(raw: str, identity: Identity, delivery: Delivery, received: float) -> Transaction:
+    """The transaction of a push that a store has kept, as its machine had made it: under the `identity` it is known by, whatever
+    the settings say now. Raises `ValueError` where it no longer decodes."""
+    try:
+        message = decode(raw)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    tx = message.data if isinstance(message, Push) else None
+    problem = "no transaction" if tx is None else numbers_problem(tx)
+    if tx is None or problem is not None:
+        raise ValueError(problem)
+    complete(tx, received, delivery, (identity.key, identity.version), message.id, message.time)
+    return tx

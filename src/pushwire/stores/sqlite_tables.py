@@ -1,0 +1,210 @@
+"""The ledger's tables in an SQLite file: how they are made, and every row that is read or written. Transactions are not begun or
+ended here (`sqlite_file`), and bookings are not known.
+
+All of it runs on the store's connection, in its thread, and raises `sqlite3.Error`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ..core.effects import Held, Identity, Record, Resends, Restored, scalars_text
+from ..errors import StoreError
+
+__all__ = ["Tables", "prepare"]
+
+SCHEMA_VERSION: Final = 2
+
+_FIRST: Final = (
+    "CREATE TABLE IF NOT EXISTS pushwire_schema (version INTEGER NOT NULL, commits INTEGER NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS pushwire_namespace (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        mark REAL,
+        finishes INTEGER NOT NULL DEFAULT 0
+    )""",
+    # `turn` is how many the namespace had finished when this was the newest: it tells the rows' number without counting them.
+    """CREATE TABLE IF NOT EXISTS pushwire_ledger (
+        seq INTEGER PRIMARY KEY,
+        namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
+        key TEXT NOT NULL,
+        version TEXT NOT NULL,
+        finished INTEGER NOT NULL,
+        at REAL NOT NULL,
+        turn INTEGER NOT NULL,
+        UNIQUE (namespace, key, version)
+    )""",
+    "CREATE INDEX IF NOT EXISTS pushwire_oldest ON pushwire_ledger (namespace, turn, at)",
+    """CREATE TABLE IF NOT EXISTS pushwire_parked (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
+        key TEXT NOT NULL,
+        version TEXT NOT NULL,
+        at REAL NOT NULL,
+        note TEXT NOT NULL,
+        raw TEXT NOT NULL
+    )""",
+)
+_SECOND: Final = (
+    # What the provider has its ACK for and nobody has finished: never subject to the retention. The size of a blob is known
+    # without reading it. In the order of `seq`, which AUTOINCREMENT never gives twice.
+    """CREATE TABLE pushwire_held (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
+        key TEXT NOT NULL,
+        version TEXT NOT NULL,
+        at REAL NOT NULL,
+        raw BLOB NOT NULL,
+        UNIQUE (namespace, key, version)
+    )""",
+)
+_STEPS: Final = (_FIRST, _SECOND)
+"""What each version of the schema added."""
+
+# The remark keeps our statements apart from a booking's in the statement cache, which goes by the text and asks no authorizer.
+_IS_FINISHED: Final = "SELECT 1 FROM pushwire_ledger WHERE namespace = ? AND key = ? AND version = ? AND finished -- pushwire"
+_DELIVERED: Final = (
+    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 0, ?, ?) "
+    "ON CONFLICT DO NOTHING -- pushwire"
+)
+_FINISHED: Final = (
+    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 1, ?, ?) "
+    "ON CONFLICT DO UPDATE SET finished = 1, at = excluded.at, turn = excluded.turn -- pushwire"
+)
+_PARKED: Final = "INSERT INTO pushwire_parked (namespace, key, version, at, note, raw) VALUES (?, ?, ?, ?, ?, ?) -- pushwire"
+_HELD: Final = (
+    "INSERT INTO pushwire_held (namespace, key, version, at, raw) SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS "
+    "(SELECT 1 FROM pushwire_ledger WHERE namespace = ?1 AND key = ?2 AND version = ?3 AND finished) "
+    "ON CONFLICT DO NOTHING -- pushwire"
+)
+_HELD_NO_LONGER: Final = "DELETE FROM pushwire_held WHERE namespace = ? AND key = ? AND version = ? -- pushwire"
+_PAYLOAD: Final = "SELECT raw FROM pushwire_held WHERE namespace = ? AND key = ? AND version = ? -- pushwire"
+_FORGET: Final = (
+    "DELETE FROM pushwire_ledger WHERE seq IN (SELECT seq FROM (SELECT seq, turn, at FROM pushwire_ledger WHERE namespace = ? "
+    "ORDER BY turn, at LIMIT ?) WHERE (turn <= ? OR at < ?) AND at < ?) -- pushwire"
+)
+
+
+def prepare(db: sqlite3.Connection, path: str) -> None:
+    """Make what is missing, inside a transaction. Raises `StoreError` for the file of a newer version, before anything is
+    written: its tables are not ours to complete."""
+    version = 0
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pushwire_schema'").fetchone() is not None:
+        version = db.execute("SELECT max(version) FROM pushwire_schema").fetchone()[0]
+        if not isinstance(version, int):
+            raise StoreError(f"{path} is damaged: it names no schema")
+        if version > SCHEMA_VERSION:
+            raise StoreError(f"{path} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
+    for statement in itertools.chain.from_iterable(_STEPS[version:]):
+        db.execute(statement)
+    if version == 0:
+        db.execute("INSERT INTO pushwire_schema VALUES (?, 0)", (SCHEMA_VERSION,))
+    elif version < SCHEMA_VERSION:
+        db.execute("UPDATE pushwire_schema SET version = ?", (SCHEMA_VERSION,))
+
+
+class Tables:
+    """The rows of all namespaces, which are named by their numbers here. `retain_for` is seconds."""
+
+    def __init__(self, retain_for: float, retain_rows: int) -> None:
+        self._retain_for = retain_for
+        self._retain_rows = retain_rows
+        self._resends: dict[int, Resends] = {}
+        # Those that hold, or may hold, anything: the others are spared a look at that table with every row they finish.
+        self._holding: set[int] = set()
+
+    # What is known
+
+    def load(self, db: sqlite3.Connection, namespace: str, resends: Resends) -> tuple[int, Restored]:
+        """The number of a namespace, which is made if it is new, and what is known of it."""
+        db.execute("INSERT INTO pushwire_namespace (name) VALUES (?) ON CONFLICT DO NOTHING", (namespace,))
+        number, mark = db.execute("SELECT id, mark FROM pushwire_namespace WHERE name = ?", (namespace,)).fetchone()
+        finished: dict[Identity, float] = {}
+        delivered: dict[Identity, float] = {}
+        rows = db.execute(
+            "SELECT key, version, finished, at FROM pushwire_ledger WHERE namespace = ? ORDER BY at, seq", (number,)
+        )
+        for key, version, is_finished, at in rows:
+            (finished if is_finished else delivered)[_identity(key, version)] = at
+        rows = db.execute("SELECT key, version, at, length(raw) FROM pushwire_held WHERE namespace = ? ORDER BY seq", (number,))
+        held = {_identity(key, version): Held(at, size) for key, version, at, size in rows}
+        self._resends[number] = resends
+        if held:
+            self._holding.add(number)
+        return number, Restored(finished, delivered, mark, held)
+
+    def is_finished(self, db: sqlite3.Connection, namespace: int, identity: Identity) -> bool:
+        return db.execute(_IS_FINISHED, (namespace, *_texts(identity))).fetchone() is not None
+
+    def payloads(self, db: sqlite3.Connection, namespace: int, identities: Sequence[Identity]) -> dict[Identity, str]:
+        """What is held of these, whole; those that are not held are missing."""
+        found = ((identity, db.execute(_PAYLOAD, (namespace, *_texts(identity))).fetchone()) for identity in identities)
+        return {identity: row[0].decode("utf-8", "surrogatepass") for identity, row in found if row is not None}
+
+    def parked(self, db: sqlite3.Connection, namespace: str | None) -> list[Record]:
+        """What was set aside, oldest first."""
+        rows = db.execute(
+            "SELECT key, version, at, note, raw FROM pushwire_parked JOIN pushwire_namespace ON id = namespace "
+            "WHERE name = coalesce(?, name) ORDER BY seq",
+            (namespace,),
+        )
+        return [Record("parked", _identity(key, version), at, note, raw) for key, version, at, note, raw in rows]
+
+    # What is written
+
+    def keep(self, db: sqlite3.Connection, namespace: int, turn: int, records: Iterable[Record]) -> int:
+        """Write them down. Returns the turn after them."""
+        for kind, group in itertools.groupby(records, lambda record: record.kind):
+            alike = list(group)
+            rows = [(namespace, *_texts(record.identity), record.at) for record in alike]
+            if kind == "delivered":
+                db.executemany(_DELIVERED, [(*row, turn) for row in rows])
+            elif kind == "held":
+                self._holding.add(namespace)
+                raws = (record.raw.encode("utf-8", "surrogatepass") for record in alike)
+                db.executemany(_HELD, [(*row, raw) for row, raw in zip(rows, raws, strict=True)])
+            else:
+                db.executemany(_FINISHED, [(*row, later) for later, row in enumerate(rows, turn + 1)])
+                turn += len(rows)
+                if namespace in self._holding:
+                    db.executemany(_HELD_NO_LONGER, [row[:3] for row in rows])
+            if kind == "parked":
+                notes = ((_storable(record.note), _storable(record.raw)) for record in alike)
+                db.executemany(_PARKED, [(*row, *note) for row, note in zip(rows, notes, strict=True)])
+        return turn
+
+    def retain(self, db: sqlite3.Connection, namespace: int, turn: int, mark: float, times: Sequence[float]) -> None:
+        """Let go of what is too old or too much, oldest first: of at most two rows for each one written, and of none that may be
+        sent again."""
+        if not times:
+            return
+        # What is old is measured by what is written now: one record with a time far ahead must not outdate all others for good.
+        now = max(times)
+        floor = self._resends[namespace].since(mark, now)
+        db.execute(_FORGET, (namespace, 2 * len(times), turn - self._retain_rows, now - self._retain_for, floor))
+
+    def discard_parked(self, db: sqlite3.Connection, identities: Sequence[Identity], namespace: str | None) -> int:
+        """Delete what was set aside under these. Returns how many rows went."""
+        statement = (
+            "DELETE FROM pushwire_parked WHERE key = ? AND version = ? "
+            "AND namespace IN (SELECT id FROM pushwire_namespace WHERE name = coalesce(?, name))"
+        )
+        gone = db.executemany(statement, [(*_texts(identity), namespace) for identity in identities]).rowcount
+        return max(0, gone)  # of no rows at all, the module says -1
+
+
+def _texts(identity: Identity) -> tuple[str, str]:
+    return scalars_text(identity.key), scalars_text(identity.version)
+
+
+def _identity(key: str, version: str) -> Identity:
+    return Identity(tuple(json.loads(key)), tuple(json.loads(version)))
+
+
+def _storable(text: str) -> str:
+    """Lone surrogates, which JSON can hold and a database cannot, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
