@@ -138,6 +138,12 @@ async def test_a_login_that_is_refused_is_told_without_the_password(nursery: tri
     assert "a-password" not in repr(found)
 
 
+async def test_a_login_that_cannot_be_reached_is_told() -> None:
+    login = satoriex.Login(email="me@here.test", password=Secret("a-password"), api_url="http://127.0.0.1:9")
+    found = await examined(satoriex.Config(url="ws://127.0.0.1:9/ws", login=login))
+    assert failure(found) == (Step.TOKEN, Trouble.HUNG_UP, "POST http://127.0.0.1:9/auth/login: connect: Connection refused")
+
+
 async def test_a_token_that_is_given_is_no_step() -> None:
     async with serve(prices()) as sandbox:
         found = await examined(bitpanda.Config(url=sandbox.url, token=Secret("the-token")), PRICES)

@@ -186,19 +186,18 @@ class _Examination:
             watch.chart.conclude(Step.SUBSCRIBE, Verdict.SKIPPED, detail="nothing asked for: give --subscribe SPEC")
             return
         watch.begin(Step.SUBSCRIBE)
-        if not self._ended:
-            with self._calling:
-                try:
-                    await self._stream.call(self._command)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is what is told
-                    if watch.chart.current is Step.TOKEN:
-                        # The machine does not wait for the authorisation as long as the client of HTTP does.
-                        watch.failed(Step.TOKEN, Trouble.TIMED_OUT, str(error))
-                    watch.failed(Step.SUBSCRIBE, of_error(error), str(error))
-                else:
-                    watch.passed(Step.SUBSCRIBE, self._asked)
-                return
-        # The machine would ask again on the next connection, so that its call goes on.
+        with self._calling:
+            try:
+                await self._stream.call(self._command)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is what is told
+                if watch.chart.current is Step.TOKEN:
+                    # The machine does not wait for the authorisation as long as the client of HTTP does.
+                    watch.failed(Step.TOKEN, Trouble.TIMED_OUT, str(error))
+                watch.failed(Step.SUBSCRIBE, of_error(error), str(error))
+            else:
+                watch.passed(Step.SUBSCRIBE, self._asked)
+            return
+        # The connection went first. The machine would ask again on the next one, so that its call goes on.
         watch.failed(Step.SUBSCRIBE, Trouble.HUNG_UP, self._end)
 
     async def _await_message(self) -> None:
