@@ -18,7 +18,7 @@ from tests.powerloss.judges import FILES, JUDGES, Verdict
 from tests.powerloss.vfs import recording
 from tests.powerloss.workloads import Plan, run
 
-__all__ = ["Case", "Tally", "folder", "judge", "record"]
+__all__ = ["Case", "Tally", "folder", "judge", "look", "record"]
 
 SHARED_MEMORY: Final = Path("/dev/shm")
 SHOWN: Final = 5
@@ -87,6 +87,15 @@ def _recorded(case: Case, before: Sequence[Event]) -> list[Event]:
 def judge(case: Case, log: Sequence[Event], seeds: Iterable[int]) -> Tally:
     """What becomes of one image for each seed, of moments after the kill."""
     return trio.run(_judge, case, log, seeds)
+
+
+def look(case: Case, log: Sequence[Event]) -> Verdict:
+    """What is there after the log, with the power on: after a kill, say."""
+    disk = Disk()
+    for event in log:
+        disk.step(event)
+    with folder() as place:
+        return trio.run(_judged, case.workload, place / "image", disk.seen(), disk.acked)
 
 
 async def _judge(case: Case, log: Sequence[Event], seeds: Iterable[int]) -> Tally:

@@ -58,6 +58,34 @@ long disk_seen(void) {
     return seen;
 }
 
+static void all(const void *data, size_t size) {
+    while (size > 0) {
+        ssize_t done = syscall(SYS_write, log_fd, data, size);
+        if (done < 0) abort();
+        data = (const char *)data + done, size -= done;
+    }
+}
+
+static void note(char kind, const char *name, int64_t at, const void *data, int64_t size) {
+    if (log_fd < 0) return;
+    char head[19];
+    uint16_t length = strlen(name);
+    head[0] = kind;
+    memcpy(head + 1, &length, 2);
+    memcpy(head + 3, &at, 8);
+    memcpy(head + 11, &size, 8);
+    all(head, sizeof head);
+    all(name, length);
+    all(data, size);
+}
+
+/* What the program has told somebody of the files in this subfolder: of the log alone. */
+void disk_told(const char *name, const char *what) {
+    pthread_mutex_lock(&lock);
+    note('A', name, 0, what, strlen(what));
+    pthread_mutex_unlock(&lock);
+}
+
 static int fails(char kind) {
     if (strchr(kinds, kind) == NULL) return 0;
     long number = seen++;
@@ -78,27 +106,6 @@ static const char *name_of(int fd, char *buffer) {
     if (length < 0) return NULL;
     buffer[length] = '\0';
     return inside(buffer);
-}
-
-static void all(const void *data, size_t size) {
-    while (size > 0) {
-        ssize_t done = syscall(SYS_write, log_fd, data, size);
-        if (done < 0) abort();
-        data = (const char *)data + done, size -= done;
-    }
-}
-
-static void note(char kind, const char *name, int64_t at, const void *data, int64_t size) {
-    if (log_fd < 0) return;
-    char head[19];
-    uint16_t length = strlen(name);
-    head[0] = kind;
-    memcpy(head + 1, &length, 2);
-    memcpy(head + 3, &at, 8);
-    memcpy(head + 11, &size, 8);
-    all(head, sizeof head);
-    all(name, length);
-    all(data, size);
 }
 
 static int opened(const char *path, int flags, mode_t mode) {

@@ -1,15 +1,13 @@
 """What runs while the disk is recorded: the ledger's store and the sinks, as a relay uses them, deterministically.
 
 Each tells through `told` what it would ACK, by number, in the moment in which the relay could. What a number must have left
-behind is `judges`'s business. Run as a program with a name and a path it tells by writing to the file `acks` beside that path.
+behind is `judges`'s business.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -32,7 +30,7 @@ from pushwire.stores.sqlite import SqliteStore
 from tests.relay.kit import entry
 from tests.stores.kit import NAMESPACE, Book, delivered, finished, identity, inside, number_of, own, settling, together
 
-__all__ = ["NAMES", "Plan", "Told", "entry_of", "note", "raw", "run", "text"]
+__all__ = ["CHECKPOINT", "NAMES", "Plan", "Told", "entry_of", "note", "raw", "run", "settle", "text"]
 
 Told: TypeAlias = Callable[[Sequence[int]], None]
 
@@ -104,7 +102,7 @@ async def _round(store: SqliteStore, turn: int, numbers: Sequence[int]) -> None:
         for number in numbers:
             await store.run(partial(_finish, store, number))
     else:
-        results = await together(store, [partial(_finished, store, number) for number in numbers])
+        results = await together(store, [partial(settle, store, number) for number in numbers])
     assert all(result == Committed({}) for result in results), results
 
 
@@ -112,8 +110,8 @@ def _parked(number: int) -> Record:
     return Record("parked", identity(number), 100.0, note(number), raw(number))
 
 
-async def _finished(store: SqliteStore, number: int) -> Committed:
-    """With the note that it and another were delivered, in the same commit."""
+async def settle(store: SqliteStore, number: int) -> Committed:
+    """Finish it with its booking, and note in the same commit that it and another were delivered."""
     writes = [own(delivered(number), delivered(number + 10_000)), settling(number, finished(number))]
     return await store.commit(NAMESPACE, writes, float(number), {Ticket(number): _booking(number)})
 
@@ -208,16 +206,3 @@ NAMES: Final = tuple(_WORKLOADS)
 
 def run(name: str, path: Path, plan: Plan, told: Told) -> None:
     trio.run(_WORKLOADS[name], path, plan, told)
-
-
-def main(name: str, path: str) -> None:
-    acks = os.open(Path(path).with_name("acks"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    run(name, Path(path), Plan(), lambda numbers: _put(acks, numbers))
-
-
-def _put(acks: int, numbers: Sequence[int]) -> None:
-    os.write(acks, "".join(f"{number}\n" for number in numbers).encode())
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

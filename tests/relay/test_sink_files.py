@@ -49,6 +49,44 @@ async def test_a_torn_last_line_is_cut_off_when_it_is_opened(tmp_path: Path, tor
     assert numbers(path.read_text()) == [1, 2, 3]
 
 
+async def test_lines_torn_in_the_middle_are_put_aside_and_their_neighbours_stay(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    sink = JsonlSink(path)
+    await sink.open()
+    await sink.write([entry(number) for number in range(4)])
+    await sink.close()
+    first, second, third, last = path.read_bytes().splitlines(keepends=True)
+    torn = second[:20] + bytes(len(second) - 20)  # its newline as well: the next line goes with it
+    path.write_bytes(first + torn + third + last + b"half")
+    await sink.open()
+    assert await sink.write([entry(number) for number in range(4)]) == [DUPLICATE, STORED, STORED, DUPLICATE]
+    await sink.close()
+    assert numbers(path.read_text()) == [0, 3, 1, 2]
+    assert (tmp_path / "e.jsonl.torn").read_bytes() == torn + third + last + b"half"
+
+
+async def test_what_a_failed_sync_left_behind_is_cut_off_at_the_next_opening_at_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = JsonlSink(tmp_path / "e.jsonl")
+    await sink.open()
+    await sink.write([entry(1)])
+
+    def fails(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fails)
+        patch.setattr("pushwire.relay.sinks.jsonl_file.LineFile._cut", fails)
+        with pytest.raises(OSError, match="Input/output"):
+            await sink.write([entry(2)])
+    await sink.close()
+    assert numbers((tmp_path / "e.jsonl").read_text()) == [1, 2]
+    await sink.open()
+    assert numbers((tmp_path / "e.jsonl").read_text()) == [1]
+    await sink.close()
+
+
 async def test_a_file_of_nothing_but_a_torn_line_is_emptied(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl"
     path.write_bytes(b"half")
@@ -134,7 +172,7 @@ async def test_nothing_counts_as_stored_before_it_was_synced(tmp_path: Path, mon
             await sink.write([entry(1)])
     await sink.close()
     await sink.open()
-    assert await sink.write([entry(1)]) == [DUPLICATE], "it was whole, and has been synced when it was opened again"
+    assert await sink.write([entry(1)]) == [STORED], "it was whole, but a sync that has failed may have lost it for good"
     await sink.close()
 
 

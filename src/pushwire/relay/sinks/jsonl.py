@@ -43,7 +43,7 @@ class JsonlSink:
 
     async def open(self) -> None:
         # What an earlier opening left behind, its thread among it, keeps what it has: its file, and the lock on it.
-        self._file = LineFile(self._path, *self._settings)
+        self._file = LineFile(self._path, *self._settings, self._file.doubtful)
         self._thread = self._new_thread()
         self._thread.start()
         try:

@@ -49,7 +49,7 @@ def load_zstd() -> None:
 class LineFile:
     """The file while it is open, locked against other processes."""
 
-    def __init__(self, path: str, rotate: int, zstd: bool, remember: int) -> None:
+    def __init__(self, path: str, rotate: int, zstd: bool, remember: int, doubtful: dict[Path, int] | None = None) -> None:
         self._path = Path(path)
         self._rotate = rotate
         self._zstd = zstd
@@ -59,6 +59,8 @@ class LineFile:
         self._size = 0
         self._digests: dict[str, str] = {}
         self._aside: set[tuple[str, str]] = set()
+        self.doubtful: dict[Path, int] = {} if doubtful is None else doubtful
+        """Files that end in what may never reach the disk, and their sizes before that: for the next opening."""
         if zstd:
             load_zstd()
 
@@ -66,6 +68,7 @@ class LineFile:
         """Lock, repair, and read the keys that are to be known. Raises `SinkError` and `OSError`."""
         try:
             self._take_lock()
+            self._cut()
             for path in (self._path, self._quarantine):
                 _mend(path)
             if self._zstd:
@@ -129,7 +132,7 @@ class LineFile:
                     aside.append(_line(entry))
         if aside:
             with self._quarantine.open("ab", buffering=0) as quarantine:
-                _append(quarantine, b"".join(aside))
+                self._put(self._quarantine, quarantine, b"".join(aside))
             sync_folder(self._quarantine)
         if lines:
             self._append(b"".join(lines))
@@ -147,8 +150,30 @@ class LineFile:
         if self._size and self._size + len(data) > self._rotate:
             self._put_aside()
         assert self._file is not None, "a new one was begun"
-        _append(self._file, data)
+        self._put(self._path, self._file, data)
         self._size += len(data)
+
+    def _put(self, path: Path, file: BinaryIO, data: bytes) -> None:
+        """All of it, and on the disk. Raises `OSError`, and then what it wrote is cut off again.
+
+        After a failed fsync it is whole for whoever reads it, and on no disk, nor does a later fsync bring it there."""
+        before = os.fstat(file.fileno()).st_size
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            self.doubtful[path] = before
+            with contextlib.suppress(OSError):
+                self._cut()
+            raise
+
+    def _cut(self) -> None:
+        for path, size in list(self.doubtful.items()):
+            with path.open("r+b") as file:
+                file.truncate(size)
+            del self.doubtful[path]
 
     def _put_aside(self) -> None:
         """The file gets the next number; a new one begins."""
@@ -216,14 +241,6 @@ def _line(entry: Entry) -> bytes:
     return _encode(line) + b"\n"
 
 
-def _append(file: BinaryIO, data: bytes) -> None:
-    """All of it, and on the disk."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-    os.fsync(file.fileno())
-
-
 def _lines(path: Path) -> Iterator[bytes]:
     if path.suffix == ".zst":
         import zstandard
@@ -239,18 +256,41 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _mend(path: Path) -> None:
-    """Cut off a last line that has no end: nobody was told that it was stored. What is whole is on the disk before it counts."""
+    """Take out what a crash has torn: a last line that has no end, lines of which a part never reached the disk. Nobody was told
+    that they were stored. What is whole is on the disk before it counts."""
     with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        whole = end
-        while whole:
-            start = max(0, whole - CHUNK)
-            file.seek(start)
-            found = file.read(whole - start).rfind(b"\n")
-            if found >= 0:
-                whole = start + found + 1
+        whole = 0
+        for line in file:
+            if not _is_whole(line):
+                file.seek(whole)
+                _take_out(path, file, file.read())
                 break
-            whole = start
-        if whole < end:
-            file.truncate(whole)
+            whole += len(line)
         os.fsync(file.fileno())
+
+
+def _take_out(path: Path, file: BinaryIO, rest: bytes) -> None:
+    """Of the file's last lines, the first of which is torn, leave the whole ones."""
+    *lines, _ = rest.split(b"\n")
+    if lines:
+        # A disk that forgets looks the same as a crash, and then neighbours were ACKed: none of it may get lost on the way.
+        aside = path.with_name(f"{path.name}.torn")
+        with aside.open("ab") as torn:
+            torn.write(rest)
+            torn.flush()
+            os.fsync(torn.fileno())
+        sync_folder(aside)
+    file.truncate(file.tell() - len(rest))
+    file.seek(0, os.SEEK_END)
+    file.write(b"".join(line + b"\n" for line in lines if _is_whole(line + b"\n")))
+    file.flush()
+
+
+def _is_whole(line: bytes) -> bool:
+    if not line.endswith(b"\n"):
+        return False
+    try:
+        _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
