@@ -11,9 +11,10 @@ from typing import Protocol
 
 import attrs
 
+from tests.relay.nats_server import NatsServer, needed_nats
 from tests.stores.postgres_server import PostgresServer, needed_server
 
-__all__ = ["Engine", "Held", "JsonlFile", "Postgres", "SqliteFile"]
+__all__ = ["Engine", "Held", "JsonlFile", "Nats", "Postgres", "SqliteFile"]
 
 
 @attrs.frozen
@@ -122,3 +123,30 @@ class Postgres:
         ((aside,),) = self._server.execute("SELECT count(*) FROM pushwire_events_quarantine")
         rows = self._server.execute("SELECT kind, payload FROM pushwire_events ORDER BY seq")
         return Held([(str(kind), str(payload)) for kind, payload in rows], int(aside))
+
+
+class Nats:
+    """A NATS server of its own, with JetStream, which syncs each message."""
+
+    name = "nats"
+    relays = 2
+
+    def __init__(self) -> None:
+        self._server: NatsServer = needed_nats()
+        self.folder: Path | None = self._server.folder
+        self.kill = self._server.kill
+        self.start = self._server.start
+        self.remove = self._server.remove
+
+    def sink(self) -> str:
+        return f"""kind = "nats"
+servers = ["{self._server.url}"]
+monitor = ["{self._server.monitor}"]
+stream = "EVENTS"
+create = true
+replicas = 1
+accept = ["fewer-replicas"]"""
+
+    def held(self) -> Held:
+        rows = [(held.headers["Pushwire-Kind"], held.data) for held in self._server.held("EVENTS")]
+        return Held(rows, len(self._server.held("EVENTS_quarantine")))

@@ -103,7 +103,7 @@ class NatsServer:
         )
         config = self.folder / "server.conf"
         config.write_text("\n".join(lines))
-        self._process = subprocess.Popen([self._program, "-c", str(config)], stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([self._program, "-c", str(config)], cwd=self.folder, stderr=subprocess.PIPE, text=True)
         ready = threading.Event()
         self.said.clear()
         self._reader = threading.Thread(target=self._read, args=(self._process, ready), daemon=True)

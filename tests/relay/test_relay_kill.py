@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from tests.relay.campaign import Campaign, Plan
-from tests.relay.engines import Engine, JsonlFile, Postgres, SqliteFile
+from tests.relay.engines import Engine, JsonlFile, Nats, Postgres, SqliteFile
 
 KILLS: Final = int(os.environ.get("PUSHWIRE_KILLS", "100"))
 ENGINE_KILLS: Final = int(os.environ.get("PUSHWIRE_ENGINE_KILLS", "20"))
@@ -24,8 +24,9 @@ ENGINES: Final[dict[str, Callable[[Path], Engine]]] = {
     "sqlite": lambda folder: SqliteFile(folder / "events.sqlite"),
     "jsonl": lambda folder: JsonlFile(folder / "events.jsonl"),
     "postgres": lambda folder: Postgres(),
+    "nats": lambda folder: Nats(),
 }
-SERVERS: Final = ("postgres",)
+SERVERS: Final = ("postgres", "nats")
 
 pytestmark = pytest.mark.slow
 

@@ -34,6 +34,7 @@ IMPORTED: Final = (
     "pushwire.providers.gelabs",
     "pushwire.relay.config",
     "pushwire.relay.sinks.jsonl",
+    "pushwire.relay.sinks.nats",
     "pushwire.relay.sinks.sqlite",
     "pushwire.relay.sinks.postgres",
     "pushwire.shell.websocket",
