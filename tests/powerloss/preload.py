@@ -37,19 +37,9 @@ def compiled(folder: Path) -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     library = folder / "preload.so"
-    command = [
-        compiler,
-        "-Wall",
-        "-Werror",
-        "-O1",
-        "-shared",
-        "-fPIC",
-        "-o",
-        library,
-        Path(__file__).with_name("preload.c"),
-        "-ldl",
-    ]
-    subprocess.run([*command, str(Path(__file__).with_name("preload.c")), "-ldl"], check=True)
+    source = str(Path(__file__).with_name("preload.c"))
+    options = ("-Wall", "-Werror", "-O1", "-shared", "-fPIC")
+    subprocess.run([compiler, *options, "-o", str(library), source, "-ldl"], check=True)
     return library
 
 
