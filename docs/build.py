@@ -1,7 +1,7 @@
 """Builds and checks the documentation: `python docs/build.py [--write]`.
 
 - draws the state diagrams from the transition tables into `state-machines.md`, and lists the settings of the sandboxes in
-  `sandbox-settings.md` (with `--write`; else a stale file is an error);
+  `sandbox-settings.md` and what the doctor advises in `doctor-advice.md` (with `--write`; else a stale file is an error);
 - checks that every link to a file leads somewhere, and that every test named in a table exists (`tests/…/test_x.py::test_y`);
 - runs the code of the pages that are meant to be run, block after block.
 """
@@ -29,6 +29,7 @@ from pushwire.core.fallback import FALLBACK
 from pushwire.core.gate import GATE
 from pushwire.core.ledger import ENTRY
 from pushwire.core.transitions import SESSION
+from pushwire.doctor.advice import ADVICE, Subject, advise
 from pushwire.errors import ConfigError
 from pushwire.providers import NAMES, load
 from pushwire.sandbox.simulated import Wanted
@@ -41,6 +42,12 @@ enumerates every pair."""
 SETTINGS: Final = """\
 What `pushwire sandbox PROVIDER --set NAME=VALUE` takes ([the command line](command-line.md)), and in Python the settings classes
 of `pushwire.sandbox`, which this is drawn from by `python docs/build.py --write`. A list or a table is given whole, as JSON."""
+TROUBLES: Final = """\
+What `pushwire doctor PROVIDER` ([its page](doctor.md)) says of each thing that it can find wrong, drawn from its table by
+`python docs/build.py --write`. HOST, PORT and PROVIDER are those examined."""
+ANYBODY: Final = Subject(
+    "PROVIDER", "the provider's environment variables", "what the provider's page says", "HOST", 0, "the endpoint"
+)
 RUN: Final = ("driving-a-machine.md", "adding-a-provider.md")
 """Pages whose Python blocks make one program."""
 
@@ -146,6 +153,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
+def troubles() -> str:
+    """`doctor-advice.md`."""
+    parts = ["# What the doctor advises", TROUBLES]
+    for step, rows in ADVICE.items():
+        found = [(f"`{trouble.value}`", advise(step, trouble, ANYBODY).replace("port 0", "port PORT")) for trouble in rows]
+        parts += (f"## {step.value}", table(("trouble", "what to do"), found))
+    return "\n\n".join(parts).replace("HOST:0", "HOST:PORT") + "\n"
+
+
 def broken_links(page: Path) -> list[str]:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     return [f"{page.name}: {link} leads nowhere" for link in links if not (page.parent / link).exists()]
@@ -178,7 +194,8 @@ def run(page: Path) -> None:
 
 def main() -> int:
     problems: list[str] = []
-    for name, text in {"state-machines.md": diagrams(), "sandbox-settings.md": sandbox_settings()}.items():
+    drawn = {"state-machines.md": diagrams(), "sandbox-settings.md": sandbox_settings(), "doctor-advice.md": troubles()}
+    for name, text in drawn.items():
         page = DOCS / name
         if "--write" in sys.argv[1:]:
             page.write_text(text, encoding="utf-8")

@@ -69,7 +69,7 @@ def test_the_page_tells_of_a_provider_what_it_says_itself(name: str) -> None:
     assert provider.parse_spec(example.strip("`")).topics
 
 
-@pytest.mark.parametrize("command", ["demo", "tail", "sandbox", "relay", "replay"])
+@pytest.mark.parametrize("command", ["demo", "tail", "doctor", "sandbox", "relay", "replay"])
 async def test_the_page_tells_of_every_option_there_is(command: str) -> None:
     _, shown, _ = await outcome(command, "--help", COLUMNS="200")
     (section,) = re.findall(rf"^## pushwire {command}\b.*?(?=^## )", TOLD, re.MULTILINE | re.DOTALL)
