@@ -11,11 +11,13 @@ import pytest
 import trio
 
 from pushwire.core.effects import Committed, Ticket, Write
+from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused, CommandRefused, StoreError
 from pushwire.providers import gelabs as provider
 from pushwire.relay.config import StreamSettings
 from pushwire.relay.entries import Answer, Entry, Outcome, Refused
+from pushwire.relay.link import Link
 from pushwire.relay.loop import Limits, Timing
 from pushwire.relay.run import Relay
 from pushwire.relay.sinks.base import Sink
@@ -240,3 +242,33 @@ async def test_what_comes_after_a_restart_is_stored_once(tmp_path: Path) -> None
     assert relay.counts["duplicate"] > 0
     assert sum(relay.counts.values()) == 100
     assert math.isinf(relay._loop.next_deadline()) or relay._loop.finished
+
+
+async def test_it_shows_where_it_stands_and_counts_what_has_become_of_events() -> None:
+    server = gelabs(rate=2000, max_messages=100)
+    fails = iter([True])
+
+    def before(batch: Sequence[Entry]) -> None:
+        if next(fails, False):
+            raise OSError("cut")
+
+    sink = Kept(before)
+    sink.refusals = 1
+    async with serve(server) as sandbox:
+        relay = Relay([stream(sandbox.url)], sink, ledger=Failing(), timing=QUICK)
+        async with relaying(relay):
+            await server.until(all_acked(server, 100))
+            look = relay.look()
+            assert (look.sink, look.away_since, look.error, look.stopping) == (Link.OPEN, None, "OSError: cut", False)
+            wallets = look.streams["wallets"]
+            assert wallets.status is not None
+            assert (wallets.status.session.phase, wallets.down_since, wallets.taking) == (Phase.READY, None, True)
+        ended = relay.look()
+    tally = relay.tally
+    assert (tally.open_failures, tally.opened, tally.backoffs, tally.unknown_writes) == (1, 2, 2, 1)
+    assert tally.outcomes["wallets"]["stored"] == 100
+    assert tally.store_errors["wallets"] == Failing.failures
+    assert tally.streams["wallets"].deliveries["new"] == 100
+    assert min(tally.commits.buckets[-1][1], tally.writes.buckets[-1][1]) > 0
+    assert (ended.sink, ended.stopping, ended.streams["wallets"].events) == (Link.CLOSED, True, 0)
+    assert ended.away_since is not None

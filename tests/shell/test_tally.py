@@ -36,7 +36,7 @@ def test_before_it_begins_there_is_nothing_to_say() -> None:
     assert (tally.status, tally.lag, tally.last_at, tally.kinds) == (None, None, None, {})
 
 
-def test_events_are_counted_by_kind_and_messages_by_why_they_came() -> None:
+async def test_events_are_counted_by_kind_and_messages_by_why_they_came() -> None:
     tally = began()
     tally.saw([Up(1.0, 1), transaction(delivery="new"), transaction(delivery="redelivery"), Malformed(1.0, "x", "bad")])
     tally.saw([transaction(delivery="new"), transaction(delivery="reorg")])
@@ -45,7 +45,7 @@ def test_events_are_counted_by_kind_and_messages_by_why_they_came() -> None:
     assert tally.status == status()
 
 
-def test_the_lag_is_from_the_providers_time_of_the_last_message_to_ours() -> None:
+async def test_the_lag_is_from_the_providers_time_of_the_last_message_to_ours() -> None:
     tally = began()
     tally.saw([transaction(sent=None, tx_time=None)])
     assert tally.lag is None
@@ -55,7 +55,7 @@ def test_the_lag_is_from_the_providers_time_of_the_last_message_to_ours() -> Non
     assert tally.last_at == NOW
 
 
-def test_the_ways_to_end_are_told_apart_as_far_as_there_is_room() -> None:
+async def test_the_ways_to_end_are_told_apart_as_far_as_there_is_room() -> None:
     tally = began()
     close = {
         "code": Close(code=1006),
@@ -72,7 +72,7 @@ def test_the_ways_to_end_are_told_apart_as_far_as_there_is_room() -> None:
     assert tally.ended_by[Ended("peer", "1006")] == 2
 
 
-def test_gaps_add_up() -> None:
+async def test_gaps_add_up() -> None:
     tally = began()
     tally.saw([Gap(1.0, 10.0, 25.0), Gap(1.0, 30.0, 31.5)])
     assert tally.gaps == 16.5
@@ -95,7 +95,7 @@ async def test_a_topic_is_silent_until_it_has_data_again(autojump_clock: object)
     assert tally.silent_topics == 2
 
 
-def test_a_connection_that_is_gone_has_no_silent_topics() -> None:
+async def test_a_connection_that_is_gone_has_no_silent_topics() -> None:
     tally = began(PRICES)
     tally.saw([silence("a")])
     tally.saw([Down(9.0, "cut", None)])
@@ -115,3 +115,18 @@ async def test_of_many_silent_topics_those_are_named_that_are_silent_for_longest
     tally.ended(None)
     tally.saw([silence("x" * 1000)])
     assert max(map(len, tally.silences())) == 200
+
+
+async def test_it_says_since_when_the_stream_has_not_been_ready(autojump_clock: object) -> None:
+    assert StreamTally().down_since is None
+    tally = began()
+    assert tally.down_since == trio.current_time()
+    tally.saw([Up(1.0, 1)])
+    assert tally.down_since is None
+    tally.saw([transaction(), Down(7.0, "cut", None), Down(8.0, "cut", None), Malformed(9.0, "x", "bad")])
+    assert tally.down_since == 8.0
+    tally.ended(None)
+    assert tally.down_since == 8.0
+    tally.saw([Up(9.0, 2)])
+    tally.ended(None)
+    assert tally.down_since == trio.current_time()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import attrs
+import trio
 
 from ..core.describing import encode
 from ..core.effects import Restored
 from ..relay.config import RelayConfig
 from ..relay.logs import log_to
 from ..relay.run import Relay
+from ..relay.serving import open_listeners, pages, serve_pages
+from ..relay.systemd import Notifier
 from ..stores.sqlite import SqliteStore
 from .output import Output
 from .running import Ending
@@ -27,9 +30,27 @@ class RelayRun:
         config = self.config
         ledger = None if config.ledger is None else SqliteStore(config.ledger)
         relay = Relay(config.streams, config.make_sink(), ledger=ledger, limits=config.limits, timing=config.timing)
+        notifier = Notifier()
+
+        def stop() -> None:
+            notifier.stopping()
+            relay.stop()
+
         log_to()
-        ending.gently = relay.stop
-        await relay.run()
+        ending.gently = stop
+        failure: Exception | None = None
+        listeners = [] if config.http is None else await open_listeners(config.http)
+        async with trio.open_nursery() as nursery:
+            if config.http is not None:
+                nursery.start_soon(serve_pages, listeners, pages(relay.look, relay.tally, config.http.grace))
+            nursery.start_soon(notifier.run, relay.look)
+            try:
+                await relay.run()
+            except Exception as error:  # noqa: BLE001 - raised again below, outside the nursery, so that it arrives bare
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
         return 0
 
 

@@ -34,6 +34,7 @@ from ..providers import load
 from ..shell.connect import AckStreamConfig
 from .lanes import Limits
 from .loop import Timing
+from .serving import HttpSettings
 from .sink_settings import AnySinkSettings, FileSinkSettings, sink_settings
 from .sinks.base import ListedSink
 from .tables import SecretFrom, as_table, structure
@@ -64,6 +65,7 @@ class RelayConfig:
     ledger: str | None
     limits: Limits
     timing: Timing
+    http: HttpSettings | None = None
 
     @property
     def horizon(self) -> float:
@@ -84,7 +86,7 @@ class _Stream:
     secrets: Mapping[str, object] = attrs.field(factory=dict[str, object])
 
 
-_KNOWN: Final = ("ledger", "sink", "limits", "timing", "streams")
+_KNOWN: Final = ("ledger", "sink", "limits", "timing", "http", "streams")
 
 
 def read(path: str | os.PathLike[str]) -> RelayConfig:
@@ -102,6 +104,7 @@ def parse(found: Mapping[str, object]) -> RelayConfig:
     sink = sink_settings(found.get("sink", {}), problems)
     limits = structure("limits", found.get("limits", {}), Limits, problems)
     timing = structure("timing", found.get("timing", {}), Timing, problems)
+    http = structure("http", found["http"], HttpSettings, problems) if "http" in found else None
     streams: list[StreamSettings] = []
     ledger = found.get("ledger")
     if ledger is not None and text(ledger) is not None:
@@ -119,7 +122,7 @@ def parse(found: Mapping[str, object]) -> RelayConfig:
     problems += _conflicts(streams, sink, ledger)
     if problems or sink is None or limits is None or timing is None:
         raise ConfigError(problems)
-    return RelayConfig(streams, sink, ledger if isinstance(ledger, str) else None, limits, timing)
+    return RelayConfig(streams, sink, ledger if isinstance(ledger, str) else None, limits, timing, http)
 
 
 def _conflicts(streams: Sequence[StreamSettings], sink: AnySinkSettings | None, ledger: object) -> list[str]:

@@ -24,9 +24,12 @@ from .config import StreamSettings
 from .effects import Close, Effect, GiveUp, Open, Settle, Taking, Write
 from .entries import Answer, Entry, Outcome
 from .identity import entry_of
+from .link import Link
 from .logs import say
+from .looking import RelayLook, StreamLook
 from .loop import Limits, Loop, Timing
 from .sinks.base import Sink
+from .tally import RelayTally
 
 __all__ = ["Relay"]
 
@@ -67,6 +70,11 @@ class Relay:
         self._work: set[trio.CancelScope] = set()
         self._stopping = False
         self._failure: Exception | None = None
+        self._started = 0.0
+        self._away_since: float | None = None
+        self._link = self._loop.link
+        self.tally: Final = RelayTally((plan.name for plan in streams), entropy.wall)
+        """What is counted, for metrics."""
         for plan in streams:
             self._loop.attach(plan.name, acks=plan.acks)
 
@@ -75,8 +83,35 @@ class Relay:
         """What became of the entries so far, by the names of `Outcome` in lower case; `refused` beside them."""
         return Counter(self._loop.counts)
 
+    def look(self) -> RelayLook:
+        """Where it stands. To be called while it runs."""
+        streams = {plan.name: self._look_at(plan) for plan in self._plans}
+        return RelayLook(
+            at=trio.current_time(),
+            started=self._started,
+            stopping=self._stopping,
+            sink=self._loop.link,
+            away_since=self._away_since,
+            error=self._loop.last_error,
+            streams=streams,
+        )
+
+    def _look_at(self, plan: StreamSettings) -> StreamLook:
+        counted = self.tally.streams[plan.name]
+        events, size = self._loop.held(plan.name)
+        return StreamLook(
+            provider=plan.config.provider,
+            status=counted.status,
+            down_since=counted.down_since,
+            taking=self._loop.taking(plan.name),
+            events=events,
+            bytes=size,
+            oldest=self._loop.oldest(plan.name),
+        )
+
     async def run(self) -> None:
         """Relay. Raises what ended a stream for good, once all that was in hand is stored and settled."""
+        self._started = self._away_since = trio.current_time()
         say("started", streams=[plan.name for plan in self._plans])
         try:
             async with trio.open_nursery() as nursery:
@@ -117,7 +152,7 @@ class Relay:
         try:
             store = self._ledger if plan.acks and self._ledger is not None else MemoryStore()
             config = cast("AckStreamConfig[Any, Ledgered]", plan.config)  # which kind it is decides which stream comes
-            async with connect(config, store=store, ready_within=None) as stream:
+            async with connect(config, store=store, ready_within=None, observer=self.tally.streams[plan.name]) as stream:
                 self._streams[plan.name] = stream
                 try:
                     await self._relay(plan, stream)
@@ -182,9 +217,21 @@ class Relay:
             for effect in effects:
                 self._do(effect)
         self._timer.deadline = self._loop.next_deadline()
+        if self._link is not self._loop.link:
+            self._moved(self._loop.link)
         if self._loop.finished:
             self._ended.set()
             self._timer.cancel()
+
+    def _moved(self, link: Link) -> None:
+        """The connection to the sink stands elsewhere than before."""
+        self._link = link
+        if link is Link.OPEN:
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = trio.current_time()
+        if link is Link.BACKING_OFF:
+            self.tally.backoffs += 1
 
     def _do(self, effect: Effect) -> None:
         assert self._nursery is not None, "the loop was started"
@@ -230,9 +277,11 @@ class Relay:
             except Exception as error:  # noqa: BLE001 - a sink may raise anything: it is tried again
                 reason = _shown(error)
         if reason is None:
+            self.tally.opened += 1
             say("sink open")
             self._loop.opened(trio.current_time())
         else:
+            self.tally.open_failures += 1
             say("sink not open", logging.WARNING, error=reason)
             self._loop.not_opened(reason, trio.current_time())
         self._pump()
@@ -240,12 +289,14 @@ class Relay:
     async def _write(self, effect: Write) -> None:
         answers: Sequence[Answer] | None = None
         reason = "no answer within its time"
+        begun = trio.current_time()
         with self._within(effect.within):
             try:
                 answers = await self._sink.write(effect.entries)
                 reason = ""
             except Exception as error:  # noqa: BLE001 - a sink may raise anything: what became of the batch is unknown
                 reason = _shown(error)
+        self.tally.wrote(effect.entries[0].stream, answers, len(effect.entries), trio.current_time() - begun)
         self._report(effect, answers, reason)
         self._loop.written(effect.number, answers, trio.current_time(), reason)
         self._pump()
@@ -269,8 +320,10 @@ class Relay:
 
     async def _settle(self, effect: Settle) -> None:
         done = False
+        begun = trio.current_time()
         with self._within(float("inf")):
             done = await self._settled(effect)
+        self.tally.settled(effect.stream, done, trio.current_time() - begun)
         self._loop.settled(effect.stream, done, trio.current_time())
         self._pump()
 

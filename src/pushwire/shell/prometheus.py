@@ -7,7 +7,7 @@ globally: whoever wants the metrics gives the collector to a registry of his own
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import trio
@@ -53,11 +53,11 @@ def one_of(
 
 class StreamMetrics(Collector):
     """Metrics of any number of streams: `connect(config, observer=metrics.stream("wallets"))`, and
-    `CollectorRegistry().register(metrics)`. `wall` gives POSIX seconds."""
+    `CollectorRegistry().register(metrics)`. `wall` gives POSIX seconds; `tallies` are of streams that are counted already."""
 
-    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, wall: Callable[[], float] = time.time, tallies: Mapping[str, StreamTally] | None = None) -> None:
         self._wall = wall
-        self._tallies: Final[dict[str, StreamTally]] = {}
+        self._tallies = dict(tallies or {})
 
     def stream(self, name: str) -> StreamTally:
         """The observer for the stream of this name; a stream that is opened again goes on with its counts."""

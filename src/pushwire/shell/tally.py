@@ -16,7 +16,7 @@ import trio
 
 from ..core.describing import kind_of
 from ..core.effects import Close
-from ..core.events import CONTROL, Down, Gap, Stale
+from ..core.events import CONTROL, Down, Gap, Stale, Up
 from .observer import Observed, StreamStatus
 
 __all__ = ["REASONS", "TOPICS", "Ended", "StreamTally"]
@@ -50,6 +50,8 @@ class StreamTally:
         self._types: Counter[type] = Counter()
         self._last: object = None
         self._silent: dict[Hashable, float] = {}
+        self.down_since: float | None = None
+        """Since when the stream has not been ready, on trio's clock; None: it is, or has not begun."""
         self.deliveries: Counter[str] = Counter()
         """Messages that are ACKed, by why they were delivered (`core.events.Delivery`)."""
         self.ended_by: Counter[Ended] = Counter()
@@ -63,6 +65,7 @@ class StreamTally:
 
     def began(self, config: Observed, status: Callable[[], StreamStatus]) -> None:
         self._config, self._look = config, status
+        self.down_since = trio.current_time()
 
     def saw(self, events: Sequence[object]) -> None:
         types = Counter(map(type, events))
@@ -79,6 +82,8 @@ class StreamTally:
 
     def ended(self, failure: Exception | None) -> None:
         self._silent.clear()
+        if self.down_since is None:
+            self.down_since = trio.current_time()
 
     # To be read
 
@@ -116,7 +121,10 @@ class StreamTally:
         """What must be seen one by one, in order."""
         for event in events:
             match event:
+                case Up():
+                    self.down_since = None
                 case Down():
+                    self.down_since = event.received
                     self._silent.clear()
                     how = _ended(event.close)
                     self.ended_by[how if how in self.ended_by or len(self.ended_by) < REASONS else OTHER] += 1
