@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Final
 
@@ -49,7 +50,8 @@ def _push(number: int) -> dict[str, object]:
         "chain_id": 1,
         "height": 21_000_000,
         "txTime": 1_745_000_000_000,
-        "txhash": f"0x{number:064x}",
+        # As scattered as hashes are: what stores them may not count on their order.
+        "txhash": f"0x{hashlib.sha256(str(number).encode()).hexdigest()}",
         "sender": "0x1234567890abcdef",
         "receiver": "0x5678",
         "transfer_type": "native",
