@@ -43,7 +43,7 @@ backoff_cap = 0.2
 [streams.wallets]
 provider = "gelabs"
 subscribe = ["ethereum:0x00000000000000000000000000000000000000aa"]
-settings = {{ url = "{url}", backoff_first = 0.02, backoff_cap = 0.1, resend_cap = 86400 }}
+settings = {{ url = "{url}", backoff_first = 0.02, backoff_cap = 0.1, resend_cap = 7200 }}
 """
 
 MOMENTS: Final[dict[str, float]] = {"start": 25, "up": 20, "work": 30, "ack": 10, "stop": 10, "together": 5}

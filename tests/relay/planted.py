@@ -5,6 +5,7 @@ Each is applied within the relay's own process; it is given the folder of the re
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from pushwire.core.provider import ProviderConfig
 from pushwire.relay import identity, run
 from pushwire.relay.effects import Settle
 from pushwire.relay.entries import Answer, Entry, Outcome
-from pushwire.relay.sinks import sqlite_file
+from pushwire.relay.sinks import nats_message, sqlite_file
 from pushwire.relay.sinks.sqlite import SqliteSink
 
 __all__ = ["PLANTED"]
@@ -73,6 +74,13 @@ def _postgres_without_dedupe(_folder: Path) -> None:
     postgres_table._TABLES = tuple(statement.replace("BYTEA UNIQUE", "BYTEA") for statement in postgres_table._TABLES)  # type: ignore[misc]  # that is the bug
 
 
+def _nats_without_dedupe(_folder: Path) -> None:
+    """No message has the id that another of the same event has."""
+    made = nats_message.message_id
+    numbers = itertools.count()
+    setattr(nats_message, "message_id", lambda key: f"{made(key)}.{os.getpid()}.{next(numbers)}")  # noqa: B010 - that is the bug
+
+
 def _sqlite_without_dedupe(folder: Path) -> None:
     """The table has no unique key; and the first relay is killed after the sink's commit, before the ledger knows of it."""
     sqlite_file._SCHEMA = tuple(statement.replace("TEXT UNIQUE", "TEXT") for statement in sqlite_file._SCHEMA)  # type: ignore[misc, assignment]  # that is the bug
@@ -94,5 +102,6 @@ PLANTED: Final[Mapping[str, Callable[[Path], None]]] = {
     "time in key": _time_in_key,
     "time in payload": _time_in_payload,
     "postgres without dedupe": _postgres_without_dedupe,
+    "nats without dedupe": _nats_without_dedupe,
     "sqlite without dedupe": _sqlite_without_dedupe,
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.relay.campaign import Campaign, Plan, Report
-from tests.relay.engines import Engine, Postgres, SqliteFile
+from tests.relay.engines import Engine, Nats, Postgres, SqliteFile
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +40,12 @@ async def test_a_table_without_a_unique_key_holds_messages_twice_after_a_kill_be
 
 async def test_a_table_without_a_unique_key_holds_twice_what_two_relays_bring(tmp_path: Path) -> None:
     report = await with_bug("postgres without dedupe", Postgres(), tmp_path)
+    assert report.double > 0
+    assert report.lost == report.strange == report.aside == 0
+
+
+async def test_messages_without_the_id_of_their_event_are_held_twice_where_two_relays_bring_them(tmp_path: Path) -> None:
+    report = await with_bug("nats without dedupe", Nats(), tmp_path)
     assert report.double > 0
     assert report.lost == report.strange == report.aside == 0
 
