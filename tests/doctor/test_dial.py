@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
@@ -53,12 +54,12 @@ class Silent(Names):
         raise AssertionError
 
 
-def closed_port() -> int:
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that nobody listens on, nor will."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+        yield taken.getsockname()[1]
 
 
 # Names
@@ -116,11 +117,10 @@ async def test_a_resolver_that_does_not_answer_is_given_up_by_the_machine(autoju
 # Connections
 
 
-async def test_a_closed_port_is_refused() -> None:
-    port = closed_port()
-    found = await examined(config(f"ws://127.0.0.1:{port}/"))
+async def test_a_closed_port_is_refused(closed_port: int) -> None:
+    found = await examined(config(f"ws://127.0.0.1:{closed_port}/"))
     assert failure(found) == (Step.CONNECT, Trouble.REFUSED, "Connection refused")
-    assert f"port {port} of 127.0.0.1" in found[Step.CONNECT].advice
+    assert f"port {closed_port} of 127.0.0.1" in found[Step.CONNECT].advice
 
 
 async def test_a_name_that_can_be_none_fails_at_connecting() -> None:
@@ -151,8 +151,8 @@ class TestProxies:
         assert found[Step.RESOLVE].detail == "proxy.test: 127.0.0.1"
         assert found[Step.CONNECT].verdict is Verdict.OK
 
-    async def test_one_that_is_not_there(self) -> None:
-        found = await examined(config("ws://127.0.0.1:9/"), proxy=f"http://127.0.0.1:{closed_port()}")
+    async def test_one_that_is_not_there(self, closed_port: int) -> None:
+        found = await examined(config("ws://127.0.0.1:9/"), proxy=f"http://127.0.0.1:{closed_port}")
         assert failure(found) == (Step.CONNECT, Trouble.PROXY_AWAY, "proxy: cannot connect to it: Connection refused")
 
     @pytest.mark.parametrize("scheme", ["http", "socks5"])

@@ -98,7 +98,7 @@ async def examine(
                 await examination.run()
             if not chart.done:
                 # Whatever it was, it must not be waited for longer.
-                watch.failed(chart.current or Step.TOKEN, Trouble.TIMED_OUT, "nothing happened for too long")
+                watch.failed(chart.current or Step.CONNECT, Trouble.TIMED_OUT, "nothing happened for too long")
     finally:
         trio.socket.set_custom_hostname_resolver(resolver.before)
         with trio.CancelScope(shield=True):
