@@ -81,3 +81,9 @@ def test_a_detail_is_one_line_without_secrets_and_without_what_a_terminal_obeys(
     (finding,) = looked.findings
     assert finding.detail == "an [31m error of ***"
     assert finding.advice == "see ***"
+
+
+def test_a_peer_cannot_fill_the_screen() -> None:
+    looked = chart(Step.LOGIN)
+    looked.fail(Step.LOGIN, Trouble.FAILED, None, "x" * 10_000)
+    assert looked.findings[0].detail == "x" * 300 + "…"

@@ -87,6 +87,9 @@ class Finding:
     advice: str = ""
 
 
+LONG: Final = 300
+"""Characters of a detail."""
+
 SKIPPED: Final[Mapping[Step, str]] = {
     Step.RESOLVE: "nothing to resolve here",
     Step.TLS: "ws:// has none",
@@ -178,5 +181,6 @@ class Chart:
 
 
 def _one_line(text: str) -> str:
-    """Peers write part of it: nothing that ends a line, or that a terminal would obey."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    """Peers write part of it: nothing that ends a line, or that a terminal would obey, and not without end."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= LONG else f"{line[:LONG]}…"
