@@ -117,7 +117,7 @@ class Postgres:
         self.remove = self._server.remove
 
     def sink(self) -> str:
-        return f'kind = "postgres"\nconninfo = "{self._server.dsn}"'
+        return f'kind = "postgres"\nconninfo = "{self._server.dsn}"\nactive_active = true'
 
     def held(self) -> Held:
         ((aside,),) = self._server.execute("SELECT count(*) FROM pushwire_events_quarantine")
@@ -143,6 +143,7 @@ class Nats:
 servers = ["{self._server.url}"]
 monitor = ["{self._server.monitor}"]
 stream = "EVENTS"
+active_active = true
 create = true
 replicas = 1
 accept = ["fewer-replicas"]"""

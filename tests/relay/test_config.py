@@ -9,6 +9,7 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError
 from pushwire.providers import gelabs
 from pushwire.relay.config import RelayConfig, parse, read
+from pushwire.relay.serving import HttpSettings
 from pushwire.relay.sinks.jsonl import JsonlSink
 from pushwire.relay.sinks.sqlite import SqliteSink
 
@@ -136,7 +137,7 @@ def test_every_wrong_field_is_named_at_once_and_no_secret(monkeypatch: pytest.Mo
         "colour: there is no such setting; there are: ledger, sink, limits, timing, http, streams",
         "ledger: must be the path of a file",
         "sink.path: required field missing",
-        "sink: extra fields found (size)",
+        "sink.size: there is no such setting",
         "limits.batch_events: must be a positive whole number",
         "limits.max_events: must be a positive whole number",
         "timing.stop_within: not a number",
@@ -150,7 +151,7 @@ def test_every_wrong_field_is_named_at_once_and_no_secret(monkeypatch: pytest.Mo
         "streams.d.secrets.api_key: must be { env = NAME } or { file = PATH }",
         "streams.e.secrets.api_key: environment variable NOT_SET_ANYWHERE is not set",
         "streams.f.subscribe",
-        "streams.f: extra fields found (speed)",
+        "streams.f.speed: there is no such setting",
         "streams.h.url: is needed",
         "streams.g.token: environment variable PUSHWIRE_BITPANDA_TOKEN is not set",
     ):
@@ -195,3 +196,55 @@ def test_a_file_that_is_no_toml_is_said_with_its_name(tmp_path: Path) -> None:
         read(path)
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "none")
+
+
+SHARED = """
+ledger = "l"
+[sink]
+kind = "nats"
+servers = ["nats://127.0.0.1:1"]
+stream = "EVENTS"
+accept = ["page-cache"]
+active_active = true
+[streams.wallets]
+provider = "gelabs"
+[streams.prices]
+provider = "bitpanda"
+settings = { url = "wss://example.org/ws" }
+"""
+
+
+def test_several_relays_of_a_stream_whose_messages_have_no_ids_need_a_word_about_it() -> None:
+    (problem,) = problems(SHARED)
+    assert problem.startswith("streams.prices: bitpanda is at least once, since its document names no ids: ")
+    config = parsed(SHARED + "accept_duplicates = true\n")
+    assert config.active_active
+    assert [stream.accept_duplicates for stream in config.streams] == [False, True]
+    assert not parsed(SHARED.replace("active_active = true", "")).active_active
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "jsonl"])
+def test_a_file_is_for_one_relay(kind: str) -> None:
+    text = f'ledger = "l"\n[sink]\nkind = "{kind}"\npath = "e"\nactive_active = true\n[streams.a]\nprovider = "gelabs"'
+    assert problems(text) == [f"sink.active_active: a {kind} sink is for one relay; for several there are: postgres, nats"]
+
+
+def test_where_pages_are_shown() -> None:
+    text = 'ledger = "l"\n[sink]\nkind = "sqlite"\npath = "e"\n[streams.a]\nprovider = "gelabs"\n'
+    assert parsed(text).http is None
+    assert parsed(text + "[http]").http == HttpSettings()
+    assert parsed(text + '[http]\nlisten = "[::1]:1"\ngrace = 5').http == HttpSettings(listen="[::1]:1", grace=5)
+    assert {problem.partition(":")[0] for problem in problems(text + '[http]\nlisten = "1"\ngrace = 0\npath = "/"')} == {
+        "http.listen",
+        "http.grace",
+        "http.path",
+    }
+
+
+def test_pages_need_the_package_that_prints_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(name: str) -> None:
+        assert name == "prometheus_client"
+
+    monkeypatch.setattr("importlib.util.find_spec", found)
+    with pytest.raises(ConfigError, match=r"listen: it needs another package: pip install 'pushwire\[metrics\]'"):
+        HttpSettings()

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
 from pushwire.core.effects import Committed, Ticket, Write
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
-from pushwire.errors import AuthenticationRefused, CommandRefused, StoreError
+from pushwire.errors import AuthenticationRefused, CommandRefused, ConfigError, StoreError
 from pushwire.providers import gelabs as provider
 from pushwire.relay.config import StreamSettings
 from pushwire.relay.entries import Answer, Entry, Outcome, Refused
@@ -272,3 +273,12 @@ async def test_it_shows_where_it_stands_and_counts_what_has_become_of_events() -
     assert min(tally.commits.buckets[-1][1], tally.writes.buckets[-1][1]) > 0
     assert (ended.sink, ended.stopping, ended.streams["wallets"].events) == (Link.CLOSED, True, 0)
     assert ended.away_since is not None
+
+
+async def test_several_relays_of_a_stream_whose_messages_have_no_ids_are_refused_without_a_word_about_it() -> None:
+    plan = attrs.evolve(stream("ws://127.0.0.1:1/"), unidentified="its document names no ids")
+    with pytest.raises(ConfigError, match=r"streams\.wallets: gelabs is at least once, since its document names no ids"):
+        Relay([plan], Kept(), active_active=True)
+    Relay([attrs.evolve(plan, accept_duplicates=True)], Kept(), active_active=True)
+    Relay([attrs.evolve(plan, unidentified="")], Kept(), active_active=True)
+    Relay([plan], Kept())

@@ -29,7 +29,14 @@ class RelayRun:
         """Relay. Raises what ended a stream for good."""
         config = self.config
         ledger = None if config.ledger is None else SqliteStore(config.ledger)
-        relay = Relay(config.streams, config.make_sink(), ledger=ledger, limits=config.limits, timing=config.timing)
+        relay = Relay(
+            config.streams,
+            config.make_sink(),
+            ledger=ledger,
+            limits=config.limits,
+            timing=config.timing,
+            active_active=config.active_active,
+        )
         notifier = Notifier()
 
         def stop() -> None:

@@ -39,7 +39,7 @@ from .sink_settings import AnySinkSettings, FileSinkSettings, sink_settings
 from .sinks.base import ListedSink
 from .tables import SecretFrom, as_table, structure
 
-__all__ = ["RelayConfig", "StreamSettings", "parse", "read"]
+__all__ = ["RelayConfig", "StreamSettings", "parse", "read", "twice_stored"]
 
 
 @attrs.frozen
@@ -49,6 +49,10 @@ class StreamSettings:
     name: str
     config: ProviderConfig
     commands: Sequence[AnyCommand]
+    unidentified: str = "it is not known which of them have an id"
+    """Which of its messages have no idempotency key, as `Provider.unidentified` says."""
+    accept_duplicates: bool = False
+    """Whether several relays may bring it though each stores what has no key."""
 
     @property
     def acks(self) -> bool:
@@ -68,6 +72,11 @@ class RelayConfig:
     http: HttpSettings | None = None
 
     @property
+    def active_active(self) -> bool:
+        """Whether other relays bring the same streams at the same time."""
+        return self.sink.active_active
+
+    @property
     def horizon(self) -> float:
         """Seconds within which a provider may send again what it has sent; 0 where none does."""
         configs = (stream.config for stream in self.streams)
@@ -84,6 +93,7 @@ class _Stream:
     subscribe: tuple[str, ...] = ()
     settings: Mapping[str, object] = attrs.field(factory=dict[str, object])
     secrets: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    accept_duplicates: bool = False
 
 
 _KNOWN: Final = ("ledger", "sink", "limits", "timing", "http", "streams")
@@ -132,12 +142,24 @@ def _conflicts(streams: Sequence[StreamSettings], sink: AnySinkSettings | None, 
         problems.append(f"ledger: is needed: what {', '.join(acked)} has ACKed must be known after a restart")
     if isinstance(sink, FileSinkSettings) and isinstance(ledger, str) and os.path.realpath(ledger) == os.path.realpath(sink.path):
         problems.append("ledger: must be another file than the sink's")
+    if sink is not None and sink.active_active:
+        problems += twice_stored(streams)
     names: dict[str, str] = {}
     for stream in streams:
         other = names.setdefault(stream.config.namespace, stream.name)
         if stream.acks and other != stream.name:
             problems.append(f"streams.{stream.name}: is the same account at the same place as {other}")
     return problems
+
+
+def twice_stored(streams: Sequence[StreamSettings]) -> list[str]:
+    """What speaks against several relays that bring these streams at the same time."""
+    return [
+        f"streams.{stream.name}: {stream.config.provider} is at least once, since {stream.unidentified}: with active_active each "
+        "relay stores the same message. accept_duplicates = true says that whoever reads the sink knows"
+        for stream in streams
+        if stream.unidentified and not stream.accept_duplicates
+    ]
 
 
 def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | None:
@@ -164,7 +186,11 @@ def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | N
             commands.append(provider.parse_spec(spec))
         except LocalProtocolError as error:
             problems.append(f"{place}.subscribe: {error}")
-    return None if config is None or len(problems) > before else StreamSettings(name, config, commands)
+    return (
+        None
+        if config is None or len(problems) > before
+        else StreamSettings(name, config, commands, provider.unidentified, wanted.accept_duplicates)
+    )
 
 
 def _secrets(place: str, provider: Provider, named: Mapping[str, object], problems: list[str]) -> Mapping[str, Secret] | None:

@@ -13,14 +13,14 @@ import trio
 from ..core.commands import Ledgered
 from ..core.describing import describe
 from ..core.events import CONTROL, Gap, Malformed, Unrecognized
-from ..errors import LocalProtocolError, PushwireError, StoreError
+from ..errors import ConfigError, LocalProtocolError, PushwireError, StoreError
 from ..shell.bare import bare
 from ..shell.connect import AckStreamConfig, connect
 from ..shell.entropy import Entropy
 from ..shell.stream import AckStream, Stream
 from ..stores.base import Store
 from ..stores.memory import MemoryStore
-from .config import StreamSettings
+from .config import StreamSettings, twice_stored
 from .effects import Close, Effect, GiveUp, Open, Settle, Taking, Write
 from .entries import Answer, Entry, Outcome
 from .identity import entry_of
@@ -28,7 +28,7 @@ from .link import Link
 from .logs import say
 from .looking import RelayLook, StreamLook
 from .loop import Limits, Loop, Timing
-from .sinks.base import Sink
+from .sinks.base import ClaimingSink, Sink
 from .tally import RelayTally
 
 __all__ = ["Relay"]
@@ -44,7 +44,10 @@ class Relay:
     """Runs some streams into one sink until `stop`, or until a stream fails for good.
 
     `ledger` is where streams with ACKs keep theirs. Without one it ends with the process: what is missed between two runs and is
-    older than the shortest resend window is then not asked for."""
+    older than the shortest resend window is then not asked for.
+
+    `active_active`: other relays bring the same streams at the same time. Raises `ConfigError` where messages of a stream have no
+    ids, and it does not `accept_duplicates`."""
 
     def __init__(
         self,
@@ -54,8 +57,13 @@ class Relay:
         ledger: Store[Any] | None = None,
         limits: Limits | None = None,
         timing: Timing | None = None,
+        active_active: bool = False,
         entropy: Entropy | None = None,
     ) -> None:
+        if active_active and (problems := twice_stored(streams)):
+            raise ConfigError(problems)
+        if isinstance(sink, ClaimingSink):
+            sink.claim([plan.name for plan in streams], shared=active_active)
         entropy = entropy or Entropy()
         self._plans = streams
         self._sink = sink

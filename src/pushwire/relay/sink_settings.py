@@ -6,7 +6,7 @@ A new kind is a class here with `kind` and `make`, and a row of `_KINDS`.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 import attrs
@@ -30,14 +30,17 @@ class FileSinkSettings:
     path: str = attrs.field(metadata=checked(text))
     rotate: int | None = attrs.field(default=None, metadata=checked(lambda value: None if value is None else count(value)))
     zstd: bool = False
+    active_active: bool = False
     remember: int | None = attrs.field(default=None, metadata=checked(lambda value: None if value is None else count(value)))
 
     def __attrs_post_init__(self) -> None:
         check_all(self, self._mismatches)
 
-    def _mismatches(self) -> Sequence[str]:
+    def _mismatches(self) -> Iterator[str]:
+        if self.active_active:
+            yield f"active_active: a {self.kind} sink is for one relay; for several there are: postgres, nats"
         given = {"rotate": self.rotate is not None, "zstd": self.zstd, "remember": self.remember is not None}
-        return [f"{name}: is for jsonl alone" for name, is_given in given.items() if is_given and self.kind != "jsonl"]
+        yield from (f"{name}: is for jsonl alone" for name, is_given in given.items() if is_given and self.kind != "jsonl")
 
     def make(self, horizon: float = 0.0) -> ListedSink:
         """The sink, not open, for providers that send the same again within `horizon` seconds.
@@ -62,6 +65,8 @@ class PostgresSettings:
     kind: Literal["postgres"]
     conninfo: str = ""
     schema: str = "public"
+    active_active: bool = False
+    """Whether other relays bring the same streams at the same time."""
     password: Mapping[str, object] = attrs.field(factory=dict[str, object])
 
     def __attrs_post_init__(self) -> None:
@@ -96,6 +101,8 @@ class NatsSettings:
     servers: tuple[str, ...]
     stream: str
     subject: str | None = None
+    active_active: bool = False
+    """Whether other relays bring the same streams at the same time. NATS has no lock that would find out."""
     create: bool = False
     replicas: int | None = None
     window: float | None = None

@@ -48,9 +48,13 @@ def as_table(value: object) -> dict[str, object]:
 
 
 def structure(place: str, value: object, kind: type[T], problems: list[str]) -> T | None:
-    """`value` as `kind`; None, and what is wrong added to `problems` with its place, where it does not fit."""
+    """`value` as `kind`, an attrs class. What is wrong is added to `problems` with its place; None where it cannot be made."""
     try:
-        return _CONVERTER.structure(as_table(value), kind)
+        known = {field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind))}
+        table = as_table(value)
+        # Named here, since cattrs looks at nothing else where it finds one.
+        problems += (f"{place}.{name}: there is no such setting" for name in table if name not in known)
+        return _CONVERTER.structure({name: part for name, part in table.items() if name in known}, kind)
     except cattrs.BaseValidationError as error:
         for line in cattrs.transform_error(error, format_exception=_explain):
             what, _, where = line.rpartition(" @ $")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
 from ...errors import PushwireError
 from ..entries import Answer, Entry
 
-__all__ = ["ListedSink", "Quarantined", "Sink", "SinkError"]
+__all__ = ["ClaimingSink", "ListedSink", "Quarantined", "Sink", "SinkError"]
 
 
 class SinkError(PushwireError):
@@ -51,6 +51,16 @@ class Sink(Protocol):
 
     async def check(self) -> Sequence[str]:
         """Of an open sink: what it promises, a line each. Raises `SinkError` where it cannot keep the promise."""
+        ...
+
+
+@runtime_checkable
+class ClaimingSink(Sink, Protocol):
+    """A sink that several relays may write to, and that can tell whether they do."""
+
+    def claim(self, streams: Sequence[str], *, shared: bool) -> None:
+        """Of a sink that is not open: whose events it will get. Unless all who bring one of these streams have said `shared`, it
+        is open for one of them at a time: opening it raises `SinkError` for the others."""
         ...
 
 

@@ -19,7 +19,7 @@ from ...core.secrets import Secret
 from ...errors import ConfigError
 from ..entries import Answer, Entry
 from .base import Quarantined
-from .postgres_table import EventTable
+from .postgres_table import Claim, EventTable
 from .thread import SinkThread, Task, run_each
 
 __all__ = ["PostgresSink"]
@@ -73,11 +73,17 @@ class PostgresSink:
         self._parameters: Mapping[str, str | int] = {**_DEFAULTS, **given, **_ENCODING}
         self._password = password
         self._schema = schema
+        self._claim = Claim((), shared=True)
         self._make()
+
+    def claim(self, streams: Sequence[str], *, shared: bool) -> None:
+        """Say before `open` which streams' events it will get, and whether other relays bring them too. Unless all of them say
+        so, it is open for one of them at a time: the server holds an advisory lock for each stream."""
+        self._claim = Claim(tuple(streams), shared=shared)
 
     def _make(self) -> None:
         # What an earlier opening left behind, its thread among it, keeps what it has.
-        self._table = EventTable(f"PostgreSQL {self._shown}", self._parameters, self._password, self._schema)
+        self._table = EventTable(f"PostgreSQL {self._shown}", self._parameters, self._password, self._schema, self._claim)
         self._thread = SinkThread("pushwire postgres sink", run_each)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Generator, Mapping, Sequence
-from typing import Final, LiteralString, TypeAlias
+from typing import Final, LiteralString, NamedTuple, TypeAlias
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -21,7 +21,7 @@ from ...stores.postgres_sql import advisory_key
 from ..entries import Answer, Entry, Outcome, Refused
 from .base import Quarantined, SinkError
 
-__all__ = ["EventTable"]
+__all__ = ["Claim", "EventTable"]
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 
@@ -115,21 +115,31 @@ _MARK: Final = "SELECT pg_logical_emit_message(true, 'pushwire', '')"
 durable as what is stored now, on the standbys too."""
 
 
+class Claim(NamedTuple):
+    """Which streams' events are brought, and whether others may bring them as well."""
+
+    streams: tuple[str, ...]
+    shared: bool
+
+
 class EventTable:
     """The tables while they are open. Every method but `close` raises `SinkError`, which shows no password."""
 
-    def __init__(self, name: str, parameters: Mapping[str, str | int], password: Secret | None, schema: str) -> None:
+    def __init__(
+        self, name: str, parameters: Mapping[str, str | int], password: Secret | None, schema: str, claim: Claim
+    ) -> None:
         self._name = name
         self._parameters = parameters
         self._password = password
         self._redact = Redactor(() if password is None else (password,))
         self._schema = schema
+        self._claim = claim
         self._sql = _Statements(schema)
         self._connection: Connection | None = None
         self._warnings: list[str] = []
 
     def open(self) -> None:
-        """Connect, look whether a commit is durable there, and make the tables where there are none."""
+        """Connect, look whether a commit is durable there and who else writes, and make the tables where there are none."""
         secret = {} if self._password is None else {"password": self._password.reveal()}
         try:
             with self._explained():
@@ -168,6 +178,18 @@ class EventTable:
             version = _row(db, self._sql.version)[0]
             if version > SCHEMA_VERSION:
                 raise SinkError(f"{self._name} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
+        self._hold(db)
+
+    def _hold(self, db: Connection) -> None:
+        """Take the locks of the claim, for as long as this connection lasts."""
+        take = "SELECT pg_try_advisory_lock_shared(%s)" if self._claim.shared else "SELECT pg_try_advisory_lock(%s)"
+        for stream in self._claim.streams:
+            found = db.execute(take, (advisory_key("relay", self._schema, stream),)).fetchone()
+            if found != (True,):
+                raise SinkError(
+                    f"{self._name}: another relay brings the stream {stream}, or an earlier connection of this one has yet to "
+                    "end; several at a time need active_active = true in [sink] of each"
+                )
 
     def close(self) -> None:
         """Disconnect. Never raises: what was reported stored is."""
