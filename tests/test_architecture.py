@@ -59,6 +59,8 @@ OURS: Final = (
     *(f"pushwire.relay.{name}" for name in RELAY_MACHINE),
 )
 
+SIMULATION: Final = frozenset({"logging", "pushwire.simulation", "pushwire.stores.memory", "pushwire.wire", "websockets"})
+"""What a simulation is built from beside the machines: both ends' bytes, and a store."""
 EXCEPTIONS: Final = {"pushwire/core/secrets.py": frozenset({"os", "pathlib"})}
 """`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists."""
 
@@ -74,6 +76,8 @@ class Impurities(ast.NodeVisitor):
     def __init__(self, path: str) -> None:
         self.package = path.removesuffix(".py").split("/")[:-1]
         self.allowed = STDLIB | LIBRARIES | EXCEPTIONS.get(path, frozenset())
+        if path.startswith("pushwire/simulation/"):
+            self.allowed |= SIMULATION
         self.found: list[str] = []
         self._random_modules: set[str] = set()
         self._random_classes: set[str] = set()
@@ -152,7 +156,8 @@ def pure_modules() -> list[str]:
     package = SRC / "pushwire"
     machines = [path for path in (package / "sandbox").rglob("*.py") if path.name not in SANDBOX_SHELL]
     relay = [package / "relay" / f"{name}.py" for name in RELAY_MACHINE]
-    paths = [*(package / "core").rglob("*.py"), *(package / "providers").rglob("*.py"), *machines, *relay]
+    simulation = (package / "simulation").rglob("*.py")
+    paths = [*(package / "core").rglob("*.py"), *(package / "providers").rglob("*.py"), *machines, *relay, *simulation]
     return sorted(path.relative_to(SRC).as_posix() for path in paths)
 
 

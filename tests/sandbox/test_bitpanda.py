@@ -284,6 +284,14 @@ def test_a_connection_that_is_silent_for_a_minute_is_closed() -> None:
     assert machine.connections == []
 
 
+def test_a_deadline_that_floating_point_rounds_is_met_all_the_same() -> None:
+    machine = connected(server())
+    machine.sign_of_life(1, 43.27670679050534)
+    due = machine.next_deadline()
+    machine.handle_timer(due, WALL)
+    assert machine.next_deadline() > due
+
+
 def test_commands_are_signs_of_life_and_updates_are_not() -> None:
     machine = connected(server())
     machine.receive(1, '{"action":"subscribe","channel":"prices-v1"}', 50.0)

@@ -176,6 +176,35 @@ def doctor(
 
 
 @app.command
+def simulate(
+    provider: Annotated[str | None, Parameter(help=f"The provider's name: {PROVIDERS}. All, if none is named.")] = None,
+    /,
+    *,
+    seed: Annotated[int | None, Parameter(help="The first one; where none is given one is drawn, and printed.")] = None,
+    runs: Annotated[int, Parameter(validator=Positive, help="Stories, shared among the providers.")] = 100,
+    trace: Annotated[bool, Parameter(negative=(), help="Tell the story of one seed, message by message.")] = False,
+    workers: Annotated[int | None, Parameter(validator=Positive, help="Processes; one for each processor.")] = None,
+    json: Annotated[bool, Parameter(negative=(), help="One JSON object a violation, and one a provider.")] = False,
+) -> int:
+    """Play a provider's client against its sandbox in virtual time, on a link that fails, and judge what comes of it.
+
+    Each seed is one story of eight minutes: cuts at any byte, stalls, damage, restarts, faults of the server, a slow or dying
+    caller, a store that fails. The status is 1 where a message was lost, came twice, was ACKed too early, or anything else that
+    must not be; a line then says how to play that story again.
+    """
+    from .simulate import stories, tell
+
+    if trace:
+        if provider is None or seed is None:
+            raise ConfigError(["--trace: tells one story: name a provider and a --seed"])
+        load(provider)
+        return tell(provider, seed)
+    if provider is not None:
+        load(provider)
+    return stories(provider, seed, runs, workers, as_json=json)()
+
+
+@app.command
 def replay(
     journal: Annotated[str, Parameter(help="A file that `pushwire tail --journal` wrote.")],
     /,

@@ -129,7 +129,8 @@ class BitpandaServer(ServerBase[_Connection]):
         self._offset = wall - now
         if not self._settings.wait_for_client:
             self._slots.start(now)
-        for conn in [c for c, connection in self._connections.items() if now - connection.heard >= self._settings.idle_after]:
+        # As `next_deadline` has it: a difference may round to less.
+        for conn in [c for c, connection in self._connections.items() if now >= connection.heard + self._settings.idle_after]:
             self._close(conn, self._settings.idle_close, "idle", now)
         for slot in self._slots.take(now):
             self._generate(wall - (now - slot), now)

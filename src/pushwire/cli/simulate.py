@@ -1,0 +1,128 @@
+"""`pushwire simulate`: a client and its sandbox in virtual time, story after story, on all the processors there are."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from random import Random
+from typing import Final
+
+import attrs
+
+from ..core.secrets import Secret
+from ..providers import load
+from ..sandbox.simulated import MADE_UP, Wanted
+from ..simulation.run import Outcome, play
+from ..simulation.subject import Subject
+from .sandboxes import BUILDERS, simulate
+from .target import target
+
+__all__ = ["Stories", "stories", "story", "tell"]
+
+RATE: Final = 0.25
+"""Messages a second."""
+URL: Final = "ws://sandbox.test"
+MORE: Final = {
+    "gelabs": ["ethereum:0x1234567890abcdef1234567890abcdef12345678", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"]
+}
+"""What to subscribe to where the sandbox sends all the same."""
+BATCH: Final = 20
+"""Stories that a process is given at a time."""
+TOKEN: Final = Secret("tk-never-to-be-shown")
+
+
+def subject(provider: str, rng: Random) -> Subject:
+    """A provider and its sandbox, ready for a story."""
+    simulated = simulate(provider, Wanted(RATE, seed=rng.getrandbits(64)))
+    url = URL + simulated.machine.path
+    secrets = {**dict.fromkeys(load(provider).secrets, MADE_UP), **simulated.secrets}
+    goal = target(provider, url=url, settings=simulated.settings(url), specs=simulated.specs or MORE[provider], secrets=secrets)
+    return Subject(provider, goal.config, simulated, goal.commands, TOKEN)
+
+
+def story(provider: str, seed: int, *, tell: bool = False) -> Outcome:
+    """One seed of one provider."""
+    return play(partial(subject, provider), seed, tell=tell)
+
+
+def tell(provider: str, seed: int) -> int:
+    """Print one story, message by message. Returns 1 where something in it is wrong."""
+    outcome = story(provider, seed, tell=True)
+    sys.stdout.writelines(f"{line}\n" for line in (_shown(outcome), *outcome.story))
+    return 0 if outcome.violation is None else 1
+
+
+@attrs.frozen
+class Stories:
+    """`count` stories from seed `first` on, shared among the providers. `workers` are processes."""
+
+    providers: Sequence[str]
+    first: int
+    count: int
+    workers: int
+    json: bool = False
+
+    def __call__(self) -> int:
+        """Play them all and print what came of them. Returns 1 where something is wrong in any."""
+        if not self.json:
+            sys.stdout.write(f"{self.count} stories from seed {self.first}\n")
+        wrong = 0
+        for provider, outcomes in self._outcomes():
+            counts = Counter[str]()
+            for outcome in outcomes:
+                counts.update(outcome.counts)
+                if outcome.violation is not None:
+                    wrong += 1
+                    self._print_wrong(provider, outcome)
+            self._print_counts(provider, len(outcomes), counts)
+        return 1 if wrong else 0
+
+    def _outcomes(self) -> Iterator[tuple[str, Sequence[Outcome]]]:
+        share, more = divmod(self.count, len(self.providers))
+        if self.workers < 2:
+            for place, provider in enumerate(self.providers):
+                yield provider, _play(provider, range(self.first, self.first + share + (place < more)))
+            return
+        # Not forked: a fork of a process with threads may stand still.
+        with ProcessPoolExecutor(self.workers, multiprocessing.get_context("spawn")) as pool:
+            for place, provider in enumerate(self.providers):
+                seeds = range(self.first, self.first + share + (place < more))
+                parts = pool.map(_play, [provider] * len(seeds), (seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)))
+                yield provider, [outcome for part in parts for outcome in part]
+
+    def _print_wrong(self, provider: str, outcome: Outcome) -> None:
+        again = f"pushwire simulate {provider} --seed {outcome.seed} --trace"
+        if self.json:
+            print(json.dumps({"provider": provider, "seed": outcome.seed, "violation": outcome.violation, "again": again}))
+        else:
+            print(f"{provider}: {outcome.violation}\n  {again}")
+        sys.stdout.flush()
+
+    def _print_counts(self, provider: str, stories: int, counts: Mapping[str, int]) -> None:
+        if self.json:
+            print(json.dumps({"provider": provider, "stories": stories, **counts}))
+        else:
+            print(f"{provider}: {stories} stories, " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
+        sys.stdout.flush()
+
+
+def stories(provider: str | None, seed: int | None, count: int, workers: int | None, *, as_json: bool) -> Stories:
+    """As the command line has it: all providers, a seed of the system's, a process for each processor, where none is given."""
+    first = secrets.randbits(48) if seed is None else seed
+    return Stories([provider] if provider else [*BUILDERS], first, count, workers or os.cpu_count() or 1, as_json)
+
+
+def _play(provider: str, seeds: Iterable[int]) -> list[Outcome]:
+    return [story(provider, seed) for seed in seeds]
+
+
+def _shown(outcome: Outcome) -> str:
+    plan = outcome.plan
+    return f"seed {outcome.seed}: faults {', '.join(plan.faults) or 'none'}; delay {plan.delay:g} s; patience {plan.patience:g} s"

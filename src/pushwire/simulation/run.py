@@ -1,0 +1,82 @@
+"""One story from its seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from ..core.acks import AckSession
+from ..core.config import ConnectionConfig
+from ..core.machine import Phase
+from .agenda import WALL
+from .caller import Caller
+from .judge import Judge, Violation
+from .plan import CHAOS, QUIET, Plan, draw
+from .story import Story
+from .subject import SubjectMaker
+from .world import World
+
+__all__ = ["Outcome", "play"]
+
+DRAIN = 120.0
+"""Seconds that what was sent last may take to arrive."""
+
+
+@attrs.frozen
+class Outcome:
+    """`violation` is None where all was well; `story` is empty unless it was wanted."""
+
+    seed: int
+    violation: str | None
+    counts: Mapping[str, int]
+    plan: Plan
+    story: tuple[str, ...] = ()
+
+
+def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
+    """Let it happen. The same seed and the same `make` are always the same story."""
+    rng = random.Random(seed)
+    subject = make(random.Random(rng.getrandbits(64)))
+    ledger = isinstance(subject.config.machine(rng=random.Random(0), ids=str), AckSession)
+    plan = draw(rng, ledger=ledger, distinct=subject.simulated.distinct)
+    story = Story(wanted=tell)
+    config = subject.config
+    known = (*(config.secrets if isinstance(config, ConnectionConfig) else ()), subject.token)
+    judge = Judge(subject.simulated, ledger, {secret.reveal() for secret in known})
+    world = World(subject, plan, rng, judge, story)
+    caller = Caller(subject, world, plan, rng, judge)
+    violation = None
+    try:
+        _play(world, caller, judge, subject.simulated.stop, hold=plan.hold)
+    except Violation as found:
+        violation = str(found)
+    except Exception as error:
+        violation = f"{type(error).__name__}: {error}"
+        if tell:
+            raise
+    if violation is not None:
+        story.tell(world.agenda.now, "judge", lambda: violation)
+    return Outcome(seed, violation, dict(judge.counts), plan, tuple(story.lines))
+
+
+def _play(world: World, caller: Caller, judge: Judge, stop: Callable[[], None], *, hold: float) -> None:
+    caller.begin()
+    world.advance(CHAOS)
+    world.calm_down()
+    caller.calm_down()
+    world.advance(CHAOS + QUIET)
+    stop()
+    world.advance(CHAOS + QUIET + DRAIN)
+    status = world.client.status()
+    if status.phase is not Phase.READY:
+        raise Violation(f"{status.phase.value} though nothing went wrong any more: {world.client.failure or status.last_error}")
+    if caller.subscribed is None:
+        raise Violation("never subscribed")
+    judge.verdict(world.store, subscribed=caller.subscribed, well_from=WALL + CHAOS + QUIET / 2, hold=hold)
+    world.client.stop(world.agenda.now)
+    world.drain()
+    world.advance(CHAOS + QUIET + DRAIN + 60.0)
+    if not world.client.finished:
+        raise Violation("does not end when it is stopped")

@@ -1,0 +1,403 @@
+"""Both machines and all between them, in virtual time. It decides nothing: it carries, and lets the plan's troubles happen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from ..core.commands import AnyCommand
+from ..core.effects import (
+    Close,
+    Credential,
+    Dial,
+    Done,
+    Effect,
+    Failed,
+    Fetch,
+    Handshake,
+    Hangup,
+    Persist,
+    Ping,
+    SecretFrame,
+    Settled,
+    Ticket,
+    Token,
+)
+from ..core.http import Request
+from ..core.ids import id_source
+from ..core.machine import Machine
+from ..sandbox.base import (
+    Accept,
+    CloseConn,
+    ConnectRequest,
+    HttpMachine,
+    ListeningMachine,
+    Refuse,
+    SendTo,
+    ServerMachine,
+)
+from ..sandbox.faults import parse_faults
+from ..sandbox.server_base import ServerBase
+from .agenda import Agenda
+from .errands import call_of
+from .judge import Judge
+from .link import Link
+from .plan import Plan, Trouble
+from .store import SimulatedStore
+from .story import Story, answered
+from .subject import Subject
+
+__all__ = ["World"]
+
+UNREACHABLE: Final = Close(reason="connect: unreachable", by="transport")
+GIVEN_UP: Final = Close(reason="given up", by="us")
+
+
+class World:
+    """See `core.machine` and `sandbox.base` for the contracts that it keeps as a driver of both."""
+
+    def __init__(self, subject: Subject, plan: Plan, rng: random.Random, judge: Judge, story: Story) -> None:
+        self.agenda: Final = Agenda()
+        self.subject: Final = subject
+        self.store: Final = SimulatedStore(random.Random(rng.getrandbits(32)))
+        self.on_event: Callable[[object], None] = judge.event
+        self.on_settled: Callable[[Settled], None] = lambda settled: None
+        self.on_crash: Callable[[float], None] = lambda pause: None
+        self.books: dict[Ticket, Callable[[None], object]] = {}
+        self.run: int = 0
+        """Which process of the client this is."""
+        self._plan = plan
+        self._rng = rng
+        self._judge = judge
+        self._story = story
+        faults = random.Random(rng.getrandbits(32))
+        self._bare = subject.simulated.machine
+        self._server: ServerMachine = subject.simulated.disturbed(parse_faults(plan.faults), faults).machine
+        self._links: dict[int, Link] = {}
+        self._link: Link | None = None
+        self._open = False
+        self._serial = 0
+        self._unreachable_until = 0.0
+        self._deaf_until = 0.0
+        self._calm = False
+        self.client: Machine[object] = self._new_client()
+        for trouble in plan.troubles:
+            self.agenda.after(trouble.at, partial(self._trouble, trouble))
+
+    # The process
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing goes wrong any more."""
+        return self._calm
+
+    def start(self) -> None:
+        """The client's process begins."""
+        self.client.start(self.agenda.now, self.agenda.wall)
+        self.drain()
+
+    def submit(self, command: AnyCommand) -> Ticket:
+        ticket = self.client.submit(command, self.agenda.now)
+        self._tell("caller", lambda: f"asks {type(command).__name__} as {ticket.serial}")
+        return ticket
+
+    def abandon(self, ticket: Ticket) -> None:
+        self._tell("caller", lambda: f"no longer waits for {ticket.serial}")
+        self.client.abandon(ticket, self.agenda.now)
+        self.drain()
+
+    def _crash(self, pause: float) -> None:
+        """The process dies, with all it had not stored; another one is to begin after a pause."""
+        self._judge.crashing()
+        self._tell("caller", lambda: "dies")
+        self.run += 1
+        self.books.clear()
+        for link in list(self._links.values()):
+            link.vanish()
+        self._link, self._open = None, False
+        self.client = self._new_client()
+        self.on_crash(pause)
+
+    def calm_down(self) -> None:
+        """From now on nothing goes wrong. The server is another one behind the same name: what was connected is cut."""
+        self._tell("world", lambda: "nothing goes wrong any more")
+        self._calm = True
+        # The client's own among them, also where the server has long been told of its end.
+        for link in filter(None, {**self._links, 0: self._link}.values()):
+            link.cut("reset")
+        self._server = self._bare
+        self.store.failing, self.store.delay = False, 0.001
+        self._unreachable_until = 0.0
+        self._hear_again()
+        self.drain()
+
+    def advance(self, until: float) -> None:
+        """Let time pass, and everything happen that is due."""
+        agenda, steps = self.agenda, 0
+        while True:
+            next_act, client_due, server_due = agenda.due(), self.client.next_deadline(), self._server.next_deadline()
+            due = min(next_act, client_due, server_due)
+            if due > until:
+                break
+            if due > agenda.now:
+                agenda.now, steps = due, 0
+            steps += 1
+            self._judge.not_spinning(steps)
+            if client_due <= agenda.now:
+                self.client.handle_timer(agenda.now, agenda.wall)
+            elif server_due <= agenda.now:
+                self._server.handle_timer(agenda.now, agenda.wall)
+            else:
+                agenda.take()()
+            self.drain()
+        agenda.now = until
+
+    # Both machines' outputs
+
+    def drain(self) -> None:
+        """Carry out what both ask for, until they ask for nothing."""
+        while True:
+            self._pump()
+            theirs = self._server.take_effects()
+            if not theirs:
+                return
+            for effect in theirs:
+                link = self._links.get(effect.conn)
+                if link is None:
+                    continue
+                if isinstance(effect, SendTo):
+                    link.tell(effect.text)
+                elif isinstance(effect, CloseConn):
+                    link.dismiss(effect.code, effect.reason)
+                else:
+                    link.cut("reset")
+
+    def _pump(self) -> None:
+        """Carry out what the client asks for."""
+        client = self.client
+        while effects := client.take_effects():
+            for effect in effects:
+                self._obey(effect)
+        for event in client.take_events():
+            self._tell("client", partial("tells {!r}".format, event))
+            self.on_event(event)
+        for settled in client.take_settled():
+            self.books.pop(settled.ticket, None)
+            self._tell("client", partial(answered, settled))
+            self._judge.settled(settled)
+            self.on_settled(settled)
+
+    def _obey(self, effect: Effect) -> None:
+        link = self._link
+        match effect:
+            case str() | SecretFrame():
+                text = effect if isinstance(effect, str) else effect.text
+                shown = effect if isinstance(effect, str) else effect.shown
+                self._tell("client", lambda: f"sends {shown}")
+                self._judge.frame(text)
+                if link is not None:
+                    link.say(text)
+            case Ping(payload):
+                if link is not None:
+                    link.ping(payload)
+            case Dial():
+                self._dial(effect)
+            case Hangup():
+                self._hang_up(effect)
+            case Persist():
+                self._persist(effect)
+            case Fetch():
+                self._fetch(effect)
+            case _:
+                raise AssertionError(f"the client asks for what this world has not: {effect}")
+
+    # Connections
+
+    def _dial(self, dial: Dial) -> None:
+        self._serial += 1
+        self._open = False
+        self._judge.dialled(self.agenda.now)
+        self._tell("client", lambda: f"dials, attempt {dial.generation}")
+        link = self._link = self._links[self._serial] = Link(self._serial, dial, self, self.agenda, self._rng, self._plan)
+
+        def arrive() -> None:
+            if link is not self._link:
+                return
+            if self.agenda.now < self._unreachable_until:
+                self.closed(link, UNREACHABLE)
+            else:
+                link.begin()
+
+        self.agenda.after(self._plan.delay, arrive)
+
+    def _hang_up(self, hangup: Hangup) -> None:
+        self._tell("client", lambda: f"hangs up with {hangup.code}: {hangup.reason}")
+        link = self._link
+        if link is None:
+            return
+        if not self._open:
+            # Not from inside of the client's own output.
+            self.agenda.after(0.0, lambda: self._give_up(link))
+            return
+        link.hang_up(hangup.code, hangup.reason)
+        link.down.blocked = False
+        self.agenda.after(0.0, link.down.go_on)
+        self.agenda.after(hangup.within, lambda: link.lose("no answer to the close"))
+
+    def _give_up(self, link: Link) -> None:
+        link.vanish()
+        self.closed(link, GIVEN_UP)
+
+    def connected(self, link: Link, request: ConnectRequest) -> Accept | Refuse:
+        return self._server.connect(link.number, request, self.agenda.now, self.agenda.wall)
+
+    def heard(self, link: Link, messages: list[str | bytes], *, pinged: bool) -> None:
+        if pinged and isinstance(self._server, ListeningMachine):
+            self._server.sign_of_life(link.number, self.agenda.now)
+        for message in messages:
+            self._tell("server", partial("hears {} characters".format, len(message)))
+            owed = set(self.subject.simulated.unacked())
+            self._server.receive(link.number, message, self.agenda.now)
+            self._judge.heard(message, owed - set(self.subject.simulated.unacked()), self.store)
+
+    def gone(self, link: Link) -> None:
+        self._links.pop(link.number, None)
+        self._server.disconnected(link.number, self.agenda.now)
+
+    def opened(self, link: Link, handshake: Handshake) -> None:
+        if link is self._link:
+            self._open = True
+            link.down.blocked = self.agenda.now < self._deaf_until
+            self.client.opened(handshake, self.agenda.now, self.agenda.wall)
+            if link.down.blocked:
+                self.client.reading(False, self.agenda.now)
+            self._pump()
+
+    def read(self, link: Link, messages: list[str | bytes], pongs: list[bytes]) -> None:
+        if link is not self._link:
+            return
+        if messages:
+            self.client.receive(messages, self.agenda.now)
+        else:
+            self.client.heard(self.agenda.now)
+        for payload in pongs:
+            self.client.pong(payload, self.agenda.now)
+        self._pump()
+
+    def closed(self, link: Link, close: Close) -> None:
+        if link is self._link:
+            self._link, self._open = None, False
+            self._tell("client", lambda: f"is told {close}")
+            self.client.closed(close, self.agenda.now, self.agenda.wall)
+            self._pump()
+
+    # What else the client asks for
+
+    def _persist(self, persist: Persist) -> None:
+        run = self.run
+
+        def arrive() -> None:
+            if run != self.run:
+                return
+            outcome = self.store.commit(persist, self.books)
+            self._judge.stored(persist, outcome)
+            # Durable now; the client hears of it later, or dies before it does.
+            self.agenda.after(self.store.delay, lambda: self._fulfil(run, persist.token, outcome))
+
+        self.agenda.after(self.store.delay, arrive)
+
+    def _fetch(self, fetch: Fetch) -> None:
+        run = self.run
+
+        def arrive() -> None:
+            outcome = self._fetched(fetch)
+            self.agenda.after(self._plan.delay, lambda: self._fulfil(run, fetch.token, outcome))
+
+        self.agenda.after(self._plan.delay, arrive)
+
+    def _fetched(self, fetch: Fetch) -> Done | Failed:
+        what = fetch.what
+        if not self._calm and (self.agenda.now < self._unreachable_until or self._rng.random() < 0.1):
+            return Failed(OSError("unreachable"))
+        if isinstance(what, Credential):
+            return Done(self.subject.token)
+        assert isinstance(what, Request), what
+        assert isinstance(self._server, HttpMachine), "a provider that asks over HTTP has a sandbox that answers"
+        return Done(self._server.http(call_of(what), self.agenda.now, self.agenda.wall))
+
+    def _fulfil(self, run: int, token: Token, outcome: Done | Failed) -> None:
+        if run == self.run:
+            self.client.fulfil(token, outcome, self.agenda.now)
+            self._pump()
+
+    # Troubles
+
+    def _trouble(self, trouble: Trouble) -> None:
+        self._tell("world", lambda: f"{trouble.kind} for {trouble.seconds:.2f} s")
+        link, now = self._link, self.agenda.now
+        match trouble.kind:
+            case "cut" if link is not None:
+                link.cut("reset")
+            case "half-open" if link is not None:
+                link.vanish()
+                self.agenda.after(trouble.seconds * 10, lambda: link.lose("timed out"))
+            case "unreachable":
+                self._unreachable_until = now + trouble.seconds
+                if link is not None:
+                    link.cut("reset")
+            case "stall up" | "stall down" if link is not None:
+                pipe = link.up if trouble.kind == "stall up" else link.down
+                pipe.blocked = True
+                self.agenda.after(trouble.seconds, lambda: self._unblock(link, up=trouble.kind == "stall up"))
+            case "corrupt" if link is not None:
+                link.down.damage_next = True
+            case "restart" | "goodbye" if isinstance(self._bare, ServerBase):
+                if trouble.kind == "restart":
+                    self._bare.close_all(1012, "restart", now)
+                else:
+                    self._bare.cut_all(now)
+                self._server.handle_timer(now, self.agenda.wall)
+            case "slow caller":
+                self._deaf_until = now + trouble.seconds
+                if link is not None and self._open:
+                    link.down.blocked = True
+                    self.client.reading(False, now)
+                self.agenda.after(trouble.seconds, self._hear_again)
+            case "store fails":
+                self.store.failing = True
+                self.agenda.after(trouble.seconds, lambda: setattr(self.store, "failing", False))
+            case "store slow":
+                self.store.delay = trouble.seconds / 10
+                self.agenda.after(trouble.seconds, lambda: setattr(self.store, "delay", 0.001))
+            case "crash":
+                self._crash(trouble.seconds)
+            case _:
+                # There is no connection that it could happen to.
+                pass
+
+    def _unblock(self, link: Link, *, up: bool) -> None:
+        pipe = link.up if up else link.down
+        if not up and link is self._link and self.agenda.now < self._deaf_until:
+            return
+        pipe.blocked = False
+        pipe.go_on()
+
+    def _hear_again(self) -> None:
+        link = self._link
+        if self.agenda.now < self._deaf_until and not self._calm:
+            return
+        self._deaf_until = 0.0
+        if link is not None and self._open:
+            self.client.reading(True, self.agenda.now)
+            link.down.blocked = False
+            link.down.go_on()
+
+    def _new_client(self) -> Machine[object]:
+        config = self.subject.config
+        rng, ids = random.Random(self._rng.getrandbits(32)), id_source(f"r{self.run}")
+        return config.machine(rng=rng, ids=ids, restored=self.store.restored())
+
+    def _tell(self, who: str, what: Callable[[], str]) -> None:
+        self._story.tell(self.agenda.now, who, what)
