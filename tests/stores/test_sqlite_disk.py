@@ -134,10 +134,17 @@ async def test_a_booking_that_passes_over_a_full_disk_does_not_book_outside_the_
 
 
 def test_a_file_that_may_not_grow_costs_the_commits_that_do_not_fit_and_no_other(path: Path) -> None:
-    """Here it is the operating system that refuses, where above it was SQLite."""
+    """Here it is the operating system that refuses, where above it was SQLite. The second fits into the log once that begins
+    anew."""
     with process("tests.stores.cramped", path) as cramped:
         said, _ = cramped.communicate()
-    assert said.splitlines() == ["stored not_stored not_stored not_stored stored", "[1, 3] [1, 3]"]
+    assert said.splitlines() == ["stored not_stored stored refused stored", "[1, 3] [1, 3]"]
+
+
+def test_a_full_disk_does_not_keep_the_retention_from_deleting_nor_what_comes_from_its_place(path: Path) -> None:
+    with process("tests.stores.bounded", path) as bounded:
+        said, _ = bounded.communicate()
+    assert said.split() == ["1000", "True", "100"]
 
 
 # The commit itself

@@ -225,9 +225,14 @@ class LedgerFile:
     def _after_lost_commit(self, number: int, error: sqlite3.Error) -> None:
         """COMMIT failed: ask the file whether it happened all the same. Returns where it did."""
         self._roll_back()
+        incomplete = getattr(error, "sqlite_errorcode", None) in _INCOMPLETE
+        if incomplete:
+            # Where there is no room the log may not grow; brought home, it is written from its beginning again.
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("PRAGMA wal_checkpoint").close()
         try:
             stored = self._db.execute(_COMMITS).fetchone()[0]
-            if stored != number and getattr(error, "sqlite_errorcode", None) not in _INCOMPLETE:
+            if stored != number and not incomplete:
                 # Where the write-ahead log was written and only its fsync failed, a crash now would bring the transaction back.
                 # The next one takes its place there. (A change it must be: SQLite writes no page that stays the same.)
                 self._db.execute(_COUNT, (number,))

@@ -7,7 +7,7 @@ import fcntl
 import glob
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -65,21 +65,25 @@ class LineFile:
             load_zstd()
 
     def open(self) -> None:
-        """Lock, repair, and read the keys that are to be known. Raises `SinkError` and `OSError`."""
+        """Lock, repair, and read the keys that are to be known. Raises `SinkError`."""
         try:
-            self._take_lock()
-            self._cut()
-            for path in (self._path, self._quarantine):
-                _mend(path)
-            if self._zstd:
-                self._compress()
-            self._recall()
-            self._file = self._path.open("ab", buffering=0)
-            self._size = self._path.stat().st_size
-            sync_folder(self._path)
+            with self._explained():
+                self._prepare()
         except BaseException:
             self.close()
             raise
+
+    def _prepare(self) -> None:
+        self._take_lock()
+        self._cut()
+        for path in (self._path, self._quarantine):
+            _mend(path)
+        if self._zstd:
+            self._compress()
+        self._recall()
+        self._file = self._path.open("ab", buffering=0)
+        self._size = self._path.stat().st_size
+        sync_folder(self._path)
 
     def close(self) -> None:
         """Never raises: what was reported stored is on the disk."""
@@ -108,8 +112,7 @@ class LineFile:
         ]
 
     def write(self, batch: Sequence[Entry]) -> list[Answer]:
-        """Append what is new. Raises `SinkError` and `OSError`: then the file must be opened again, which removes half a batch's
-        torn line, and recalls the keys of what was written."""
+        """Append what is new. Raises `SinkError`: then the file must be opened again, which recalls the keys of what is there."""
         if self._file is None:
             raise SinkError(f"{self._path} is not open")
         fresh: dict[str, str] = {}
@@ -130,16 +133,25 @@ class LineFile:
                 if entry.key is not None and (entry.key, entry.digest) not in self._aside:
                     self._aside.add((entry.key, entry.digest))
                     aside.append(_line(entry))
-        if aside:
-            with self._quarantine.open("ab", buffering=0) as quarantine:
-                self._put(self._quarantine, quarantine, b"".join(aside))
-            sync_folder(self._quarantine)
-        if lines:
-            self._append(b"".join(lines))
+        with self._explained():
+            if aside:
+                with self._quarantine.open("ab", buffering=0) as quarantine:
+                    self._put(self._quarantine, quarantine, b"".join(aside))
+                sync_folder(self._quarantine)
+            if lines:
+                self._append(b"".join(lines))
         self._digests.update(fresh)
         while len(self._digests) > self._remember:
             del self._digests[next(iter(self._digests))]
         return answers
+
+    @contextlib.contextmanager
+    def _explained(self) -> Generator[None]:
+        """Say with a `SinkError` which file it was that failed."""
+        try:
+            yield
+        except OSError as error:
+            raise SinkError(f"{self._path}: {error.strerror or error}") from error
 
     @property
     def _quarantine(self) -> Path:
