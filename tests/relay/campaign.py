@@ -62,7 +62,7 @@ class Plan:
 
     kills: int
     engine_kills: int = 0
-    rate: float = 400.0
+    rate: float = 150.0
     seed: int = 7
     moments: dict[str, float] = attrs.field(factory=MOMENTS.copy)
     plant: str | None = None
