@@ -108,7 +108,7 @@ class NatsServer:
         self.said.clear()
         self._reader = threading.Thread(target=self._read, args=(self._process, ready), daemon=True)
         self._reader.start()
-        if not ready.wait(WITHIN) or self._process.poll() is not None:
+        if not ready.wait(WITHIN) or not any(READY in line for line in self.said):
             raise RuntimeError(f"nats-server did not start: {self.said[-5:]}")
 
     def _read(self, process: subprocess.Popen[str], ready: threading.Event) -> None:

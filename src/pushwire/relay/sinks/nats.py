@@ -174,7 +174,7 @@ class NatsSink:
         self._target = Target(self._main.name, self._subject, self._aside.name, self._aside.subject, direct)
 
     async def _syncing(self, connection: NatsConnection, infos: Sequence[StreamInfo], promises: list[str]) -> list[str]:
-        found, problems = await read_syncing(self._monitors)
+        found, problems = await read_syncing(self._monitors, self._tls)
         servers = {name for info in infos for name in info.servers(connection.info.server_name)}
         unseen = sorted(servers - found.keys())
         loose = sorted(name for name in servers & found.keys() if not found[name])

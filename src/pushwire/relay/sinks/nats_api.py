@@ -75,8 +75,9 @@ def _info(connection: NatsConnection, reply: Reply, what: str) -> StreamInfo:
 
 async def _call(connection: NatsConnection, call: str, body: object) -> Reply:
     data = b"" if body is None else msgspec.json.encode(body)
+    answer = await _one(connection, Command.of(f"$JS.API.{call}", data))
     try:
-        return decoded(await _one(connection, Command.of(f"$JS.API.{call}", data)))
+        return decoded(answer)
     except SinkError as error:
         raise SinkError(f"{connection.name}: {call}: {error}") from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -46,13 +47,14 @@ class _Batch:
 class NatsConnection:
     """A connection that is up, from `open` to `aclose` or until it is lost."""
 
-    def __init__(self, name: str, stream: trio.abc.Stream, reader: WireReader, info: Info) -> None:
+    def __init__(self, name: str, stream: trio.abc.Stream, reader: WireReader, info: Info, said: Sequence[Received] = ()) -> None:
         self.name = name
         self.info = info
         self.lost: str | None = None
         """Why it is no longer up."""
         self._stream = stream
         self._reader = reader
+        self._said = said
         # A server says what it knows of subscriptions: nobody must guess this one.
         self._inbox = f"_INBOX.{secrets.token_hex(12)}."
         self._tokens = itertools.count()
@@ -77,23 +79,25 @@ class NatsConnection:
             stream = await dialer.open_tcp(host, port)
         except DialFailed as error:
             raise SinkError(f"{name}: {error.close.reason}") from None
-        reader = WireReader()
+        hello = _Hello(stream)
         try:
-            info = await _info(stream, reader)
+            info = await hello.next()
+            if not isinstance(info, Info):
+                raise SinkError("this is no NATS server")
             if parts.scheme == "tls" or info.tls_required:
                 if not (info.tls_required or info.tls_available):
                     raise SinkError("it offers no TLS")
-                if reader.pending:
+                if hello.more:
                     raise SinkError("it sent more before TLS than it may")
-                stream = await start_tls(stream, dialer.tls, host)
-            await _log_in(stream, reader, login, info)
+                stream = hello.stream = await start_tls(stream, dialer.tls, host)
+            await _log_in(hello, login, info)
         except BaseException as error:
             await trio.aclose_forcefully(stream)
             reason = _reason(error)
             if reason is None:
                 raise
             raise SinkError(Redactor(login.secrets)(f"{name}: {reason}")) from None
-        return cls(name, stream, reader, info)
+        return cls(name, stream, hello.reader, info, hello.said)
 
     async def ask(self, commands: Sequence[Command]) -> list[Message | None]:
         """Send them all, and return what each was answered, in order; None where the connection was lost before.
@@ -162,6 +166,8 @@ class NatsConnection:
         self._scope.cancel()
 
     async def _read(self) -> None:
+        for item in self._said:
+            self._take(item)
         while True:
             data = await self._stream.receive_some(READ)
             if not data:
@@ -213,25 +219,32 @@ class NatsConnection:
                 raise SinkError("it does not answer")
 
 
-async def _info(stream: trio.abc.Stream, reader: WireReader) -> Info:
-    for item in await _next(stream, reader):
-        if isinstance(item, Info):
-            return item
-    raise SinkError("this is no NATS server")
+@attrs.define
+class _Hello:
+    """What a server says before anybody else reads it, one value at a time."""
+
+    stream: trio.abc.Stream
+    reader: WireReader = attrs.field(factory=WireReader)
+    said: deque[Received] = attrs.field(factory=deque[Received])
+
+    @property
+    def more(self) -> bool:
+        """Whether it said more than was asked for."""
+        return bool(self.said) or self.reader.pending
+
+    async def next(self) -> Received:
+        while not self.said:
+            data = await self.stream.receive_some(READ)
+            if not data:
+                raise SinkError("it hung up")
+            self.said.extend(self.reader.receive(bytes(data)))
+        item = self.said.popleft()
+        if isinstance(item, ServerError):
+            raise SinkError(item.text)
+        return item
 
 
-async def _next(stream: trio.abc.Stream, reader: WireReader) -> list[Received]:
-    """The next values, one at least."""
-    while True:
-        data = await stream.receive_some(READ)
-        if not data:
-            raise SinkError("it hung up")
-        found = reader.receive(bytes(data))
-        if found:
-            return found
-
-
-async def _log_in(stream: trio.abc.Stream, reader: WireReader, login: Login, info: Info) -> None:
+async def _log_in(hello: _Hello, login: Login, info: Info) -> None:
     if not info.headers:
         raise SinkError(f"version {info.version} knows no headers")
     ours: dict[str, object] = {
@@ -245,13 +258,9 @@ async def _log_in(stream: trio.abc.Stream, reader: WireReader, login: Login, inf
         "headers": True,
         "no_responders": True,
     }
-    await stream.send_all(connect({**ours, **login.fields(info.nonce)}) + b"PING\r\n")
-    while True:
-        for item in await _next(stream, reader):
-            if isinstance(item, ServerError):
-                raise SinkError(item.text)
-            if isinstance(item, Signal) and item.name == "PONG":
-                return
+    await hello.stream.send_all(connect({**ours, **login.fields(info.nonce)}) + b"PING\r\n")
+    while await hello.next() != Signal("PONG"):
+        pass
 
 
 def _reason(error: BaseException) -> str | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from typing import Final
 
@@ -33,11 +34,11 @@ class _Varz(msgspec.Struct, frozen=True):
     jetstream: _JetStream | None = None
 
 
-async def read_syncing(monitors: Sequence[str]) -> tuple[dict[str, bool], list[str]]:
+async def read_syncing(monitors: Sequence[str], tls: ssl.SSLContext | None) -> tuple[dict[str, bool], list[str]]:
     """Of the servers at these URLs, by name, whether each syncs; and what is wrong with those that do not say so."""
     found: dict[str, bool] = {}
     problems: list[str] = []
-    http = HttpClient(timeout=WITHIN)
+    http = HttpClient(tls=tls, timeout=WITHIN)
     try:
         for monitor in monitors:
             try:

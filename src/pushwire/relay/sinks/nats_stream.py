@@ -53,7 +53,7 @@ class StreamConfig(msgspec.Struct, frozen=True):
     sealed: bool = False
     allow_direct: bool = False
     persist_mode: str = ""
-    mirror: msgspec.Raw | None = None
+    mirror: dict[str, object] | None = None
 
 
 class Peer(msgspec.Struct, frozen=True):
