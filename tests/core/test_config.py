@@ -13,6 +13,8 @@ from pushwire.core.config import (
     ConnectionConfig,
     as_websocket_url,
     check_all,
+    check_given,
+    checked,
     count,
     flag,
     http_url,
@@ -165,3 +167,22 @@ def test_events_are_known_by_nothing_and_have_the_time_that_they_say() -> None:
     assert config.identity(Timed("noon")) is None
     assert config.said_at(Timed(datetime(2026, 1, 1, tzinfo=UTC))) == 1_767_225_600
     assert config.said_at(Timed(None)) is config.said_at(object()) is None
+
+
+def _doubled(value: int) -> int:
+    return value * 2
+
+
+def test_some_values_can_be_checked_before_the_others_are_there() -> None:
+    @attrs.frozen
+    class Partly:
+        needed: int = attrs.field(metadata=checked(count))
+        doubled: int = attrs.field(converter=_doubled, metadata=checked(one_of(4)))
+        free: str = ""
+
+    assert check_given(Partly, {}) == []
+    assert check_given(Partly, {"doubled": 2, "free": 7}) == []
+    assert check_given(Partly, {"needed": 0, "doubled": 3}) == [
+        "needed: must be a positive whole number",
+        "doubled: must be one of 4",
+    ]

@@ -109,6 +109,12 @@ def test_a_missing_secret_is_named_by_its_variable_beside_what_else_is_wrong() -
     )
 
 
+def test_what_else_is_wrong_is_named_beside_a_setting_that_is_missing() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_settings(load("bitpanda"), {"reply_timeout": "0", "compression": "true"}, {"token": Secret("t")})
+    assert caught.value.problems == ("url: is needed", "reply_timeout: must be a positive number of seconds")
+
+
 # Secrets that a provider can do without
 
 OPTIONAL = attrs.evolve(PROVIDER, secrets={}, optional_secrets=PROVIDER.secrets)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConnectionConfig",
     "check_all",
+    "check_given",
     "count",
     "flag",
     "http_url",
@@ -55,15 +56,25 @@ def check_all(config: attrs.AttrsInstance, also: Callable[[], Iterable[str]] = t
 
     Raises one `ConfigError` that names all that is wrong, and no secret.
     """
-    problems: list[str] = []
-    for field in attrs.fields(type(config)):
-        check: Check | None = field.metadata.get(_CHECK)
-        problem = None if check is None else check(getattr(config, field.name))
-        if problem is not None:
-            problems.append(f"{field.name}: {problem}")
-    problems = problems or list(also())
+    problems = _problems((field, getattr(config, field.name)) for field in attrs.fields(type(config))) or list(also())
     if problems:
         raise ConfigError(problems)
+
+
+def check_given(kind: type[attrs.AttrsInstance], values: Mapping[str, object]) -> list[str]:
+    """What is wrong with some values of a config that cannot be made yet, since it needs others as well."""
+    given = [(field, values[field.name]) for field in attrs.fields(kind) if field.name in values]
+    return _problems((field, value if field.converter is None else field.converter(value)) for field, value in given)
+
+
+def _problems(values: Iterable[tuple[attrs.Attribute[Any], object]]) -> list[str]:  # of any type
+    found: list[str] = []
+    for field, value in values:
+        check: Check | None = field.metadata.get(_CHECK)
+        problem = None if check is None else check(value)
+        if problem is not None:
+            found.append(f"{field.name}: {problem}")
+    return found
 
 
 def _number(value: object) -> float | None:

@@ -15,6 +15,7 @@ import cattrs
 from ..errors import ConfigError
 from .closes import CloseTable
 from .commands import AnyCommand
+from .config import check_given
 from .effects import Restored
 from .machine import Machine
 from .secrets import PLACEHOLDER, Secret
@@ -109,7 +110,10 @@ def config_from_settings(
     missing = [name for name, field in fields.items() if field.default is attrs.NOTHING and name not in values]
     problems += (f"{name}: is needed" for name in missing if name not in settings)
     try:
-        config = None if missing else provider.config(**values)
+        if missing:
+            problems += check_given(provider.config, values)
+        else:
+            config = provider.config(**values)
     except ConfigError as error:
         problems += error.problems
     if config is None or problems:
