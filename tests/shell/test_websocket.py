@@ -12,6 +12,7 @@ from pushwire.core.secrets import Secret
 from pushwire.shell import websocket
 from pushwire.shell.transport import Connector, DialFailed, Read
 from pushwire.shell.websocket import WebSocketConnection, WebSocketConnector
+from pushwire.wire.client import ClientWire
 
 from .raw_server import Server, ping, raw, stay
 from .sockets import Proxy, Witness, client_tls, cut, dial, echo, read_all, serve, serve_websocket, server_tls
@@ -45,6 +46,17 @@ class TestDialling:
         proxy_port = await serve(nursery, Proxy().http)
         connector = WebSocketConnector(tls=client_tls(), proxy=f"http://127.0.0.1:{proxy_port}")
         connection = await connector.dial(dial(f"wss://127.0.0.1:{port}/"), nursery)
+        connection.send_text("hello")
+        await connection.flush()
+        assert (await connection.read()).messages == ["hello"]
+        await connection.aclose()
+
+    async def test_a_connector_without_the_scanner_reads_the_same(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ClientWire, "_scan", None)
+        port = await serve_websocket(nursery, echo)
+        connection = await WebSocketConnector(scanner=False).dial(dial(f"ws://127.0.0.1:{port}/"), nursery)
         connection.send_text("hello")
         await connection.flush()
         assert (await connection.read()).messages == ["hello"]

@@ -40,12 +40,19 @@ class WebSocketConnector:
 
     `tls` is the context for wss:// (None: the system's certificates). `proxy` is an http://, https://, socks5:// (names are
     resolved here) or socks5h:// (the proxy resolves them) URL, a `Secret` where it holds a password; it needs the extra `proxy`.
-    `proxy_tls` is the context for an https:// proxy. Raises `ConfigError` for a proxy that cannot be used.
+    `proxy_tls` is the context for an https:// proxy. `scanner` off: every frame goes through websockets, see `ClientWire`. Raises
+    `ConfigError` for a proxy that cannot be used.
     """
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, proxy: str | Secret | None = None, proxy_tls: ssl.SSLContext | None = None
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | Secret | None = None,
+        proxy_tls: ssl.SSLContext | None = None,
+        scanner: bool = True,
     ) -> None:
+        self._scanner = scanner
         self._dialer = Dialer(tls=tls, proxy=proxy, proxy_tls=proxy_tls)
 
     async def dial(self, dial: Dial, nursery: trio.Nursery) -> WebSocketConnection:
@@ -55,7 +62,7 @@ class WebSocketConnector:
         says that the server refused. When it fails or is cancelled, no socket is left.
         """
         try:
-            wire = ClientWire(dial)
+            wire = ClientWire(dial, scanner=self._scanner)
         except LocalProtocolError as error:
             raise DialFailed(Close(reason=str(error), by="us")) from None
         stream = await self._open(wire.target.uri)

@@ -1,7 +1,7 @@
 """One WebSocket connection from the client's side, without I/O: bytes in, messages out, and the other way round.
 
 `websockets` speaks the protocol: handshake, control frames, fragments, compression, closing. What most bytes of a push feed are,
-whole text frames, is cut out of the stream here and never reaches it; it gets everything else, one whole frame at a time.
+whole text frames, is cut out of the stream here and never reaches it; it gets everything else, byte for byte.
 Whatever bytes arrive, nothing here raises: a broken peer ends in a `Close`.
 """
 
@@ -33,7 +33,15 @@ Bytes: TypeAlias = bytes | bytearray
 _FINAL_TEXT: Final = 0x81
 _COMPRESSED: Final = 0x40
 _CONTROL: Final = 0x08
+_OPCODE_OF_KIND: Final = 0x07
+"""Of data frames and of control frames there are three each, counted from 0."""
 _MAX_CONTROL: Final = 125
+# Bytes of a frame's head, and the 7-bit lengths that say that the length stands in the bytes behind them.
+_SHORT_HEAD: Final = 2
+_LONG_HEAD: Final = 4
+_LONGEST_HEAD: Final = 10
+_TWO_BYTES: Final = 126
+_EIGHT_BYTES: Final = 127
 
 # websockets logs headers and frames at DEBUG, and both hold secrets. This logger is in no hierarchy, so that no configuration of
 # logging reaches it.
@@ -45,11 +53,11 @@ class ClientWire:
     """A connection's protocol state, built from the `Dial` that asked for it.
 
     Send `request()`, hand what arrives to `feed`, then take `take_messages()` and `take_pongs()` and look at `handshake` and
-    `close`; `data_to_send()` is what must go out, our pongs included. Raises `LocalProtocolError` for a `Dial` that cannot be
-    sent.
+    `close`; `data_to_send()` is what must go out, our pongs included. Without `scanner` each frame goes through websockets:
+    slower, with the same outcome. Raises `LocalProtocolError` for a `Dial` that cannot be sent.
     """
 
-    def __init__(self, dial: Dial) -> None:
+    def __init__(self, dial: Dial, *, scanner: bool = True) -> None:
         if dial.max_message < 1:
             raise LocalProtocolError("max_message must be at least 1 byte")
         self.target: Final = resolve_target(dial)
@@ -57,6 +65,7 @@ class ClientWire:
         """The accepted handshake, once there is one."""
         self.close: Close | None = None
         """How the connection ended, or why it never stood. Final once set."""
+        self._scanner = scanner
         self._limit = dial.max_message
         # What may come in one frame. Above `max_message` by the worst growth that deflate has, and by a control frame between two
         # fragments, which websockets counts as part of the message. The bound on the message itself is checked in `_data`.
@@ -71,8 +80,10 @@ class ClientWire:
         self._messages: list[str | bytes] = []
         self._pongs: list[bytes] = []
         self._head = ResponseHead()
+        self._left = 0
+        """How much is to come of the frame that websockets is reading."""
         self._pending = bytearray()
-        """The start of an unfinished frame."""
+        """The start of a frame that websockets has nothing of."""
         self._need = 0
         """How long `_pending` must be before it is worth another look."""
         self._parts: list[Bytes] = []
@@ -117,12 +128,17 @@ class ClientWire:
             return
         if self.handshake is None:
             data = self._open(data)
-        elif self._pending:
-            self._pending += data
+        at = 0
+        while self._pending:
+            # Made whole by itself: to join all of the read to it would copy that.
+            rest = data[at : at + self._need - len(self._pending)]
+            at += len(rest)
+            self._pending += rest
             if len(self._pending) < self._need:
                 return
-            data, self._pending = self._pending, bytearray()
-        self._scan(data)
+            start, self._pending = bytes(self._pending), bytearray()
+            self._cut(start, 0)
+        self._cut(data, at)
 
     def feed_eof(self) -> None:
         """The peer ended the stream."""
@@ -192,52 +208,75 @@ class ClientWire:
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.handshake = Handshake(101, headers, self._protocol.subprotocol)
 
-    def _scan(self, data: Bytes) -> None:
-        """Cut `data` into frames. Kept in one loop: this is the hot path, and a call a frame would double its cost."""
-        messages, limit = self._messages, self._limit
-        at, end, need = 0, len(data), 2
-        while end - at >= 2:
-            head, length, start, marker = data[at], data[at + 1], at + 2, 0
-            if length > _MAX_CONTROL:
-                marker = length
-                start += 2 if marker == 126 else 8 if marker == 127 else 0
-                if start > end:
-                    need = start - at
-                    break
-                length = int.from_bytes(data[at + 2 : start])
-            if (length > limit or marker > 127 or (marker and head & _CONTROL)) and not self._allowed(head, marker, length):
+    def _cut(self, data: Bytes, at: int) -> None:
+        """Take what stands in `data` from `at` on: plain texts here, all else by way of websockets. The start of a frame of which
+        that cannot be told yet is kept, and so is that of an unfinished plain text."""
+        while self.close is None and at < len(data):
+            if self._left:
+                part = data[at : at + self._left]
+                at += len(part)
+                self._left -= len(part)
+                self._forward(part)
+                continue
+            if self._scanner and not self._parts:
+                at = self._scan(data, at)
+            need = self._begin(data, at)
+            if need:
+                self._pending, self._need = bytearray(data[at:]), need
                 return
-            stop = start + length
-            if stop > end:
-                need = stop - at
-                break
-            if head == _FINAL_TEXT and length <= limit and not self._parts:
-                try:
-                    messages.append(data[start:stop].decode())
-                except UnicodeDecodeError:
-                    self._fail(CloseCode.INVALID_DATA, "a text message is not UTF-8")
-                    return
-            else:
-                self._frame(data[at:stop])
-                if self.close is not None:
-                    return
-            at = stop
-        if at < end:
-            self._pending, self._need = bytearray(data[at:]), need
 
-    def _allowed(self, head: int, marker: int, length: int) -> bool:
-        """Whether a long frame may come, judged before its payload is there. `marker` is its 7-bit length, an escape or 0."""
-        if marker > 127:
-            self._fail(CloseCode.PROTOCOL_ERROR, "a server must not mask its frames")
-        elif head & _CONTROL:
-            if marker:
-                self._fail(CloseCode.PROTOCOL_ERROR, "control frame too long")
-        elif length > (self._frame_limit if head & _COMPRESSED or self._parts else self._limit):
+    def _scan(self, data: Bytes, at: int) -> int:
+        """Take the plain texts that stand in `data` from `at` on: whole frames, final, uncompressed, unmasked, within the limit.
+        Returns where the first frame begins that is none.
+
+        This is the hot path: one loop, and nothing in it that such a frame does not need. One of less than four bytes at the very
+        end, or with a 64-bit length, is left to websockets.
+        """
+        append, limit, end = self._messages.append, self._limit, len(data)
+        try:
+            while end - at >= _LONG_HEAD and data[at] == _FINAL_TEXT:
+                length, start = data[at + 1], at + _SHORT_HEAD
+                if length > _MAX_CONTROL:
+                    if length != _TWO_BYTES:
+                        break
+                    length, start = data[start] << 8 | data[at + 3], at + _LONG_HEAD
+                stop = start + length
+                if stop > end or length > limit:
+                    break
+                append(data[start:stop].decode())
+                at = stop
+        except UnicodeDecodeError:
+            self._not_utf8()
+        return at
+
+    def _begin(self, data: Bytes, at: int) -> int:
+        """A frame begins at `at`. Returns how much of it must be there before more can be done, 0: it is for websockets, which is
+        given its bytes as they come."""
+        if at + _SHORT_HEAD > len(data):
+            return _SHORT_HEAD
+        head, length, start = data[at], data[at + 1], _SHORT_HEAD
+        if length > _EIGHT_BYTES or head & _OPCODE_OF_KIND > Opcode.BINARY:
+            # Masked, or of an unknown kind: websockets refuses it without waiting for more.
+            self._left = _SHORT_HEAD
+            return 0
+        if length > _MAX_CONTROL:
+            start = _LONG_HEAD if length == _TWO_BYTES else _LONGEST_HEAD
+            if at + start > len(data):
+                return start
+            length = int.from_bytes(data[at + _SHORT_HEAD : at + start])
+        limit = self._frame_limit if head & _COMPRESSED or self._parts else self._limit
+        if length > limit and not head & _CONTROL:
             self._too_big()
-        return self.close is None
+            return 0
+        size = start + length
+        plain = head == _FINAL_TEXT and start <= _LONG_HEAD and self._scanner and not self._parts
+        if plain and at + size > len(data):
+            return size
+        self._left = size
+        return 0
 
-    def _frame(self, data: Bytes) -> None:
-        """Give websockets one whole frame."""
+    def _forward(self, data: Bytes) -> None:
+        """Give websockets a frame, or a part of one."""
         try:
             self._protocol.receive_data(data)
             for frame in [event for event in self._protocol.events_received() if isinstance(event, Frame)]:
@@ -267,7 +306,10 @@ class ClientWire:
         try:
             self._messages.append(payload.decode() if self._text else payload)
         except UnicodeDecodeError:
-            self._fail(CloseCode.INVALID_DATA, "a text message is not UTF-8")
+            self._not_utf8()
+
+    def _not_utf8(self) -> None:
+        self._fail(CloseCode.INVALID_DATA, "a text message is not UTF-8")
 
     def _too_big(self) -> None:
         self._fail(CloseCode.MESSAGE_TOO_BIG, f"a message is over {self._limit} bytes")
