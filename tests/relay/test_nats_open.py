@@ -14,10 +14,11 @@ from pushwire.relay.entries import Outcome
 from pushwire.relay.sinks.base import SinkError
 from pushwire.relay.sinks.nats import NatsSink
 from pushwire.relay.sinks.nats_login import Login
+from tests.relay import nats_operator
 from tests.relay.kit import entry
 from tests.relay.nats_kit import ASIDE, STREAM, opened, sink_to, sockets, wipe
 from tests.relay.nats_server import NatsServer, needed_nats
-from tests.relay.test_nats_wire import PUBLIC, SEED
+from tests.relay.test_nats_wire import CREDS, PUBLIC, SEED
 from tests.shell.sockets import AUTHORITY, client_tls
 
 DAY = 86_400
@@ -181,6 +182,17 @@ async def test_by_password_token_or_key_and_no_secret_is_in_a_repr_or_an_error()
                 assert SEED not in said
         finally:
             server.remove()
+
+
+async def test_by_a_credentials_file() -> None:
+    server = needed_nats(nats_operator.SETTINGS)
+    try:
+        await stores(server, Login(creds=Secret(nats_operator.CREDS)))
+        said = await fails(sink_to(server, login=Login(creds=Secret(CREDS))))
+        assert "Authorization Violation" in said
+        assert "eyJ" not in said
+    finally:
+        server.remove()
 
 
 async def test_what_may_not_be_published_is_said_at_once() -> None:
