@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import hashlib
 import os
 import re
@@ -119,11 +120,8 @@ def main() -> None:
         print(server.getsockname()[1], flush=True)
         for _ in range(arguments.clients):
             client, _ = server.accept()
-            with client:
-                try:
-                    serve(client, arguments.kind, chunks, acks=arguments.acks)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass
+            with client, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                serve(client, arguments.kind, chunks, acks=arguments.acks)
 
 
 if __name__ == "__main__":
