@@ -42,7 +42,7 @@ async def main(path: str) -> None:
         outcomes = [await attempt(store, 1, 10)]
         allow((await trio.Path(f"{path}-wal").stat()).st_size)
         # The last one is larger than the page cache: SQLite writes before it is told to commit.
-        outcomes += [await attempt(store, 2, 10), await attempt(store, 3, 10), await attempt(store, 4, 8_000_000)]
+        outcomes += [await attempt(store, 2, 10), await attempt(store, 3, 10), await attempt(store, 4, 30_000_000)]
         allow(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
         outcomes += [await attempt(store, 3, 10)]
         print(*outcomes)  # noqa: T201 - for the test that reads it

@@ -15,6 +15,7 @@ from ..errors import AlreadyFinished, LocalProtocolError, StoreError
 from .base import Receipt, run_booking
 from .durable import make_durable
 from .sqlite_leash import LeashedConnection
+from .sqlite_rows import tune
 from .sqlite_tables import Tables, prepare
 from .threaded import Batch
 
@@ -81,6 +82,7 @@ class LedgerFile:
         if mode != "wal":
             raise StoreError(f"{self._path}: SQLite cannot keep a write-ahead log there (journal mode {mode})")
         db.execute("PRAGMA synchronous = FULL")
+        tune(db)
         make_durable(db, self._path)
         db.execute(_BEGIN)
         prepare(db, self._path)

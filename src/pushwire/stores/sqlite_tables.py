@@ -14,6 +14,7 @@ from typing import Final
 
 from ..core.effects import Held, Identity, Record, Resends, Restored, scalars_text
 from ..errors import StoreError
+from .sqlite_rows import Insert, digest
 
 __all__ = ["Tables", "prepare"]
 
@@ -31,12 +32,13 @@ _FIRST: Final = (
     """CREATE TABLE IF NOT EXISTS pushwire_ledger (
         seq INTEGER PRIMARY KEY,
         namespace INTEGER NOT NULL REFERENCES pushwire_namespace (id),
+        digest BLOB NOT NULL,
         key TEXT NOT NULL,
         version TEXT NOT NULL,
         finished INTEGER NOT NULL,
         at REAL NOT NULL,
         turn INTEGER NOT NULL,
-        UNIQUE (namespace, key, version)
+        UNIQUE (namespace, digest)
     )""",
     "CREATE INDEX IF NOT EXISTS pushwire_oldest ON pushwire_ledger (namespace, turn, at)",
     """CREATE TABLE IF NOT EXISTS pushwire_parked (
@@ -66,19 +68,16 @@ _STEPS: Final = (_FIRST, _SECOND)
 """What each version of the schema added."""
 
 # The remark keeps our statements apart from a booking's in the statement cache, which goes by the text and asks no authorizer.
-_IS_FINISHED: Final = "SELECT 1 FROM pushwire_ledger WHERE namespace = ? AND key = ? AND version = ? AND finished -- pushwire"
-_DELIVERED: Final = (
-    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 0, ?, ?) "
-    "ON CONFLICT DO NOTHING -- pushwire"
-)
-_FINISHED: Final = (
-    "INSERT INTO pushwire_ledger (namespace, key, version, finished, at, turn) VALUES (?, ?, ?, 1, ?, ?) "
-    "ON CONFLICT DO UPDATE SET finished = 1, at = excluded.at, turn = excluded.turn -- pushwire"
+_IS_FINISHED: Final = "SELECT 1 FROM pushwire_ledger WHERE namespace = ? AND digest = ? AND finished -- pushwire"
+_LEDGER: Final = "pushwire_ledger (namespace, digest, key, version, at, finished, turn)"
+_DELIVERED: Final = Insert(_LEDGER, 7, "ON CONFLICT DO NOTHING -- pushwire")
+_FINISHED: Final = Insert(
+    _LEDGER, 7, "ON CONFLICT DO UPDATE SET finished = 1, at = excluded.at, turn = excluded.turn -- pushwire"
 )
 _PARKED: Final = "INSERT INTO pushwire_parked (namespace, key, version, at, note, raw) VALUES (?, ?, ?, ?, ?, ?) -- pushwire"
 _HELD: Final = (
-    "INSERT INTO pushwire_held (namespace, key, version, at, raw) SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS "
-    "(SELECT 1 FROM pushwire_ledger WHERE namespace = ?1 AND key = ?2 AND version = ?3 AND finished) "
+    "INSERT INTO pushwire_held (namespace, key, version, at, raw) SELECT ?1, ?3, ?4, ?5, ?6 WHERE NOT EXISTS "
+    "(SELECT 1 FROM pushwire_ledger WHERE namespace = ?1 AND digest = ?2 AND finished) "
     "ON CONFLICT DO NOTHING -- pushwire"
 )
 _HELD_NO_LONGER: Final = "DELETE FROM pushwire_held WHERE namespace = ? AND key = ? AND version = ? -- pushwire"
@@ -138,7 +137,7 @@ class Tables:
         return number, Restored(finished, delivered, mark, held)
 
     def is_finished(self, db: sqlite3.Connection, namespace: int, identity: Identity) -> bool:
-        return db.execute(_IS_FINISHED, (namespace, *_texts(identity))).fetchone() is not None
+        return db.execute(_IS_FINISHED, (namespace, _digest(*_texts(identity)))).fetchone() is not None
 
     def payloads(self, db: sqlite3.Connection, namespace: int, identities: Sequence[Identity]) -> dict[Identity, str]:
         """What is held of these, whole; those that are not held are missing."""
@@ -160,21 +159,21 @@ class Tables:
         """Write them down. Returns the turn after them."""
         for kind, group in itertools.groupby(records, lambda record: record.kind):
             alike = list(group)
-            rows = [(namespace, *_texts(record.identity), record.at) for record in alike]
+            rows = [_row(namespace, record) for record in alike]
             if kind == "delivered":
-                db.executemany(_DELIVERED, [(*row, turn) for row in rows])
+                _DELIVERED(db, [(*row, 0, turn) for row in rows])
             elif kind == "held":
                 self._holding.add(namespace)
                 raws = (record.raw.encode("utf-8", "surrogatepass") for record in alike)
                 db.executemany(_HELD, [(*row, raw) for row, raw in zip(rows, raws, strict=True)])
             else:
-                db.executemany(_FINISHED, [(*row, later) for later, row in enumerate(rows, turn + 1)])
+                _FINISHED(db, [(*row, 1, later) for later, row in enumerate(rows, turn + 1)])
                 turn += len(rows)
                 if namespace in self._holding:
-                    db.executemany(_HELD_NO_LONGER, [row[:3] for row in rows])
+                    db.executemany(_HELD_NO_LONGER, [(namespace, key, version) for _, _, key, version, _ in rows])
             if kind == "parked":
                 notes = ((_storable(record.note), _storable(record.raw)) for record in alike)
-                db.executemany(_PARKED, [(*row, *note) for row, note in zip(rows, notes, strict=True)])
+                db.executemany(_PARKED, [(namespace, *row[2:], *note) for row, note in zip(rows, notes, strict=True)])
         return turn
 
     def retain(self, db: sqlite3.Connection, namespace: int, turn: int, mark: float, times: Sequence[float]) -> None:
@@ -199,6 +198,15 @@ class Tables:
 
 def _texts(identity: Identity) -> tuple[str, str]:
     return scalars_text(identity.key), scalars_text(identity.version)
+
+
+def _digest(key: str, version: str) -> bytes:
+    return digest(f"{key}\n{version}")
+
+
+def _row(namespace: int, record: Record) -> tuple[int, bytes, str, str, float]:
+    key, version = _texts(record.identity)
+    return namespace, _digest(key, version), key, version, record.at
 
 
 def _identity(key: str, version: str) -> Identity:

@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from typing import Final
 
 from ...stores.durable import make_durable
+from ...stores.sqlite_rows import Insert, digest, tune
 from ..entries import Answer, Entry, Outcome
 from .base import Quarantined, SinkError
 
@@ -22,10 +23,11 @@ _SCHEMA: Final = (
         stream TEXT NOT NULL,
         provider TEXT NOT NULL,
         kind TEXT NOT NULL,
-        key TEXT UNIQUE,
+        key TEXT,
         at REAL NOT NULL,
         digest TEXT NOT NULL,
-        payload TEXT NOT NULL
+        payload TEXT NOT NULL,
+        key_digest BLOB UNIQUE
     )""",
     """CREATE TABLE events_quarantine (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -39,10 +41,10 @@ _SCHEMA: Final = (
         UNIQUE (key, digest)
     )""",
 )
-_COLUMNS: Final = "(stream, provider, kind, key, at, digest, payload) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_INSERT: Final = f"INSERT INTO events {_COLUMNS}"
-_SET_ASIDE: Final = f"INSERT INTO events_quarantine {_COLUMNS}"
-_HELD: Final = "SELECT digest FROM events WHERE key = ?"
+_COLUMNS: Final = "stream, provider, kind, key, at, digest, payload"
+_INSERT: Final = Insert(f"events ({_COLUMNS}, key_digest)", 8, "ON CONFLICT DO NOTHING")
+_SET_ASIDE: Final = Insert(f"events_quarantine ({_COLUMNS})", 7, "ON CONFLICT DO NOTHING")
+_HELD: Final = "SELECT key, digest FROM events WHERE key_digest = ?"
 _QUARANTINE: Final = "SELECT stream, kind, key, digest, payload, at FROM events_quarantine ORDER BY seq"
 
 
@@ -70,6 +72,7 @@ class EventFile:
         if mode != "wal":
             raise SinkError(f"{self._path}: SQLite cannot keep a write-ahead log there (journal mode {mode})")
         db.execute("PRAGMA synchronous = FULL")
+        tune(db)
         make_durable(db, self._path)
         db.execute("BEGIN IMMEDIATE")
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pushwire_events_schema'").fetchone() is None:
@@ -111,7 +114,12 @@ class EventFile:
         try:
             with self._explained():
                 db.execute("BEGIN IMMEDIATE")
-                answers = [[self._store(entry) for entry in batch] for batch in batches]
+                if self._all_are_new(batches):
+                    answers: list[list[Answer]] = [[Outcome.STORED] * len(batch) for batch in batches]
+                else:
+                    db.execute("ROLLBACK")
+                    db.execute("BEGIN IMMEDIATE")
+                    answers = [[self._store(entry) for entry in batch] for batch in batches]
                 db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -120,22 +128,22 @@ class EventFile:
             raise
         return answers
 
+    def _all_are_new(self, batches: Sequence[Sequence[Entry]]) -> bool:
+        """Insert them all, as it nearly always can be done. False where a part was not inserted."""
+        rows = [_row(entry, entry.payload) for batch in batches for entry in batch]
+        try:
+            return _INSERT(self._db, rows) == len(rows)
+        except UnicodeError:
+            return False
+
     def _store(self, entry: Entry) -> Answer:
-        row = (
-            entry.stream,
-            entry.provider,
-            entry.kind,
-            entry.key,
-            entry.at,
-            entry.digest,
-            # Lone surrogates, which JSON can hold and a database cannot, as escapes.
-            entry.payload.encode("utf-8", "backslashreplace").decode(),
-        )
-        if self._db.execute(_INSERT, row).rowcount:
+        # Lone surrogates, which JSON can hold and a database cannot, as escapes.
+        row = _row(entry, entry.payload.encode("utf-8", "backslashreplace").decode())
+        if _INSERT(self._db, [row]):
             return Outcome.STORED
-        if self._db.execute(_HELD, (entry.key,)).fetchone()[0] == entry.digest:
+        if self._db.execute(_HELD, row[-1:]).fetchone() == (entry.key, entry.digest):
             return Outcome.DUPLICATE
-        self._db.execute(_SET_ASIDE, row)
+        _SET_ASIDE(self._db, [row[:-1]])
         return Outcome.QUARANTINED
 
     @property
@@ -154,3 +162,9 @@ class EventFile:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise SinkError(f"{self._path} is held by another process") from error
             raise SinkError(f"{self._path}: {error}") from error
+
+
+def _row(entry: Entry, payload: str) -> tuple[str | float | bytes | None, ...]:
+    key = entry.key
+    hashed = None if key is None else digest(key)
+    return entry.stream, entry.provider, entry.kind, key, entry.at, entry.digest, payload, hashed
