@@ -65,7 +65,8 @@ async def test_check_opens_ledger_and_sink_and_dials_nobody(tmp_path: Path) -> N
     status, printed, complaint = await outcome("relay", config(tmp_path), "--check", PUSHWIRE_GELABS_API_KEY=KEY)
     assert (status, complaint) == (0, "")
     assert printed.splitlines() == [
-        "stream wallets: gelabs, 0 subscriptions",
+        "stream wallets: gelabs, 0 subscriptions, each event is stored once",
+        "relays: this one alone",
         f"ledger {tmp_path}/ledger.db: wallets: 0 finished",
         f"sink {tmp_path}/events: 0 events, 0 in quarantine",
         "sink each commit is on the disk (WAL, synchronous=FULL)",

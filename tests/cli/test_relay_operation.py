@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from pushwire.sandbox.server import serve
-from tests.cli.program import KEY, Program, gelabs, pushwire
+from tests.cli.program import KEY, Program, gelabs, outcome, pushwire
 from tests.cli.test_relay import config
 
 
@@ -123,3 +123,24 @@ def stored(folder: Path) -> list[str]:
     """The keys in the sink's file."""
     with closing(sqlite3.connect(folder / "events")) as db:
         return [key for (key,) in db.execute("SELECT key FROM events WHERE key NOT NULL")]
+
+
+async def test_check_says_what_may_come_twice_and_where_the_pages_are(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text(f"""
+        [sink]
+        kind = "jsonl"
+        path = "{tmp_path}/events.jsonl"
+        [http]
+        grace = 90
+        [streams.prices]
+        provider = "bitpanda"
+        subscribe = ["prices-v1:EUR"]
+        settings = {{ url = "ws://127.0.0.1:1/" }}
+    """)
+    status, printed, _ = await outcome("relay", f"{tmp_path}/relay.toml", "--check", PUSHWIRE_BITPANDA_TOKEN="t")
+    assert status == 0
+    assert printed.splitlines()[:3] == [
+        "stream prices: bitpanda, 1 subscription, at least once: its document names no ids",
+        "relays: this one alone",
+        "pages 127.0.0.1:9100: /metrics, /health (after 90 s), /live",
+    ]

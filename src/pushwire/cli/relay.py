@@ -7,7 +7,7 @@ import trio
 
 from ..core.describing import encode
 from ..core.effects import Restored
-from ..relay.config import RelayConfig
+from ..relay.config import RelayConfig, StreamSettings
 from ..relay.logs import log_to
 from ..relay.run import Relay
 from ..relay.serving import open_listeners, pages, serve_pages
@@ -71,9 +71,10 @@ class Check:
         """Raises `SinkError`, `StoreError` and `OSError` for what cannot be opened."""
         config = self.config
         output = Output()
-        for stream in config.streams:
-            count = len(stream.commands)
-            await output.write([f"stream {stream.name}: {stream.config.provider}, {count} subscriptions"])
+        await output.write(map(_told, config.streams))
+        await output.write(["relays: several at a time (active_active)" if config.active_active else "relays: this one alone"])
+        if config.http is not None:
+            await output.write([f"pages {config.http.listen}: /metrics, /health (after {config.http.grace:g} s), /live"])
         if config.ledger is not None:
             await self._check_ledger(config.ledger, output)
         sink = config.make_sink()
@@ -91,6 +92,12 @@ class Check:
                 restored: Restored = await store.open(stream.config.namespace)
                 await store.close(stream.config.namespace)
                 await output.write([f"ledger {path}: {stream.name}: {len(restored.finished)} finished"])
+
+
+def _told(stream: StreamSettings) -> str:
+    count = len(stream.commands)
+    once = f"at least once: {stream.unidentified}" if stream.unidentified else "each event is stored once"
+    return f"stream {stream.name}: {stream.config.provider}, {count} subscription{'' if count == 1 else 's'}, {once}"
 
 
 @attrs.define
