@@ -43,7 +43,8 @@ class Judge:
     _steps: int = 0
     _known_since: dict[Hashable, int] = attrs.Factory(dict[Hashable, int])
     _said_at: dict[str, int] = attrs.Factory(dict[str, int])
-    _finished: set[Hashable] = attrs.Factory(set[Hashable])
+    _finished: dict[Hashable, int] = attrs.Factory(dict[Hashable, int])
+    """By the step of the commit."""
     _dials: deque[float] = attrs.Factory(deque[float])
     _open: set[Ticket] = attrs.Factory(set[Ticket])
     _answered: set[Ticket] = attrs.Factory(set[Ticket])
@@ -97,14 +98,16 @@ class Judge:
         self.counts["ACKed"] += len(cleared)
         said = self._said_at.get(message if isinstance(message, str) else "", 0)
         for key in cleared:
-            if key in self._finished:
+            if self._finished.get(key, said) < said:
                 continue
-            if self._known_since.get(key, self._steps + 1) < said:
+            if self._known_since.get(key, said) < said:
                 raise Violation(f"ACKed before it was durable: {key}")
-            self.overtaken.add(key)
+            if key not in self._finished:
+                self.overtaken.add(key)
 
     def stored(self, persist: Persist, outcome: Outcome) -> None:
         """A commit was carried out, or failed."""
+        self._steps += 1
         done = isinstance(outcome, Done)
         self.counts["commits" if done else "failed commits"] += 1
         if done:
@@ -118,6 +121,10 @@ class Judge:
             self._dials.popleft()
         if len(self._dials) > most:
             raise Violation(f"{len(self._dials)} dials within {seconds:g} s")
+
+    def unnoticed(self) -> None:
+        """The client is on a connection that has long been broken."""
+        raise Violation("a silent stall: the connection is broken, and the client has not noticed in time")
 
     def not_spinning(self, steps: int) -> None:
         """So many steps since time last passed."""
@@ -159,7 +166,9 @@ class Judge:
 
     def _note_finished(self, persist: Persist) -> None:
         for write in persist.writes:
-            self._finished.update(record.identity for record in write.records if record.kind in ("finished", "parked"))
+            for record in write.records:
+                if record.kind in ("finished", "parked"):
+                    self._finished.setdefault(record.identity, self._steps)
 
     def _shows_no_secret(self, said: object) -> None:
         shown = "".join(_texts(said))

@@ -78,6 +78,10 @@ class Pipe:
         while self._landed and not self.blocked and not self.dead:
             self._arrive(self._landed.popleft())
 
+    def unblock(self) -> None:
+        self.blocked = False
+        self.go_on()
+
     def cut(self) -> None:
         """Any part of what is on its way arrives, and nothing more."""
         whole = b"".join(piece for piece in (*self._landed, *self._flying) if piece is not None)

@@ -16,6 +16,7 @@ from .judge import Judge, Violation
 from .plan import CHAOS, QUIET, Plan, draw
 from .story import Story
 from .subject import SubjectMaker
+from .troubles import schedule
 from .world import World
 
 __all__ = ["Outcome", "play"]
@@ -47,6 +48,7 @@ def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
     judge = Judge(subject.simulated, ledger, {secret.reveal() for secret in known})
     world = World(subject, plan, rng, judge, story)
     caller = Caller(subject, world, plan, rng, judge)
+    schedule(plan, world, judge)
     violation = None
     try:
         _play(world, caller, judge, subject.simulated.stop, hold=plan.hold)

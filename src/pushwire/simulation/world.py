@@ -44,7 +44,7 @@ from .agenda import Agenda
 from .errands import call_of
 from .judge import Judge
 from .link import Link
-from .plan import Plan, Trouble
+from .plan import Plan
 from .store import SimulatedStore
 from .story import Story, answered
 from .subject import Subject
@@ -83,8 +83,6 @@ class World:
         self._deaf_until = 0.0
         self._calm = False
         self.client: Machine[object] = self._new_client()
-        for trouble in plan.troubles:
-            self.agenda.after(trouble.at, partial(self._trouble, trouble))
 
     # The process
 
@@ -100,18 +98,18 @@ class World:
 
     def submit(self, command: AnyCommand) -> Ticket:
         ticket = self.client.submit(command, self.agenda.now)
-        self._tell("caller", lambda: f"asks {type(command).__name__} as {ticket.serial}")
+        self.tell("caller", lambda: f"asks {type(command).__name__} as {ticket.serial}")
         return ticket
 
     def abandon(self, ticket: Ticket) -> None:
-        self._tell("caller", lambda: f"no longer waits for {ticket.serial}")
+        self.tell("caller", lambda: f"no longer waits for {ticket.serial}")
         self.client.abandon(ticket, self.agenda.now)
         self.drain()
 
-    def _crash(self, pause: float) -> None:
+    def crash(self, pause: float) -> None:
         """The process dies, with all it had not stored; another one is to begin after a pause."""
         self._judge.crashing()
-        self._tell("caller", lambda: "dies")
+        self.tell("caller", lambda: "dies")
         self.run += 1
         self.books.clear()
         for link in list(self._links.values()):
@@ -122,7 +120,7 @@ class World:
 
     def calm_down(self) -> None:
         """From now on nothing goes wrong. The server is another one behind the same name: what was connected is cut."""
-        self._tell("world", lambda: "nothing goes wrong any more")
+        self.tell("world", lambda: "nothing goes wrong any more")
         self._calm = True
         # The client's own among them, also where the server has long been told of its end.
         for link in filter(None, {**self._links, 0: self._link}.values()):
@@ -181,11 +179,11 @@ class World:
             for effect in effects:
                 self._obey(effect)
         for event in client.take_events():
-            self._tell("client", partial("tells {!r}".format, event))
+            self.tell("client", partial("tells {!r}".format, event))
             self.on_event(event)
         for settled in client.take_settled():
             self.books.pop(settled.ticket, None)
-            self._tell("client", partial(answered, settled))
+            self.tell("client", partial(answered, settled))
             self._judge.settled(settled)
             self.on_settled(settled)
 
@@ -195,7 +193,7 @@ class World:
             case str() | SecretFrame():
                 text = effect if isinstance(effect, str) else effect.text
                 shown = effect if isinstance(effect, str) else effect.shown
-                self._tell("client", lambda: f"sends {shown}")
+                self.tell("client", lambda: f"sends {shown}")
                 self._judge.frame(text)
                 if link is not None:
                     link.say(text)
@@ -219,7 +217,7 @@ class World:
         self._serial += 1
         self._open = False
         self._judge.dialled(self.agenda.now)
-        self._tell("client", lambda: f"dials, attempt {dial.generation}")
+        self.tell("client", lambda: f"dials, attempt {dial.generation}")
         link = self._link = self._links[self._serial] = Link(self._serial, dial, self, self.agenda, self._rng, self._plan)
 
         def arrive() -> None:
@@ -233,7 +231,7 @@ class World:
         self.agenda.after(self._plan.delay, arrive)
 
     def _hang_up(self, hangup: Hangup) -> None:
-        self._tell("client", lambda: f"hangs up with {hangup.code}: {hangup.reason}")
+        self.tell("client", lambda: f"hangs up with {hangup.code}: {hangup.reason}")
         link = self._link
         if link is None:
             return
@@ -257,7 +255,7 @@ class World:
         if pinged and isinstance(self._server, ListeningMachine):
             self._server.sign_of_life(link.number, self.agenda.now)
         for message in messages:
-            self._tell("server", partial("hears {} characters".format, len(message)))
+            self.tell("server", partial("hears {} characters".format, len(message)))
             owed = set(self.subject.simulated.unacked())
             self._server.receive(link.number, message, self.agenda.now)
             self._judge.heard(message, owed - set(self.subject.simulated.unacked()), self.store)
@@ -289,7 +287,7 @@ class World:
     def closed(self, link: Link, close: Close) -> None:
         if link is self._link:
             self._link, self._open = None, False
-            self._tell("client", lambda: f"is told {close}")
+            self.tell("client", lambda: f"is told {close}")
             self.client.closed(close, self.agenda.now, self.agenda.wall)
             self._pump()
 
@@ -332,57 +330,38 @@ class World:
             self.client.fulfil(token, outcome, self.agenda.now)
             self._pump()
 
-    # Troubles
+    # What may go wrong
 
-    def _trouble(self, trouble: Trouble) -> None:
-        self._tell("world", lambda: f"{trouble.kind} for {trouble.seconds:.2f} s")
-        link, now = self._link, self.agenda.now
-        match trouble.kind:
-            case "cut" if link is not None:
-                link.cut("reset")
-            case "half-open" if link is not None:
-                link.vanish()
-                self.agenda.after(trouble.seconds * 10, lambda: link.lose("timed out"))
-            case "unreachable":
-                self._unreachable_until = now + trouble.seconds
-                if link is not None:
-                    link.cut("reset")
-            case "stall up" | "stall down" if link is not None:
-                pipe = link.up if trouble.kind == "stall up" else link.down
-                pipe.blocked = True
-                self.agenda.after(trouble.seconds, lambda: self._unblock(link, up=trouble.kind == "stall up"))
-            case "corrupt" if link is not None:
-                link.down.damage_next = True
-            case "restart" | "goodbye" if isinstance(self._bare, ServerBase):
-                if trouble.kind == "restart":
-                    self._bare.close_all(1012, "restart", now)
-                else:
-                    self._bare.cut_all(now)
-                self._server.handle_timer(now, self.agenda.wall)
-            case "slow caller":
-                self._deaf_until = now + trouble.seconds
-                if link is not None and self._open:
-                    link.down.blocked = True
-                    self.client.reading(False, now)
-                self.agenda.after(trouble.seconds, self._hear_again)
-            case "store fails":
-                self.store.failing = True
-                self.agenda.after(trouble.seconds, lambda: setattr(self.store, "failing", False))
-            case "store slow":
-                self.store.delay = trouble.seconds / 10
-                self.agenda.after(trouble.seconds, lambda: setattr(self.store, "delay", 0.001))
-            case "crash":
-                self._crash(trouble.seconds)
-            case _:
-                # There is no connection that it could happen to.
-                pass
+    @property
+    def link(self) -> Link | None:
+        """The client's connection, or its attempt at one."""
+        return self._link
 
-    def _unblock(self, link: Link, *, up: bool) -> None:
-        pipe = link.up if up else link.down
-        if not up and link is self._link and self.agenda.now < self._deaf_until:
-            return
-        pipe.blocked = False
-        pipe.go_on()
+    @property
+    def deaf_until(self) -> float:
+        """Until when the caller takes nothing."""
+        return self._deaf_until
+
+    def be_unreachable(self, seconds: float) -> None:
+        """Nobody gets through."""
+        self._unreachable_until = self.agenda.now + seconds
+
+    def restart_server(self, *, politely: bool) -> None:
+        """It forgets its connections, with or without a word."""
+        assert isinstance(self._bare, ServerBase), "the sandboxes are"
+        if politely:
+            self._bare.close_all(1012, "restart", self.agenda.now)
+        else:
+            self._bare.cut_all(self.agenda.now)
+        self._server.handle_timer(self.agenda.now, self.agenda.wall)
+
+    def be_deaf(self, seconds: float) -> None:
+        """The caller takes nothing, so that nothing is read."""
+        self._deaf_until = self.agenda.now + seconds
+        if self._link is not None and self._open:
+            self._link.down.blocked = True
+            self.client.reading(False, self.agenda.now)
+        self.agenda.after(seconds, self._hear_again)
 
     def _hear_again(self) -> None:
         link = self._link
@@ -391,13 +370,13 @@ class World:
         self._deaf_until = 0.0
         if link is not None and self._open:
             self.client.reading(True, self.agenda.now)
-            link.down.blocked = False
-            link.down.go_on()
+            link.down.unblock()
 
     def _new_client(self) -> Machine[object]:
         config = self.subject.config
         rng, ids = random.Random(self._rng.getrandbits(32)), id_source(f"r{self.run}")
         return config.machine(rng=rng, ids=ids, restored=self.store.restored())
 
-    def _tell(self, who: str, what: Callable[[], str]) -> None:
+    def tell(self, who: str, what: Callable[[], str]) -> None:
+        """For the story."""
         self._story.tell(self.agenda.now, who, what)
