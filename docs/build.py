@@ -27,6 +27,7 @@ from pushwire.cli.settings import holds_secrets, spelled
 from pushwire.core.closes import CloseTable
 from pushwire.core.fallback import FALLBACK
 from pushwire.core.gate import GATE
+from pushwire.core.holds import HOLD
 from pushwire.core.ledger import ENTRY
 from pushwire.core.transitions import SESSION
 from pushwire.doctor.advice import ADVICE, Subject, advise
@@ -61,6 +62,8 @@ def diagrams() -> str:
         f"```mermaid\n{SESSION.mermaid()}\n```",
         "## One version of a message in the ACK ledger",
         f"```mermaid\n{ENTRY.mermaid()}\n```",
+        '## A delivery that is held: `ack="on_receipt"`',
+        f"```mermaid\n{HOLD.mermaid()}\n```",
         "## The hydration gate",
         f"```mermaid\n{GATE.mermaid()}\n```",
         "## A query of the fallback poll",

@@ -9,6 +9,7 @@ import pytest
 
 from pushwire.core.fallback import FALLBACK, Freshness, FreshnessTrigger
 from pushwire.core.gate import GATE, Gate, GateTrigger
+from pushwire.core.holds import HOLD, Hold, HoldTrigger
 from pushwire.core.ledger import ENTRY, Entry, EntryTrigger
 from pushwire.core.machine import Phase
 from pushwire.core.transitions import SESSION, Table, Trigger
@@ -50,6 +51,7 @@ def reachable(table: Table[StateT, TriggerT]) -> set[StateT]:
     [
         pytest.param(SESSION, Phase, Trigger, id="session"),
         pytest.param(ENTRY, Entry, EntryTrigger, id="ledger"),
+        pytest.param(HOLD, Hold, HoldTrigger, id="held"),
         pytest.param(GATE, Gate, GateTrigger, id="gate"),
         pytest.param(FALLBACK, Freshness, FreshnessTrigger, id="fallback"),
         pytest.param(GREETING, Stage, StageTrigger, id="gelabs"),

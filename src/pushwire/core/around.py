@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -14,16 +15,16 @@ __all__ = ["Around"]
 EventT = TypeVar("EventT")
 
 
-class Around(Generic[EventT]):
+class Around(abc.ABC, Generic[EventT]):
     """`machine`, by the contract of `core.machine`; what comes out of it is the subclass's to take."""
 
     def __init__(self, machine: Machine[EventT]) -> None:
         self._machine = machine
         self._wall_offset = 0.0
 
+    @abc.abstractmethod
     def _after(self, now: float) -> None:
         """The machine was given an input."""
-        raise NotImplementedError
 
     def _wall(self, now: float) -> float:
         """POSIX seconds at `now`."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
-from .commands import Ledgered
 from .effects import Identity, Restored
 from .events import Delivery
 from .transitions import Table
@@ -83,8 +82,13 @@ HOLD: Final = Table(
 _OUT: Final = frozenset({Hold.LOADING, Hold.HANDED, Hold.COMMITTING})
 
 
-class Receivable(Ledgered, Protocol):
+class Receivable(Protocol):
     """An event that can be held."""
+
+    @property
+    def identity(self) -> Identity:
+        """What the ledger knows it by."""
+        ...
 
     @property
     def delivery(self) -> Delivery:

@@ -1,0 +1,68 @@
+"""Journals of a machine with receipts: a replay stores, ACKs and delivers what the first run did."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Sequence
+
+from pushwire.core.assembled import assembled
+from pushwire.core.commands import Finish
+from pushwire.core.effects import Committed, Done, Effect, Fetch, Handshake, Held, Identity, Loaded, Persist, Restored
+from pushwire.core.events import Malformed
+from pushwire.core.holds import HoldLimits
+from pushwire.core.ids import id_source
+from pushwire.core.journal import Header, replay
+from pushwire.core.journal_lines import read_journal
+from pushwire.core.recording import Recording
+from pushwire.core.secrets import Secret
+from pushwire.providers import gelabs, load
+from pushwire.testing.gelabs import connected, push
+from tests.core.journals import WALL
+
+CONFIG = gelabs.Config(api_key=Secret("sk"))
+KEPT, ODD = (Identity(("base", 8453, tx_hash), ("success", 7, False)) for tx_hash in ("0x01", "0x02"))
+RESTORED = Restored(mark=WALL, held={KEPT: Held(WALL - 5.0, 700), ODD: Held(WALL - 4.0, 1)})
+
+
+def test_a_replay_stores_acks_and_delivers_what_the_first_run_did() -> None:
+    limits = HoldLimits(rows=3)
+    start = Header(load("gelabs"), CONFIG, 7, "id", RESTORED, "1.2.3", 5, limits)
+    file = io.StringIO(newline="\n")
+    machine = Recording(
+        assembled(CONFIG, rng=random.Random(7), ids=id_source("id"), restored=RESTORED, receipts=limits, hold=5), start, file
+    )
+    effects: list[Effect] = []
+    events: list[object] = []
+
+    def drain() -> Sequence[Effect]:
+        fresh = machine.take_effects()
+        effects.extend(fresh)
+        events.extend(machine.take_events())
+        machine.take_settled()
+        return fresh
+
+    machine.start(0.0, WALL)
+    (loading,) = [effect for effect in drain() if isinstance(effect, Fetch)]
+    machine.fulfil(loading.token, Done(Loaded({KEPT: push(tx_hash="0x01"), ODD: "{"})), 0.5)
+    drain()
+    machine.opened(Handshake(), 1.0, WALL + 1.0)
+    machine.receive([connected(), push(tx_hash="0x03")], 2.0)
+    snapshot, *_ = [effect for effect in drain() if isinstance(effect, Fetch)]
+    for persist in [effect for effect in effects if isinstance(effect, Persist)]:
+        machine.fulfil(persist.token, Done(Committed()), 3.0)
+        drain()
+    machine.fulfil(snapshot.token, Done(None), 4.0)
+    drain()
+    machine.submit(Finish((KEPT,)), 5.0)
+    drain()
+
+    records = list(read_journal(file.getvalue().encode().splitlines(keepends=True), load))
+    assert records[0] == start
+    steps = list(replay(records))
+    assert [effect for step in steps for effect in step.effects] == effects
+    assert [repr(event) for step in steps for event in step.events if not isinstance(event, Malformed)] == [
+        repr(event) for event in events if not isinstance(event, Malformed)
+    ]
+    assert [event.tx_hash for event in events if isinstance(event, gelabs.Transaction)] == ["0x01", "0x03"]
+    assert [step.error for step in steps] == [None] * len(steps)
