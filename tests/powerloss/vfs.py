@@ -105,6 +105,9 @@ class _Connection:
     def in_transaction(self) -> bool:
         return self._db.in_transaction
 
+    def getlimit(self, category: int) -> int:
+        return self._db.limit(category)
+
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> _Rows:
         return self.executemany(sql, [parameters])
 

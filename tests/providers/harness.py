@@ -20,6 +20,7 @@ from pushwire.core.effects import (
     Handshake,
     Hangup,
     Outcome,
+    Pause,
     Persist,
     Ping,
     SecretFrame,
@@ -73,6 +74,8 @@ class Client(Generic[EventT]):
                     self.persists.append(effect)
                 case Ping():
                     self.pings.append(effect.payload)
+                case Pause():
+                    raise AssertionError("no machine here holds what it receives")
                 case _:
                     self.frames.append(effect)
         self.events += self.machine.take_events()

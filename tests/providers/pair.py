@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pushwire.core.commands import AnyCommand
-from pushwire.core.effects import Close, Dial, Effect, Fetch, Handshake, Hangup, Persist, Ping, Settled, Ticket
+from pushwire.core.effects import Close, Dial, Effect, Fetch, Handshake, Hangup, Pause, Persist, Ping, Settled, Ticket
 from pushwire.core.machine import Machine
 from pushwire.core.secrets import Secret
 from pushwire.sandbox.base import Accept, CloseConn, ConnectRequest, SendTo, ServerEffect, ServerMachine
@@ -191,6 +191,8 @@ class Pair(Generic[EventT, ServerT]):
                 self.fetched(effect)
             case Persist():
                 self.persisted(effect)
+            case Pause():
+                raise AssertionError("no machine here holds what it receives")
             case _:
                 self.up(text_of(effect))
 

@@ -78,7 +78,7 @@ async def test_what_a_failed_sync_left_behind_is_cut_off_at_the_next_opening_at_
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", fails)
         patch.setattr("pushwire.relay.sinks.jsonl_file.LineFile._cut", fails)
-        with pytest.raises(SinkError, match="e.jsonl: Input/output"):
+        with pytest.raises(SinkError, match=r"e\.jsonl: Input/output"):
             await sink.write([entry(2)])
     await sink.close()
     assert numbers((tmp_path / "e.jsonl").read_text()) == [1, 2]
@@ -168,7 +168,7 @@ async def test_nothing_counts_as_stored_before_it_was_synced(tmp_path: Path, mon
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", fails)
-        with pytest.raises(SinkError, match="e.jsonl: Input/output"):
+        with pytest.raises(SinkError, match=r"e\.jsonl: Input/output"):
             await sink.write([entry(1)])
     await sink.close()
     await sink.open()
