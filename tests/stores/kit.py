@@ -14,8 +14,10 @@ from typing import TypeAlias, TypeVar
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from pushwire.core.effects import Committed, Identity, Record, Ticket, Write
+from pushwire.core.effects import Committed, Identity, Record, Restored, Ticket, Write
 from pushwire.errors import StoreError
+from pushwire.stores.memory import MemoryStore
+from pushwire.stores.postgres import PostgresStore
 from pushwire.stores.sqlite import SqliteStore
 from pushwire.stores.sqlite_file import LedgerFile
 from pushwire.stores.writer import Job
@@ -23,6 +25,8 @@ from pushwire.stores.writer import Job
 ResultT = TypeVar("ResultT")
 
 Book: TypeAlias = Callable[[sqlite3.Connection], object]
+
+AnyStore: TypeAlias = MemoryStore | SqliteStore | PostgresStore
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -60,6 +64,12 @@ async def ack(store: SqliteStore, serial: int, book: Book | None = None, *, name
     """Finish the delivery `serial`, in a commit of its own as far as this task can tell."""
     books = {} if book is None else {Ticket(serial): book}
     return await store.commit(namespace, [settling(serial)], float(serial), books)
+
+
+async def reopened(store: AnyStore, namespace: str = NAMESPACE) -> Restored:
+    """What is there for the next run."""
+    await store.close(namespace)
+    return await store.open(namespace)
 
 
 @asynccontextmanager

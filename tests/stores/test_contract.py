@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
 from pushwire.core.effects import Committed, Identity, Record, Restored, Ticket, Write
 from pushwire.errors import LocalProtocolError, StoreError
-from pushwire.stores.memory import MemoryStore
-from pushwire.stores.postgres import PostgresStore
-from pushwire.stores.sqlite import SqliteStore
-from tests.stores.kit import NAMESPACE, delivered, finished, identity, own, settling
-from tests.stores.postgres_kit import Schema
-
-AnyStore: TypeAlias = MemoryStore | SqliteStore | PostgresStore
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., AnyStore]:
-    """Makes the store, with the retention asked for."""
-    if request.param == "memory":
-        return MemoryStore
-    if request.param == "sqlite":
-        return partial(SqliteStore, tmp_path / "ledger.db")
-    schema: Schema = request.getfixturevalue("schema")
-    return schema.store
-
-
-@pytest.fixture
-def store(make: Callable[..., AnyStore]) -> AnyStore:
-    return make()
+from tests.stores.kit import NAMESPACE, AnyStore, delivered, finished, identity, own, reopened, settling
 
 
 class Refused(Exception):
     """What a booking raises here."""
-
-
-async def reopened(store: AnyStore, namespace: str = NAMESPACE) -> Restored:
-    """What is there for the next run."""
-    await store.close(namespace)
-    return await store.open(namespace)
 
 
 async def test_a_new_store_holds_nothing(store: AnyStore) -> None:

@@ -93,9 +93,7 @@ class MemoryStore:
         self, namespace: str, writes: Sequence[Write], mark: float, books: Mapping[Ticket, Callable[[None], object]]
     ) -> Committed:
         """`commit`, which here waits for nothing."""
-        rows = self._namespaces.get(namespace)
-        if rows is None:
-            raise StoreError("the store is not open: it works inside `async with pushwire.connect(..., store=...)`")
+        rows = self._opened(namespace)
         failed: dict[Ticket, BaseException] = {}
         for write in writes:
             book = None if write.ticket is None else books.get(write.ticket)
@@ -113,7 +111,7 @@ class MemoryStore:
 
     async def payloads(self, namespace: str, identities: Sequence[Identity]) -> Loaded:
         """What is held of these, whole."""
-        held = self._namespaces[namespace].held
+        held = self._opened(namespace).held
         return Loaded({identity: held[identity].raw for identity in identities if identity in held})
 
     async def close(self, namespace: str) -> None:
@@ -130,6 +128,12 @@ class MemoryStore:
         for rows in self._chosen(namespace):
             rows.parked = [record for record in rows.parked if record.identity not in gone]
         return before - len(await self.parked(namespace))
+
+    def _opened(self, namespace: str) -> _Namespace:
+        rows = self._namespaces.get(namespace)
+        if rows is None:
+            raise StoreError("the store is not open: it works inside `async with pushwire.connect(..., store=...)`")
+        return rows
 
     def _chosen(self, namespace: str | None) -> list[_Namespace]:
         return [rows for name, rows in self._namespaces.items() if namespace in (None, name)]

@@ -98,12 +98,29 @@ def prepare(db: sqlite3.Connection, path: str) -> None:
             raise StoreError(f"{path} is damaged: it names no schema")
         if version > SCHEMA_VERSION:
             raise StoreError(f"{path} was written by a newer pushwire (schema {version}, known: {SCHEMA_VERSION})")
+    if version == 1:
+        _add_digests(db)
     for statement in itertools.chain.from_iterable(_STEPS[version:]):
         db.execute(statement)
     if version == 0:
         db.execute("INSERT INTO pushwire_schema VALUES (?, 0)", (SCHEMA_VERSION,))
     elif version < SCHEMA_VERSION:
         db.execute("UPDATE pushwire_schema SET version = ?", (SCHEMA_VERSION,))
+
+
+def _add_digests(db: sqlite3.Connection) -> None:
+    """The first version found its rows by key and version."""
+    if any(column[1] == "digest" for column in db.execute("PRAGMA table_info(pushwire_ledger)").fetchall()):
+        return
+    db.execute("DROP INDEX pushwire_oldest")
+    db.execute("ALTER TABLE pushwire_ledger RENAME TO pushwire_ledger_1")
+    for statement in _FIRST:
+        db.execute(statement)
+    rows = db.execute("SELECT namespace, key, version, at, finished, turn FROM pushwire_ledger_1 ORDER BY seq").fetchall()
+    # Read and written anew, since the texts were spelled in another way as well.
+    again = ((row, _texts(_identity(row[1], row[2]))) for row in rows)
+    _DELIVERED(db, [(row[0], _digest(*texts), *texts, *row[3:]) for row, texts in again])
+    db.execute("DROP TABLE pushwire_ledger_1")
 
 
 class Tables:
