@@ -67,10 +67,14 @@ def encode(value: Mapping[str, object]) -> str:
     return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(value).decode())
 
 
-@functools.cache
 def kind_of(event: type) -> str:
     """The kind of event that a type is, as it is shown: `price_change`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+    return _spelled(event.__name__)
+
+
+@functools.cache
+def _spelled(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 @functools.cache
