@@ -23,7 +23,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-__all__ = ["Held", "NatsServer", "needed_nats"]
+__all__ = ["Held", "NatsServer", "needed_cluster", "needed_nats"]
 
 REQUIRED: Final = "PUSHWIRE_REQUIRE_SERVICES"
 """Set where a server that is missing is a failure and no reason to skip."""
@@ -59,6 +59,21 @@ def _free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+@contextmanager
+def needed_cluster(size: int = 3) -> Generator[list[NatsServer]]:
+    """Servers of one cluster, `n0` and so on, each of which may be killed. They may still be choosing a leader."""
+    routes = [f"nats://127.0.0.1:{_free_port()}" for _ in range(size)]
+    servers: list[NatsServer] = []
+    try:
+        for number, route in enumerate(routes):
+            cluster = f"name: tests, listen: {json.dumps(route.removeprefix('nats://'))}, routes: {json.dumps(routes)}"
+            servers.append(needed_nats(f"server_name: n{number}\ncluster {{ {cluster} }}"))
+        yield servers
+    finally:
+        for server in servers:
+            server.remove()
 
 
 @attrs.frozen

@@ -178,8 +178,11 @@ class NatsSink:
         servers = {name for info in infos for name in info.servers(connection.info.server_name)}
         unseen = sorted(servers - found.keys())
         loose = sorted(name for name in servers & found.keys() if not found[name])
-        if not (unseen or loose or problems):
+        # One that is down, its monitor with it, must not stop the others, who are enough for a PubAck.
+        enough = 2 * len(unseen) < len(servers) and len(problems) >= len(unseen)
+        if enough and not loose:
             promises.append("sync_interval is always: it is on the disk before the PubAck")
+            promises += (f"that could not be seen of server {name}, which is not there: {'; '.join(problems)}" for name in unseen)
             return []
         if "page-cache" in self._accept:
             promises.append("it is not certain that it is on the disk before the PubAck (sync_interval: always)")

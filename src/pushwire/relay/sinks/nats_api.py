@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
+import trio
 
 from .base import SinkError
 from .nats_connection import NatsConnection
@@ -19,6 +20,8 @@ from .nats_wire import Command, Message
 
 __all__ = ["create", "decoded", "fetch", "stream_info", "walk"]
 
+WITHIN: Final = 5.0
+"""Seconds. A cluster without a leader leaves questions about its streams unanswered, also once it has one."""
 NO_STREAM: Final = 10059
 NO_MESSAGE: Final = 10037
 NO_RESPONDERS: Final = 503
@@ -75,11 +78,13 @@ def _info(connection: NatsConnection, reply: Reply, what: str) -> StreamInfo:
 
 async def _call(connection: NatsConnection, call: str, body: object) -> Reply:
     data = b"" if body is None else msgspec.json.encode(body)
-    answer = await _one(connection, Command.of(f"$JS.API.{call}", data))
-    try:
-        return decoded(answer)
-    except SinkError as error:
-        raise SinkError(f"{connection.name}: {call}: {error}") from None
+    with trio.move_on_after(WITHIN):
+        answer = await _one(connection, Command.of(f"$JS.API.{call}", data))
+        try:
+            return decoded(answer)
+        except SinkError as error:
+            raise SinkError(f"{connection.name}: {call}: {error}") from None
+    raise SinkError(f"{connection.name}: {call}: no answer within {WITHIN:g} s")
 
 
 async def _one(connection: NatsConnection, command: Command) -> Message:
