@@ -22,8 +22,8 @@ from .results import keep
 
 
 def measure(count: int, warm: int, folder: Path) -> dict[str, Any]:  # a JSON object
-    """One run of `count` events, of which the first `warm` do not count. Raises `AssertionError` where the sink does not hold what
-    was sent, each once."""
+    """One run of `count` events, of which the first `warm` do not count. Raises `AssertionError` where the sink does not hold
+    what was sent, each once."""
     feeder = [
         sys.executable,
         "-m",
