@@ -1,6 +1,7 @@
-"""A user's program that is about to be killed: `python -m tests.shell.kill_client URL FOLDER book|plain`.
+"""A user's program that is about to be killed: `python -m tests.shell.kill_client URL FOLDER book|receipt|plain`.
 
-With "book" it books every transaction inside the ledger's transaction; with "plain" it writes a line, on the disk before it ACKs.
+With "book" it books every transaction inside the ledger's transaction; with "receipt" it does so too, of messages
+that were ACKed on receipt; with "plain" it writes a line, on the disk before it ACKs.
 It prints how many it has settled, batch by batch.
 """
 
@@ -44,13 +45,13 @@ async def main(url: str, folder: Path, mode: str) -> None:
     settled = 0
     faulthandler.dump_traceback_later(STILL, exit=True)
     with (folder / "lines.txt").open("a", encoding="utf-8") as lines:
-        async with pushwire.connect(config, store=store) as stream:
+        async with pushwire.connect(config, store=store, ack="on_receipt" if mode == "receipt" else "manual") as stream:
             async for batch in stream.batches(50):
                 faulthandler.dump_traceback_later(STILL, exit=True)
                 events = [event for event in batch if isinstance(event, gelabs.Transaction)]
                 if not events:
                     continue
-                if mode == "book":
+                if mode != "plain":
                     await stream.ack(*events, book=booking(events))
                 else:
                     lines.writelines(f"{line(event)} {event.delivery}\n" for event in events)

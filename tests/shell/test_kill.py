@@ -78,7 +78,7 @@ def kill_ten_times(folder: Path, mode: str) -> tuple[list[str], list[list[str]]]
 
 
 def result(folder: Path, mode: str) -> list[str]:
-    if mode == "book":
+    if mode != "plain":
         with closing(sqlite3.connect(folder / "ledger.db")) as db:
             return [row[0] for row in db.execute("SELECT version FROM bookings")]
     with (folder / "lines.txt").open(encoding="utf-8") as lines:
@@ -86,8 +86,9 @@ def result(folder: Path, mode: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_with_a_booking_each_is_booked_exactly_once(tmp_path: Path) -> None:
-    booked, _ = kill_ten_times(tmp_path, "book")
+@pytest.mark.parametrize("mode", ["book", "receipt"])
+def test_with_a_booking_each_is_booked_exactly_once(tmp_path: Path, mode: str) -> None:
+    booked, _ = kill_ten_times(tmp_path, mode)
     assert [version for version, times in Counter(booked).items() if times > 1] == []
     assert len(booked) == MESSAGES
 

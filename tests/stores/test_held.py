@@ -1,4 +1,4 @@
-"""What every store must do with what is held: keep it whole until it is finished, and in order. And what no retention may drop."""
+"""What every store must do with what is held: keep it whole until it is finished, in order. And what no retention may drop."""
 
 from __future__ import annotations
 
@@ -79,11 +79,13 @@ async def test_a_booking_that_raises_leaves_the_delivery_held(store: AnyStore) -
     def refuse(_: object) -> None:
         raise KeyError("no such account")
 
+    def book(_: object) -> None:
+        booked.append(2)
+
     booked: list[int] = []
     await store.open(NAMESPACE)
     await store.commit(NAMESPACE, [own(held(1), held(2))], 0.0, {})
-    both = {Ticket(1): refuse, Ticket(2): lambda _: booked.append(2)}
-    committed = await store.commit(NAMESPACE, [settling(1), settling(2)], 0.0, both)
+    committed = await store.commit(NAMESPACE, [settling(1), settling(2)], 0.0, {Ticket(1): refuse, Ticket(2): book})
     assert (list(committed.failed), booked) == ([Ticket(1)], [2])
     assert list((await reopened(store)).held) == [identity(1)]
     await store.close(NAMESPACE)

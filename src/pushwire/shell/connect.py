@@ -298,7 +298,7 @@ def _receipts_problem(ack: AckPolicy, config: object, store: object) -> str | No
 
 def _held_problem(restored: Restored) -> str | None:
     held = len(restored.held)
-    return f'the store holds {held} messages that were ACKed on receipt: connect with "on_receipt"' if held else None
+    return f'the store holds deliveries that were ACKed on receipt ({held}): connect with "on_receipt"' if held else None
 
 
 def _stream(driver: Driver[Any, Any], acked: type[Any] | None, ack: AckPolicy) -> Stream[Any]:
