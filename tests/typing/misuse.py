@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import assert_type
 
 import pushwire
@@ -56,6 +57,8 @@ async def right_with_a_snapshot(config: gelabs.Config, store: pushwire.SqliteSto
         async for value in stream.query(balances, invalidated_by=(gelabs.Transaction, gelabs.Up)):
             assert_type(value, list[int])
         stream.query(balances, invalidated_by=lambda event: isinstance(event, gelabs.Transaction) and event.height is None)
+    async with pushwire.connect(config, store=store, ack="on_receipt") as received:
+        assert_type(received, pushwire.AckStream[gelabs.Event, gelabs.Transaction, sqlite3.Connection])
     async with pushwire.connect(config, snapshot=balances, store=store) as stored:
         await stored.call(gelabs.GetTransaction("ethereum", 1, message_id="m"))
 
@@ -99,3 +102,4 @@ async def wrong(config: gelabs.Config, prices: pushwire.Stream[PriceEvent], up: 
     tx.delivery = "new"  # expect-error
     pushwire.connect(config, overflow="drop")  # expect-error
     pushwire.connect(config, store="ledger.db")  # expect-error
+    pushwire.connect(config, ack="on_receipt")  # expect-error
