@@ -217,14 +217,14 @@ class TestReading:
         assert (close.code, close.by) == (1009, "us")
         await connection.aclose()
 
-    async def test_a_peer_that_breaks_the_protocol_is_reported_as_if_it_had_closed(self, nursery: trio.Nursery) -> None:
+    async def test_a_peer_that_breaks_the_protocol_is_refused_by_us(self, nursery: trio.Nursery) -> None:
         async def garbage(stream: trio.abc.Stream) -> None:
             await stream.send_all(b"\x83\x01x")
             await stream.receive_some()
 
         connection = await connect(nursery, await serve(nursery, upgraded(garbage)))
         messages, close = await read_all(connection)
-        assert (messages, close.by, close.code) == ([], "peer", 1002)
+        assert (messages, close.by, close.code) == ([], "us", 1002)
         await connection.aclose()
 
 

@@ -2,11 +2,12 @@
 
 Where it differs from the default one, by the library's nature: no compression; `max_message` counts the characters of a text
 message, not its bytes; a peer's pings go unanswered while more than twice `QUEUE` messages wait unread; a pong nobody asked for
-is not reported; a peer that breaks the protocol is reported as if it had closed with 1002 or 1007 itself.
+is not reported.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 import attrs
 import trio
 import trio_websocket
+import wsproto.connection
+import wsproto.events
 import wsproto.utilities
 from websockets.headers import build_authorization_basic, build_host
 
@@ -39,6 +42,9 @@ _READ_SIZE: Final = 65536
 _NORMAL: Final = 1000
 _ABNORMAL: Final = 1006
 _TOO_BIG: Final = 1009
+
+_LAST_WORDS: Final = 1.0
+"""Seconds that a close frame of ours has to leave a connection whose peer broke the protocol."""
 
 _CLOSED: Final = (trio_websocket.ConnectionClosed, wsproto.utilities.LocalProtocolError)
 """The second comes when the library has received the peer's close frame, and not looked at it yet."""
@@ -227,7 +233,18 @@ class TrioWebSocketConnection:
                 while len(self._messages) >= QUEUE:
                     await self._room.park()
         except trio_websocket.ConnectionClosed:
-            self.end(self._verdict())
+            verdict = self._verdict()
+            if verdict.code is not None and _broken(self._websocket):
+                await self._refuse(verdict.code, verdict.reason)
+                verdict = attrs.evolve(verdict, by="us")
+            self.end(verdict)
+
+    async def _refuse(self, code: int, reason: str) -> None:
+        """Tell a peer that broke the protocol: the library forgets to."""
+        self._websocket._reader_running = False  # pyright: ignore[reportPrivateUsage] - or it answers what comes after
+        frame = wsproto.events.CloseConnection(code=code, reason=reason)
+        with trio.move_on_after(_LAST_WORDS), contextlib.suppress(*_CLOSED):
+            await self._websocket._send(frame)  # pyright: ignore[reportPrivateUsage] - its `aclose` does nothing once it is closed
 
     def _verdict(self) -> Close:
         closed = self._websocket.closed
@@ -238,7 +255,14 @@ class TrioWebSocketConnection:
         reason = printable(closed.reason or "")
         # The library notes its own refusal of a big message in the same place as the peer's close frame.
         ours = closed.code == _TOO_BIG and reason.startswith("Exceeded maximum message size")
-        return Close(code=closed.code, reason=reason, by="us" if ours else "peer")
+        return Close(code=int(closed.code), reason=reason, by="us" if ours else "peer")
+
+
+def _broken(websocket: trio_websocket.WebSocketConnection) -> bool:
+    """Whether it is closed although no close frame went either way: then the library could not read what the peer sent, and notes
+    that in the place of the peer's close frame."""
+    state = websocket._wsproto.state  # pyright: ignore[reportPrivateUsage] - nothing public tells
+    return state is wsproto.connection.ConnectionState.OPEN
 
 
 async def _wrap(own: trio.Nursery, stream: _Watched, dial: Dial, target: Target) -> trio_websocket.WebSocketConnection:
