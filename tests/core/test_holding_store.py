@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pushwire.core.effects import Done, Fetch, Held, Identity, Loaded, Record, Restored, Write
+from pushwire.core.acks import AckConfig
+from pushwire.core.effects import Done, Fetch, Held, Identity, Loaded, Record, Resends, Restored, Write
 from pushwire.core.events import Down, Malformed
 from pushwire.core.gate import Gated
 from pushwire.core.holding import Holding
@@ -222,3 +223,8 @@ def test_a_gate_in_front_holds_what_is_loaded_until_the_snapshot_is_there() -> N
     gate.fulfil(load.token, Done(Loaded({tx("a"): "tx a 1"})), 0.0)
     assert gate.take_events() == []
     assert holding.status().unacked == 1
+
+
+def test_a_config_says_what_a_store_must_keep_for_resends() -> None:
+    config = AckConfig(resend_min=100.0, resend_margin=10.0, resend_cap=1000.0)
+    assert config.resends() == Resends(before_mark=110.0, ever=1010.0)
