@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Collection, Hashable, Iterator
 from typing import Final
@@ -9,8 +10,9 @@ from typing import Final
 import attrs
 
 from ..core.effects import Done, Identity, Outcome, Persist, Settled, Ticket
-from ..core.events import Gap
+from ..core.events import Gap, SubscriptionRefused, Up
 from ..sandbox.simulated import Simulated
+from .agenda import WALL
 from .store import SimulatedStore
 
 __all__ = ["Judge", "Violation"]
@@ -41,6 +43,8 @@ class Judge:
     counts: Counter[str] = attrs.Factory(Counter[str])
     _here: Counter[Hashable] = attrs.Factory(Counter[Hashable])
     _steps: int = 0
+    _refused_at: float = math.inf
+    _up_since: bool = False
     _known_since: dict[Hashable, int] = attrs.Factory(dict[Hashable, int])
     _said_at: dict[str, int] = attrs.Factory(dict[str, int])
     _finished: dict[Hashable, int] = attrs.Factory(dict[Hashable, int])
@@ -55,8 +59,13 @@ class Judge:
         self._steps += 1
         self._shows_no_secret(event)
         if isinstance(event, Gap):
-            self.gaps.append((event.since, event.until))
+            self._gap(event)
             return
+        if isinstance(event, SubscriptionRefused):
+            self._refused_at, self._up_since = min(self._refused_at, event.received + WALL), False
+            return
+        if isinstance(event, Up):
+            self._up_since = True
         key = self.simulated.key(event)
         if key is None:
             return
@@ -163,6 +172,13 @@ class Judge:
         for key in finished:
             if self.booked[key] != 1:
                 raise Violation(f"booked {self.booked[key]} times: {key}")
+
+    def _gap(self, gap: Gap) -> None:
+        """What was told as not restored is missing until the next connection has all again, which is told as a gap as well."""
+        since = gap.since
+        if self._up_since:
+            since, self._refused_at = min(since, self._refused_at), math.inf
+        self.gaps.append((since, gap.until))
 
     def _note_finished(self, persist: Persist) -> None:
         for write in persist.writes:
