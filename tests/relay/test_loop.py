@@ -63,7 +63,7 @@ def test_a_full_batch_is_written_at_once_and_a_small_one_when_it_has_waited() ->
 
 
 def test_a_batch_is_bounded_in_bytes_and_holds_one_entry_at_least() -> None:
-    loop = made(batch_bytes=2000, linger=0.0)
+    loop = made(batch_bytes=5000, linger=0.0)
     loop.offer(entry(0), 0.0)
     first = write_of(loop)
     for number in (1, 2, 3):
@@ -202,7 +202,7 @@ def test_it_says_when_to_stop_and_when_to_go_on() -> None:
 
 
 def test_bytes_are_bounded_as_events_are() -> None:
-    loop = made(max_bytes=2000, batch_events=100)
+    loop = made(max_bytes=5000, batch_events=100)
     loop.offer(entry(0, payload="x" * 1000), 0.0)
     assert loop.taking(STREAM)
     loop.offer(entry(1, payload="x" * 1000), 0.0)

@@ -11,8 +11,8 @@ from ..core.values import lean
 
 __all__ = ["Answer", "Entry", "Outcome", "Refused", "is_durable"]
 
-OVERHEAD: Final = 600
-"""Bytes that an entry takes in memory beside its payload, about."""
+OVERHEAD: Final = 1_700
+"""Bytes that an entry with its event takes in memory beside what the provider said, about."""
 
 
 @lean(eq=False)
@@ -36,8 +36,8 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes in memory, about."""
-        return len(self.payload) + OVERHEAD
+        """Bytes in memory, about: what the provider said is there twice, as the payload and as the event."""
+        return 2 * len(self.payload) + OVERHEAD
 
 
 class Outcome(enum.Enum):

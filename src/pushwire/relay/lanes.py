@@ -27,13 +27,13 @@ class Limits:
     """
 
     batch_events: int = attrs.field(default=500, metadata=checked(count))
-    batch_bytes: int = attrs.field(default=1 << 20, metadata=checked(count))
+    batch_bytes: int = attrs.field(default=2 << 20, metadata=checked(count))
     linger: float = attrs.field(default=0.02, metadata=checked(lambda value: None if value == 0 else seconds(value)))
     """How long a batch that is not full waits for more."""
     in_flight: int = attrs.field(default=1, metadata=checked(count))
     """Batches of one partition under way at a time. Above 1 a sink that fails may first store a later one."""
     max_events: int = attrs.field(default=10_000, metadata=checked(count))
-    max_bytes: int = attrs.field(default=16 << 20, metadata=checked(count))
+    max_bytes: int = attrs.field(default=32 << 20, metadata=checked(count))
 
     def __attrs_post_init__(self) -> None:
         check_all(self)
