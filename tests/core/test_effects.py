@@ -33,3 +33,4 @@ def test_versions_of_a_key_are_different_deliveries() -> None:
 def test_an_identity_is_the_same_text_everywhere_and_none_where_it_is_empty() -> None:
     assert Identity(("eth", 1), ("ok", None, False)).text == '[["eth",1],["ok",null,false]]'
     assert Identity((), ("ok",)).text is None
+    assert Identity(("half \ud800",), ()).text == '[["half \\ud800"],[]]'

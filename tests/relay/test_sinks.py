@@ -152,7 +152,7 @@ async def test_a_folder_that_is_not_there_is_an_error_that_leaves_nothing_open(t
     before = threading.active_count()
     with pytest.raises(SinkError):
         await SqliteSink(tmp_path / "no" / "e.db").open()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SinkError, match="No such file or directory"):
         await JsonlSink(tmp_path / "no" / "e.jsonl").open()
     assert threading.active_count() == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 import zlib
 
 import pytest
@@ -115,9 +116,24 @@ class TestLimits:
         wire.feed(frame(BINARY, bomb[:10], fin=False, rsv=0x40))
         for at in range(10, len(bomb), 10):
             wire.feed(frame(CONT, bomb[at : at + 10], fin=False))
-            assert wire._size <= 10_000 + 10_000 // 1024 + 125
+            assert len(wire._partial) <= 10_000 + 10_000 // 1024 + 125
         assert wire.close is not None
         assert wire.close.code == 1009
+
+    def test_fragments_cost_no_more_than_what_they_hold_however_small_and_many(self) -> None:
+        wire = opened(dial(max_message=100_000))
+        tracemalloc.start()
+        try:
+            wire.feed(frame(TEXT, b"", fin=False))
+            for _ in range(100):
+                wire.feed(frame(CONT, b"", fin=False) * 200 + frame(CONT, b"xy", fin=False) * 400)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert wire.close is None
+        assert held < 200_000
+        wire.feed(frame(CONT))
+        assert wire.take_messages() == ["xy" * 40_000]
 
 
 class TestCompression:

@@ -1,8 +1,9 @@
 """The second transport: the trio-websocket library, for a dial of our own or for a connection the caller has already opened.
 
 Where it differs from the default one, by the library's nature: no compression; `max_message` counts the characters of a text
-message, not its bytes; a peer's pings go unanswered while more than twice `QUEUE` messages wait unread; a pong nobody asked for
-is not reported.
+message, not its bytes; a message in fragments of a few bytes takes many times its size in memory, and empty fragments take some
+without bound; a peer's pings go unanswered while more than twice `QUEUE` messages wait unread; a pong nobody asked for is not
+reported.
 """
 
 from __future__ import annotations

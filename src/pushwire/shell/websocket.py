@@ -28,7 +28,7 @@ __all__ = ["WebSocketConnection", "WebSocketConnector"]
 _READ_SIZE: Final = 2**18
 """Bytes."""
 
-_MAX_BACKLOG: Final = 65536
+_MAX_BACKLOG: Final = 16384
 """Frames. With more unsent, reading stops: a peer that sends pings and reads no pongs must not fill our memory."""
 
 _LAST_WORDS: Final = 1.0

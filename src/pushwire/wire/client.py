@@ -86,8 +86,10 @@ class ClientWire:
         """The start of a frame that websockets has nothing of."""
         self._need = 0
         """How long `_pending` must be before it is worth another look."""
-        self._parts: list[Bytes] = []
-        self._size = 0
+        # In one piece: a list of small fragments would take many times their size, and one of empty ones would have no bound.
+        self._partial = bytearray()
+        self._midway = False
+        """Whether a message has begun and not ended, `_partial` being what has come of it."""
         self._text = False
         self._hangup: Close | None = None
         """What `send_close` asked for."""
@@ -218,7 +220,7 @@ class ClientWire:
                 self._left -= len(part)
                 self._forward(part)
                 continue
-            if self._scanner and not self._parts:
+            if self._scanner and not self._midway:
                 at = self._scan(data, at)
             need = self._begin(data, at)
             if need:
@@ -264,12 +266,12 @@ class ClientWire:
             if at + start > len(data):
                 return start
             length = int.from_bytes(data[at + _SHORT_HEAD : at + start])
-        limit = self._frame_limit if head & _COMPRESSED or self._parts else self._limit
+        limit = self._frame_limit if head & _COMPRESSED or self._midway else self._limit
         if length > limit and not head & _CONTROL:
             self._too_big()
             return 0
         size = start + length
-        plain = head == _FINAL_TEXT and start <= _LONG_HEAD and self._scanner and not self._parts
+        plain = head == _FINAL_TEXT and start <= _LONG_HEAD and self._scanner and not self._midway
         if plain and at + size > len(data):
             return size
         self._left = size
@@ -294,17 +296,17 @@ class ClientWire:
         elif opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
             if opcode is not Opcode.CONT:
                 self._text = opcode is Opcode.TEXT
-            self._parts.append(bytes(frame.data))
-            self._size += len(frame.data)
-            if self._size > self._limit:
+            self._midway = not frame.fin
+            self._partial += frame.data
+            if len(self._partial) > self._limit:
                 self._too_big()
             elif frame.fin:
-                self._deliver(b"".join(self._parts))
-                self._parts, self._size = [], 0
+                whole, self._partial = self._partial, bytearray()
+                self._deliver(whole)
 
-    def _deliver(self, payload: bytes) -> None:
+    def _deliver(self, payload: bytearray) -> None:
         try:
-            self._messages.append(payload.decode() if self._text else payload)
+            self._messages.append(payload.decode() if self._text else bytes(payload))
         except UnicodeDecodeError:
             self._not_utf8()
 
