@@ -1,4 +1,4 @@
-"""The files in `deploy/`, and what the docs say of them."""
+"""The files in `docs/deploy/`, and what the docs say of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.relay.test_looking import LOOK
 from tests.shell.test_tally import CONFIG, status
 
 ROOT: Final = Path(__file__).parent.parent.parent
-DEPLOY: Final = ROOT / "deploy"
+DEPLOY: Final = ROOT / "docs" / "deploy"
 UNIT: Final = DEPLOY / "pushwire-relay@.service"
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 CONTAINER: Final = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
