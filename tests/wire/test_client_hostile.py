@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 
 from pushwire.core.effects import Close
-from pushwire.wire.client import ClientWire
+from pushwire.wire.client import ClientWire, most_fragments
 
 from .server import (
     BINARY,
@@ -125,15 +125,29 @@ class TestLimits:
         tracemalloc.start()
         try:
             wire.feed(frame(TEXT, b"", fin=False))
-            for _ in range(100):
-                wire.feed(frame(CONT, b"", fin=False) * 200 + frame(CONT, b"xy", fin=False) * 400)
+            for _ in range(8):
+                wire.feed(frame(CONT, b"", fin=False) * 100 + frame(CONT, b"xy", fin=False) * 200)
             held, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert wire.close is None
-        assert held < 200_000
+        assert held < 20_000
         wire.feed(frame(CONT))
-        assert wire.take_messages() == ["xy" * 40_000]
+        assert wire.take_messages() == ["xy" * 1600]
+
+    @pytest.mark.parametrize("limit", [10, 100_000])
+    @pytest.mark.parametrize("last", [True, False])
+    def test_more_fragments_than_a_message_of_the_limit_needs_end_it_with_1009(self, limit: int, last: bool) -> None:
+        wire = opened(dial(max_message=limit))
+        most = most_fragments(limit)
+        for _ in range(2):  # each message counts for itself
+            wire.feed(frame(TEXT, b"a", fin=False) + frame(CONT, fin=False) * (most - 2) + frame(CONT, b"b"))
+        assert wire.take_messages() == ["ab", "ab"]
+        wire.feed(frame(TEXT, b"a", fin=False) + frame(CONT, fin=False) * (most - 1))
+        assert wire.close is None
+        wire.feed(frame(CONT, fin=last))
+        assert wire.take_messages() == []
+        assert wire.close == Close(code=1009, reason=f"a message in over {most} fragments", by="us")
 
 
 class TestCompression:

@@ -1,9 +1,8 @@
 """The second transport: the trio-websocket library, for a dial of our own or for a connection the caller has already opened.
 
 Where it differs from the default one, by the library's nature: no compression; `max_message` counts the characters of a text
-message, not its bytes; a message in fragments of a few bytes takes many times its size in memory, and empty fragments take some
-without bound; a peer's pings go unanswered while more than twice `QUEUE` messages wait unread; a pong nobody asked for is not
-reported.
+message, not its bytes; a message in fragments of a few bytes takes many times its size in memory; a peer's pings go unanswered
+while more than twice `QUEUE` messages wait unread; a pong nobody asked for is not reported.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import attrs
@@ -24,6 +24,7 @@ from websockets.headers import build_authorization_basic, build_host
 from ..core.effects import Close, Dial, Handshake
 from ..core.secrets import Redactor, Secret
 from ..errors import LocalProtocolError
+from ..wire.client import most_fragments
 from ..wire.refusal import ResponseHead, printable
 from ..wire.target import Target, resolve_target
 from .dialer import Dialer, explain
@@ -32,7 +33,7 @@ from .transport import DialFailed, Read
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["QUEUE", "HandedOver", "TrioWebSocketConnection", "TrioWebSocketConnector"]
+__all__ = ["QUEUE", "HandedOver", "TrioWebSocketConnection", "TrioWebSocketConnector", "bound_fragments"]
 
 QUEUE: Final = 64
 """Messages that may wait in the library, and as many again here."""
@@ -81,6 +82,7 @@ class TrioWebSocketConnector:
                 stream.give_up = own.cancel_scope.cancel
                 websocket = await _wrap(own, stream, dial, target)
                 stream.opened = True
+                stream.before_read = partial(bound_fragments, websocket)
                 connection = TrioWebSocketConnection(websocket, own, target.redact, stream.drop)
                 task_status.started(connection)
                 await trio.sleep_forever()
@@ -266,6 +268,14 @@ def _broken(websocket: trio_websocket.WebSocketConnection) -> bool:
     return state is wsproto.connection.ConnectionState.OPEN
 
 
+def bound_fragments(websocket: trio_websocket.WebSocketConnection) -> None:
+    """To be called before each read of the library, which bounds the size of a message but not the number of its fragments: once
+    there are too many, the next is over the limit, whatever its size."""
+    most = websocket._max_message_size  # pyright: ignore[reportPrivateUsage] - nothing public tells
+    if len(websocket._message_parts) > most_fragments(most):  # pyright: ignore[reportPrivateUsage] - nor that
+        websocket._message_size = most + 1  # pyright: ignore[reportPrivateUsage]
+
+
 async def _wrap(own: trio.Nursery, stream: _Watched, dial: Dial, target: Target) -> trio_websocket.WebSocketConnection:
     uri = target.uri
     headers = {"user-agent": ("User-Agent", "pushwire")}
@@ -296,6 +306,7 @@ class _Watched(trio.abc.Stream):
         self._head = ResponseHead()
         self.give_up: Callable[[], None] = _nothing
         """Called when the handshake has failed, for the reason in `failure`."""
+        self.before_read: Callable[[], None] = _nothing
         self.opened = False
         self.failure: Close | None = None
 
@@ -310,6 +321,7 @@ class _Watched(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        self.before_read()
         try:
             data = await self._stream.receive_some(max_bytes)
         except trio.BrokenResourceError as error:
@@ -339,4 +351,4 @@ class _Watched(trio.abc.Stream):
 
 
 def _nothing() -> None:
-    """There is nothing to give up yet."""
+    """There is nothing to give up, or to look after, yet."""

@@ -26,7 +26,7 @@ from .target import resolve_target
 if TYPE_CHECKING:
     from ..core.effects import Dial
 
-__all__ = ["ClientWire"]
+__all__ = ["ClientWire", "most_fragments"]
 
 Bytes: TypeAlias = bytes | bytearray
 
@@ -43,10 +43,20 @@ _LONGEST_HEAD: Final = 10
 _TWO_BYTES: Final = 126
 _EIGHT_BYTES: Final = 127
 
+_SMALL_FRAGMENT: Final = 64
+"""Bytes."""
+_FEW_FRAGMENTS: Final = 1024
+
 # websockets logs headers and frames at DEBUG, and both hold secrets. This logger is in no hierarchy, so that no configuration of
 # logging reaches it.
 _SILENT: Final = logging.Logger("pushwire.wire")
 _SILENT.disabled = True
+
+
+def most_fragments(max_message: int) -> int:
+    """In how many fragments a message of at most `max_message` bytes may come: a few of any size, and one for each 64 bytes. Each
+    costs as much time as a message, and an empty one brings its end no nearer."""
+    return _FEW_FRAGMENTS + max_message // _SMALL_FRAGMENT
 
 
 class ClientWire:
@@ -88,6 +98,8 @@ class ClientWire:
         """How long `_pending` must be before it is worth another look."""
         # In one piece: a list of small fragments would take many times their size, and one of empty ones would have no bound.
         self._partial = bytearray()
+        self._fragments = 0
+        self._most_fragments = most_fragments(dial.max_message)
         self._midway = False
         """Whether a message has begun and not ended, `_partial` being what has come of it."""
         self._text = False
@@ -296,10 +308,14 @@ class ClientWire:
         elif opcode is Opcode.TEXT or opcode is Opcode.BINARY or opcode is Opcode.CONT:
             if opcode is not Opcode.CONT:
                 self._text = opcode is Opcode.TEXT
+                self._fragments = 0
+            self._fragments += 1
             self._midway = not frame.fin
             self._partial += frame.data
             if len(self._partial) > self._limit:
                 self._too_big()
+            elif self._fragments > self._most_fragments:
+                self._fail(CloseCode.MESSAGE_TOO_BIG, f"a message in over {self._most_fragments} fragments")
             elif frame.fin:
                 whole, self._partial = self._partial, bytearray()
                 self._deliver(whole)
