@@ -14,12 +14,11 @@ STREAM = "wallets"
 def entry(number: int, *, stream: str = STREAM, partition: str = "p", key: str | None = "", payload: str = "{}") -> Entry:
     """Entry `number`; its key is made of it, unless one is given."""
     own = f"{stream}:{number}" if key == "" else key
-    return Entry(stream, "gelabs", "transaction", partition, own, f"d{payload!a}", payload, 1000.0 + number, event=number)
+    return Entry(stream, "gelabs", "transaction", partition, own, f"d{payload!a}", payload, 1000.0 + number)
 
 
 def number_of(entry: Entry) -> int:
-    assert isinstance(entry.event, int)
-    return entry.event
+    return round(entry.at - 1000.0)
 
 
 def made(*, acks: bool = True, timing: Timing | None = None, seed: int = 0, **limits: float) -> Loop:

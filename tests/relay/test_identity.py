@@ -48,6 +48,13 @@ def test_the_same_message_has_the_same_key_and_digest_whenever_and_wherever_it_c
     assert first.partition == "wallets"
 
 
+def test_of_what_is_acked_the_identity_is_kept_and_of_what_is_not_nothing() -> None:
+    tx = gelabs.transaction()
+    assert entry_of("wallets", GELABS, tx, wall).identity == tx.identity
+    assert entry_of("wallets", GELABS, Gap(1.0, 5.0, 6.0), wall).identity is None
+    assert entry_of("q", QUANTCITE, quantcite.transaction(), wall).identity is None
+
+
 def test_another_payload_has_another_digest_under_the_same_key() -> None:
     first = entry_of("wallets", GELABS, gelabs.transaction(raw_amount="1"), wall)
     other = entry_of("wallets", GELABS, gelabs.transaction(raw_amount="2"), wall)

@@ -202,7 +202,7 @@ def test_it_says_when_to_stop_and_when_to_go_on() -> None:
 
 
 def test_bytes_are_bounded_as_events_are() -> None:
-    loop = made(max_bytes=5000, batch_events=100)
+    loop = made(max_bytes=4000, batch_events=100)
     loop.offer(entry(0, payload="x" * 1000), 0.0)
     assert loop.taking(STREAM)
     loop.offer(entry(1, payload="x" * 1000), 0.0)

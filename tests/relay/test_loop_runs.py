@@ -29,7 +29,7 @@ class Runs(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.limits = Limits(batch_events=3, batch_bytes=5500, linger=1.0, in_flight=self.in_flight, max_events=7, max_bytes=14_000)
+        self.limits = Limits(batch_events=3, batch_bytes=3500, linger=1.0, in_flight=self.in_flight, max_events=7, max_bytes=9000)
         self.loop = Loop(self.limits, Timing(stop_within=20.0), random.Random(5))
         self.now = 0.0
         self.numbers = 0

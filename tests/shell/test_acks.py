@@ -11,7 +11,8 @@ import trio.testing
 
 import pushwire
 from pushwire import gelabs
-from pushwire.core.effects import Committed, Ticket, Write
+from pushwire.core.commands import Finish, Park
+from pushwire.core.effects import Committed, Identity, Ticket, Write
 from pushwire.testing.gelabs import transaction as built
 from tests.shell.provider import Provider, tx_hash
 from tests.shell.streams import MemoryStream, connect, next_of, transaction
@@ -102,6 +103,21 @@ async def test_a_parked_event_is_kept_with_its_payload_and_acked(provider: Provi
     assert record.note == "no such account"
     assert record.raw == event.dump()
     assert provider.acks == [tx_hash(1)]
+
+
+async def test_who_has_kept_the_identity_alone_acks_and_parks_by_it(provider: Provider) -> None:
+    provider.push(1)
+    provider.push(2)
+    store = pushwire.MemoryStore()
+    async with connect(provider.network, store=store) as stream:
+        first, second = (await transaction(stream)).identity, (await transaction(stream)).identity
+        await stream.settle(Finish((first,)))
+        await stream.settle(Park(second, "poison", "{}"))
+        assert stream.status.session.unacked == 0
+        with pytest.raises(pushwire.LocalProtocolError, match="cannot settle .* it is unseen"):
+            await stream.settle(Finish((Identity(("nobody's",), ()),)))
+    assert [(record.note, record.raw) for record in await store.parked()] == [("poison", "{}")]
+    assert provider.acks == [tx_hash(1), tx_hash(2)]
 
 
 async def test_a_released_event_comes_again_to_any_consumer(provider: Provider) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import enum
+from sys import getsizeof
 from typing import Final, TypeAlias
 
 import attrs
 
+from ..core.effects import Identity
 from ..core.values import lean
 
 __all__ = ["Answer", "Entry", "Outcome", "Refused", "is_durable"]
 
-OVERHEAD: Final = 1_700
-"""Bytes that an entry with its event takes in memory beside what the provider said, about."""
+OVERHEAD: Final = 1_200
+"""Bytes that an entry takes in memory beside its payload, about: its key, its digest, and what the ACK ledger keeps of it."""
 
 
 @lean(eq=False)
@@ -21,7 +23,9 @@ class Entry:
 
     `stream` is the stream's name in the relay's config, `partition` what order is kept within, `key` the event's idempotency key
     (None: the provider documents no ids), `digest` that of `payload`, which is JSON. `at` is POSIX seconds of its arrival; it is
-    part of neither key nor digest. `event` is the event itself.
+    part of neither key nor digest. `identity` is what the ACK ledger knows it by; None: its provider wants no ACK.
+
+    The event itself is let go: decoded, it may take many times the memory that the payload does.
     """
 
     stream: str
@@ -32,12 +36,12 @@ class Entry:
     digest: str
     payload: str = attrs.field(repr=lambda payload: f"<{len(payload)} characters>")
     at: float
-    event: object = attrs.field(default=None, repr=False)
+    identity: Identity | None = None
 
     @property
     def size(self) -> int:
-        """Bytes in memory, about: what the provider said is there twice, as the payload and as the event."""
-        return 2 * len(self.payload) + OVERHEAD
+        """Bytes in memory, about."""
+        return getsizeof(self.payload) + OVERHEAD
 
 
 class Outcome(enum.Enum):

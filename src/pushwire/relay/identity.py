@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
+from ..core.commands import Ledgered
 from ..core.describing import describe, encode
 from ..core.provider import ProviderConfig
 from .entries import Entry
@@ -18,12 +19,6 @@ __all__ = ["entry_of", "payload"]
 
 OURS: Final = frozenset({"delivery", "asked_for", "ledgered", "message_id", "sent"})
 """Fields of events that are not the provider's, or differ from one sending to the next."""
-
-
-class _Dumped(Protocol):
-    def dump(self) -> str:
-        """What the provider sent, as JSON."""
-        ...
 
 
 _DUMPED: Final[dict[type, str | None]] = {}
@@ -38,7 +33,7 @@ def payload(event: object, wall_of: Callable[[float], float]) -> tuple[str, str]
         _DUMPED[found] = describe("", event, wall_of).event if hasattr(event, "dump") else None
     kind = _DUMPED[found]
     if kind is not None:
-        return kind, cast(_Dumped, event).dump()
+        return kind, cast(Ledgered, event).dump()
     line = describe("", event, wall_of)
     return line.event, encode({name: value for name, value in line.data.items() if name not in OURS})
 
@@ -57,5 +52,5 @@ def entry_of(stream: str, config: ProviderConfig, event: object, wall_of: Callab
         blake2b(said.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
         said,
         wall_of(received if isinstance(received, float | int) else 0.0),
-        event,
+        cast(Ledgered, event).identity if _DUMPED[type(event)] is not None else None,
     )

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import trio
 
-from ..core.commands import Ledgered
+from ..core.commands import Finish, Ledgered, Park
 from ..core.describing import describe
 from ..core.events import CONTROL, Gap, Malformed, Unrecognized
 from ..errors import ConfigError, LocalProtocolError, PushwireError, StoreError
@@ -342,8 +342,7 @@ class Relay:
             for entry, reason in effect.refused:
                 await self._set_aside(stream, entry, reason)
             if isinstance(stream, AckStream):
-                acking = cast("AckStream[Any, Ledgered, Any]", stream)
-                await acking.ack(*(cast(Ledgered, entry.event) for entry in effect.stored if _is_acked(entry)))
+                await stream.settle(Finish(tuple(entry.identity for entry in effect.stored if entry.identity is not None)))
         except StoreError as error:
             say("not settled", logging.WARNING, stream=effect.stream, error=_shown(error))
             return False
@@ -354,20 +353,15 @@ class Relay:
 
     async def _set_aside(self, stream: Stream[Any] | None, entry: Entry, reason: str) -> None:
         say("refused", logging.ERROR, stream=entry.stream, key=entry.key, digest=entry.digest, reason=reason)
-        if isinstance(stream, AckStream) and _is_acked(entry):
-            acking = cast("AckStream[Any, Ledgered, Any]", stream)
+        if isinstance(stream, AckStream) and entry.identity is not None:
             try:
-                await acking.park(cast(Ledgered, entry.event), reason)
+                await stream.settle(Park(entry.identity, reason, entry.payload))
             except LocalProtocolError as error:
                 # Parked by an earlier attempt that failed later on.
                 say("not set aside", logging.WARNING, stream=entry.stream, key=entry.key, error=_shown(error))
         else:
             # There is no ledger to keep it, and it must not go silently.
             say("refused event", logging.ERROR, stream=entry.stream, kind=entry.kind, payload=entry.payload)
-
-
-def _is_acked(entry: Entry) -> bool:
-    return type(entry.event) not in CONTROL and hasattr(entry.event, "dump")
 
 
 def _shown(error: BaseException) -> str:

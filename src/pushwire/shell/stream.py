@@ -156,6 +156,10 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         self._check(event)
         await self._driver.settle(Park(event.identity, reason, event.dump()), None)
 
+    async def settle(self, command: Finish | Park) -> None:
+        """`ack` and `park` for who has let the event go, and kept its `identity`. Raises as they do."""
+        await self._driver.settle(command, None)
+
     def release(self, event: AckedT, after: float = 0.0) -> None:
         """Give an event back, to be delivered again to any consumer of the stream, or of each feed it belongs to, `after` seconds
         from now. Raises `LocalProtocolError` for anything but an event of this stream."""
