@@ -209,6 +209,12 @@ def test_bytes_are_bounded_as_events_are() -> None:
     assert not loop.taking(STREAM)
 
 
+def test_the_bytes_of_an_entry_are_those_it_takes_in_memory() -> None:
+    plain, wide = entry(0, payload="x" * 1000), entry(0, payload="x" * 999 + "\N{ROCKET}")
+    for each in (plain, wide):
+        assert sys.getsizeof(each.payload) < each.size < sys.getsizeof(each.payload) + 1_500
+
+
 def test_what_the_sink_refuses_is_set_aside_with_its_reason() -> None:
     loop = made(batch_events=2)
     loop.offer(entry(0), 0.0)

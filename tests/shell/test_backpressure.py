@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 
 import attrs
@@ -62,6 +63,15 @@ async def test_it_goes_on_when_half_of_it_is_taken(provider: Provider) -> None:
         assert provider.peers[0].unread == 15
         assert stream.status.in_hand == 4
         assert [(await transaction(consumer)).tx_hash for _ in range(19)] == ALL[1:]
+
+
+async def test_large_messages_stop_the_reading_before_there_are_many(provider: Provider) -> None:
+    async with connect(provider.network, capacity_bytes=4_000) as stream:
+        await full(provider, stream)
+        message = len(provider.owed[tx_hash(1)])
+        # The first event is `Up`, which is no message.
+        assert stream.status.in_hand == 1 + math.ceil(4_000 / message) < 20
+        assert await rest(stream) == ALL
 
 
 async def test_an_hour_of_stall_ends_without_a_hang_up_by_us_and_nothing_is_lost(

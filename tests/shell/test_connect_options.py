@@ -32,6 +32,7 @@ async def test_every_wrong_argument_is_named() -> None:
             ack="later",  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - wrong on purpose
             overflow="spill",  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - wrong on purpose
             capacity=0,
+            capacity_bytes=0,
             unread_bytes=-1,
             ready_within=math.nan,
         ):
@@ -39,6 +40,7 @@ async def test_every_wrong_argument_is_named() -> None:
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         "overflow",
         "capacity",
+        "capacity_bytes",
         "unread_bytes",
         "ready_within",
         "ack",

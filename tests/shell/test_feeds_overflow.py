@@ -50,6 +50,32 @@ async def test_a_full_feed_stops_the_reading_for_all(server: ToyServer, stream: 
         assert len(other) == 1
 
 
+async def test_bytes_fill_feeds_and_stream_alike_each_with_its_share(server: ToyServer) -> None:
+    async with (
+        connect(server, capacity_bytes=400) as stream,
+        stream.subscribe(Sub("a")) as feed,
+        stream.subscribe(Sub("b")) as other,
+    ):
+        await say(server, f"data a {'x' * 300}")
+        await say(server, f"data b {'x' * 300}")
+        assert (len(feed), len(other)) == (1, 1)
+        await say(server, f"data a {'y' * 300}")
+        await say(server, "data b 1")
+        assert (len(feed), len(other)) == (2, 1), "the reading has stopped"
+        await anext(aiter(feed))
+        await anext(aiter(feed))
+        await settled()
+        assert len(other) == 2
+
+
+async def test_a_stream_that_nobody_reads_lets_large_events_go_too(server: ToyServer) -> None:
+    async with connect(server, capacity_bytes=400) as stream, stream.subscribe(Sub("a")) as feed:
+        for number in range(20):
+            await say(server, f"data elsewhere {number}{'x' * 300}", f"data a {number}")
+            assert await anext(aiter(feed)) == Data("a", str(number))
+        assert stream.status.discarded > 10
+
+
 async def test_leaving_a_full_feed_lets_the_reading_go_on(server: ToyServer, stream: ToyStream) -> None:
     async with stream.subscribe(Sub("b")) as other:
         async with stream.subscribe(Sub("a"), capacity=1):

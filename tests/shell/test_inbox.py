@@ -209,6 +209,69 @@ def test_block_keeps_everything_and_says_full() -> None:
     assert box.discarded == 0
 
 
+def test_block_is_full_as_well_when_what_waits_came_in_so_many_bytes() -> None:
+    box: Inbox[str] = Inbox(100, capacity_bytes=1000)
+    box.put(["a", "b"], 600)
+    assert not full(box)
+    box.put(["c"], 400)
+    assert full(box)
+    box.take_nowait()
+    assert full(box), "of the first read there is something left"
+    box.take_nowait()
+    assert not full(box)
+    box.put(["d"], 5000)
+    assert full(box)
+    assert box.take_many_nowait(3) == ["c", "d"]
+    assert not full(box)
+
+
+def test_what_is_given_back_was_counted_once() -> None:
+    box: Inbox[str] = Inbox(100, capacity_bytes=1000)
+    for _ in range(5):
+        box.put(["a"], 900)
+        assert not full(box)
+        box.put_back(drained(box)[0])
+        assert not full(box)
+        drained(box)
+
+
+async def test_a_reader_goes_on_when_half_of_the_bytes_are_taken(nursery: trio.Nursery) -> None:
+    box: Inbox[str] = Inbox(100, capacity_bytes=1000)
+    for event in "abcd":
+        box.put([event], 250)
+    woken: list[int] = []
+
+    async def read() -> None:
+        await box.wait_room()
+        woken.append(len(box))
+
+    nursery.start_soon(read)
+    await trio.testing.wait_all_tasks_blocked()
+    for left in (3, 2, 1):
+        assert woken == []
+        box.take_nowait()
+        assert len(box) == left
+        await trio.testing.wait_all_tasks_blocked()
+    assert woken == [1]
+
+
+def test_what_is_shed_for_its_bytes_makes_room() -> None:
+    box: Inbox[str] = Inbox(100, capacity_bytes=1000)
+    for event in "aXbc":
+        box.put([event], 250)
+    assert full(box)
+    box.shed(str.isupper)
+    assert not full(box)
+    assert drained(box) == ["X", "c"]
+
+
+@pytest.mark.parametrize("overflow", ["conflate", "drop_oldest"])
+def test_policies_that_make_room_count_events_alone(overflow: Overflow) -> None:
+    box: Inbox[str] = Inbox(4, overflow, expendable, capacity_bytes=1)
+    box.put(["a"], 1000)
+    assert not full(box)
+
+
 def test_conflate_keeps_the_latest_of_each_key_in_its_place() -> None:
     box = inbox(3, "conflate")
     box.put(["a1", "b1", "a2"])

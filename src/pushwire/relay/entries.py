@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from sys import getsizeof
 from typing import Final, TypeAlias
 
 import attrs
@@ -40,8 +39,9 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes in memory, about."""
-        return getsizeof(self.payload) + OVERHEAD
+        """Bytes in memory, about, and not more: one character that is not ASCII makes all of a text wider."""
+        payload = self.payload
+        return (len(payload) if payload.isascii() else 4 * len(payload)) + OVERHEAD
 
 
 class Outcome(enum.Enum):

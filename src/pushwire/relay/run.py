@@ -39,6 +39,9 @@ HANDED_ON: Final[frozenset[type]] = frozenset({Gap, Malformed, Unrecognized})
 BATCH: Final = 64
 """Events taken from a stream at a time: they are in memory beside those of the loop."""
 
+INBOX_BYTES: Final = 2 << 20
+"""Of messages that wait to be taken, of each stream: as events they take several times that, beside those of the loop."""
+
 
 class Relay:
     """Runs some streams into one sink until `stop`, or until a stream fails for good.
@@ -160,7 +163,8 @@ class Relay:
         try:
             store = self._ledger if plan.acks and self._ledger is not None else MemoryStore()
             config = cast("AckStreamConfig[Any, Ledgered]", plan.config)  # which kind it is decides which stream comes
-            async with connect(config, store=store, ready_within=None, observer=self.tally.streams[plan.name]) as stream:
+            observer = self.tally.streams[plan.name]
+            async with connect(config, store=store, ready_within=None, observer=observer, capacity_bytes=INBOX_BYTES) as stream:
                 self._streams[plan.name] = stream
                 try:
                     await self._relay(plan, stream)
@@ -191,7 +195,7 @@ class Relay:
         for command in plan.commands:
             await stream.call(command)
 
-    async def _take(self, plan: StreamSettings, batch: Sequence[object]) -> None:
+    async def _take(self, plan: StreamSettings, batch: list[object]) -> None:
         """Hand a batch to the loop, as fast as it takes it. What it does not take before the end stays un-ACKed."""
         offset = self._wall() - trio.current_time()
 
@@ -205,6 +209,8 @@ class Relay:
                 if type(event) not in HANDED_ON:
                     continue
             entries.append(entry_of(plan.name, plan.config, event, wall_of))
+        # It may wait for long, and an event is larger than its entry.
+        batch.clear()
         while True:
             entries = entries[self._loop.offer_many(plan.name, entries, trio.current_time()) :]
             self._pump()

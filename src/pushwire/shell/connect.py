@@ -94,6 +94,7 @@ class Options(TypedDict, total=False):
 
     overflow: Overflow
     capacity: int
+    capacity_bytes: int
     unread_bytes: int
     hold: int
     max_held: int
@@ -162,8 +163,9 @@ def connect(
       made durable in the `store`, which must be given, then ACKed to the provider, and then delivered from there, in this run and
       later ones, until `stream.ack` or `stream.park` has finished it. No more than half of `capacity` is with you at a time; the
       rest waits in the store. When that holds `max_held` messages (100,000) or `max_held_bytes` (256 MiB), the reading stops.
-    - `overflow` ("block"), `capacity` (1024 events): what a full inbox means, see `shell.inbox`. `unread_bytes` (16 MiB): how
-      much may come in beyond that while a call waits for its reply.
+    - `overflow` ("block"), `capacity` (1024 events): what a full inbox means, see `shell.inbox`. Under "block" it is full as well
+      when what waits came in `capacity_bytes` (16 MiB). `unread_bytes` (16 MiB): how much may come in beyond that while a call
+      waits for its reply.
     - `snapshot`: loads what the events are changes to. Each time the stream becomes ready, and when something was missed, message
       events are held while it runs, `hold` (10,000) of them at most; then come `Hydrated` with its value, the held events in
       order, and live ones. `SnapshotFailed` says that it raised; it is tried again. See `core.gate`.
@@ -191,6 +193,7 @@ async def _connected(
     *,
     overflow: Overflow = "block",
     capacity: int = 1024,
+    capacity_bytes: int = 16 * 2**20,
     unread_bytes: int = 16 * 2**20,
     hold: int = 10_000,
     max_held: int = 100_000,
@@ -210,6 +213,7 @@ async def _connected(
     check_arguments(
         overflow=one_of(*OVERFLOWS)(overflow),
         capacity=count(capacity),
+        capacity_bytes=count(capacity_bytes),
         unread_bytes=count(unread_bytes),
         hold=count(hold),
         ready_within=optional(positive)(ready_within),
@@ -229,7 +233,7 @@ async def _connected(
     client = HttpClient(tls=tls, proxy=proxy)
     credentials = Credentials(config, credential, http or client, wall=entropy.wall)
     acked = _acked(config)
-    inbox: Inbox[Any] = Inbox(capacity, overflow, config.expendable)
+    inbox: Inbox[Any] = Inbox(capacity, overflow, config.expendable, capacity_bytes=capacity_bytes)
     router: Router[Any] = Router(
         inbox,
         config.topics,

@@ -8,7 +8,7 @@ on its way.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -210,22 +210,22 @@ class Driver(Generic[EventT, ConnectionT]):
 
     # The machine's outputs
 
-    def pump(self) -> None:
-        """Carry out what the machine asks for. Called after every input."""
+    def pump(self, size: int = 0) -> None:
+        """Carry out what the machine asks for. Called after every input, which had `size` bytes of messages."""
         try:
-            self._carry_out()
+            self._carry_out(size)
         except Exception as error:
             # A fault of ours, in whichever task it came to light: no caller may go on as if the session lived.
             self._crashed(error)
             raise
 
-    def _carry_out(self) -> None:
+    def _carry_out(self, size: int = 0) -> None:
         machine = self.machine
         wrote = False
         while effects := machine.take_effects():
             for effect in effects:
                 wrote = self._obey(effect) or wrote
-        self.router.put(machine.take_events())
+        self.router.put(machine.take_events(), size)
         for settled in machine.take_settled():
             self._committer.books.pop(settled.ticket, None)
             self._waiters.settle(settled)
@@ -322,24 +322,24 @@ class Driver(Generic[EventT, ConnectionT]):
                 return read.close
 
     def _hand_in(self, read: Read, now: float) -> None:
-        machine = self.machine
+        machine, size = self.machine, sum(map(len, read.messages))
         if read.messages:
             machine.receive(read.messages, now)
         elif read.close is None:
             machine.heard(now)
         for payload in read.pongs:
             machine.pong(payload, now)
-        self.pump()
+        self.pump(size)
         if self._reading_callers and (self._paused or self.router.full):
-            self._count_unread(read.messages)
+            self._count_unread(size)
 
     def _blocked(self) -> bool:
         """Whether a full inbox, or the machine, stops the reading: not while a caller waits for a reply, nor once the connection
         is ending."""
         return (self._paused or self.router.full) and not (self._hanging_up or self._reading_callers)
 
-    def _count_unread(self, messages: Sequence[str | bytes]) -> None:
-        self._unread += sum(map(len, messages))
+    def _count_unread(self, size: int) -> None:
+        self._unread += size
         if self._unread <= self._unread_bytes:
             return
         full = InboxFull(f"{self._unread} bytes of events arrived before the reply")

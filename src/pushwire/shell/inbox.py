@@ -7,6 +7,7 @@ event. Where that does not make enough room, they block as well.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Generic, Literal, TypeAlias, TypeVar, get_args
@@ -27,7 +28,8 @@ def _never(event: object) -> None:
 
 
 class Inbox(Generic[EventT]):
-    """A bounded queue of events. One task puts, any number take. `readers`: where a reader waits for room in any of several."""
+    """A queue of events, bounded by their number and, where it blocks, by the bytes of the messages that they came in. One task
+    puts, any number take. `readers`: where a reader waits for room in any of several."""
 
     def __init__(
         self,
@@ -35,11 +37,18 @@ class Inbox(Generic[EventT]):
         overflow: Overflow = "block",
         expendable: Callable[[EventT], Hashable | None] = _never,
         readers: trio.lowlevel.ParkingLot | None = None,
+        capacity_bytes: float = math.inf,
     ) -> None:
         self._capacity = capacity
+        self.capacity_bytes: Final = capacity_bytes
         self._overflow = overflow
         self._expendable = expendable
         self._events: deque[EventT] = deque()
+        self._came = 0
+        """Events put so far."""
+        self._sizes: deque[tuple[int, int]] = deque()
+        """Of each read of which something is left: how many events had come with it, and its bytes."""
+        self._bytes = 0
         self._takers = trio.lowlevel.ParkingLot()
         self._consumers: WeakSet[object] = WeakSet()
         self.readers: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot() if readers is None else readers
@@ -54,7 +63,7 @@ class Inbox(Generic[EventT]):
     @property
     def full(self) -> bool:
         """Whether reading must stop. The policies that make room leave more than the capacity only where they could not."""
-        return len(self._events) >= self._capacity + (self._overflow != "block")
+        return len(self._events) >= self._capacity + (self._overflow != "block") or self._holds(self.capacity_bytes)
 
     @property
     def attended(self) -> bool:
@@ -69,11 +78,15 @@ class Inbox(Generic[EventT]):
         """This consumer takes no more."""
         self._consumers.discard(consumer)
 
-    def put(self, events: Sequence[EventT]) -> None:
-        """Take over what one read brought. After `close` it is let go: not delivered, and therefore never ACKed."""
+    def put(self, events: Sequence[EventT], size: int = 0) -> None:
+        """Take over what one read of `size` bytes brought. After `close` it is let go: not delivered, so never ACKed."""
         if self.closed or not events:
             return
         self._events.extend(events)
+        self._came += len(events)
+        if size and self._overflow == "block":
+            self._sizes.append((self._came, size))
+            self._bytes += size
         if len(self._events) > self._capacity and self._overflow != "block":
             self._make_room()
         self._takers.unpark(count=len(events))
@@ -85,8 +98,10 @@ class Inbox(Generic[EventT]):
             self._takers.unpark()
 
     def shed(self, stays: Callable[[EventT], bool]) -> None:
-        """Let the oldest go, but for those that stay, until it is half empty."""
-        excess = len(self._events) - self._capacity // 2
+        """Of a full one: let the oldest go, but for those that stay, until it is half empty. The rest counts by number alone."""
+        self._sizes.clear()
+        self._bytes = 0
+        excess = len(self._events) - min(self._capacity, len(self._events)) // 2
         self._keep(self._without_oldest(excess, lambda event: not stays(event)))
         self._tell_readers()
 
@@ -142,8 +157,16 @@ class Inbox(Generic[EventT]):
 
     def _tell_readers(self) -> None:
         """Half empty: the reading may go on. One stop and one start for many events."""
-        if len(self._events) <= self._capacity // 2:
+        if len(self._events) <= self._capacity // 2 and not self._holds(self.capacity_bytes / 2):
             self.readers.unpark_all()
+
+    def _holds(self, size: float) -> bool:
+        """Whether what waits came in that many bytes. That is looked after here alone: who takes pays nothing for it."""
+        sizes = self._sizes
+        taken = self._came - len(self._events)
+        while sizes and sizes[0][0] <= taken:
+            self._bytes -= sizes.popleft()[1]
+        return self._bytes >= size
 
     def _make_room(self) -> None:
         if self._overflow == "conflate":

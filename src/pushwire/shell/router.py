@@ -66,17 +66,17 @@ class Router(Generic[EventT]):
 
     # For the driver
 
-    def put(self, events: Sequence[EventT]) -> None:
-        """Hand over what one read brought; also what brought nothing, since a consumer may have gone meanwhile."""
+    def put(self, events: Sequence[EventT], size: int = 0) -> None:
+        """Hand over what one read of `size` bytes brought; also nothing, since a consumer may have gone meanwhile."""
         if events and self._observe is not None:
             self._observe(events)
         if self._feeds or self._watchers:
             if events:
-                self._share(events)
+                self._share(events, size)
             if self.inbox.full and not self.inbox.attended:
                 self.inbox.shed(self._stays)
         else:
-            self.inbox.put(events)
+            self.inbox.put(events, size)
 
     @property
     def full(self) -> bool:
@@ -96,7 +96,7 @@ class Router(Generic[EventT]):
 
     def open(self, topics: Iterable[Hashable], capacity: int, overflow: Overflow) -> Inbox[EventT]:
         """The inbox of a new feed."""
-        feed = Inbox(capacity, overflow, self._expendable, self.inbox.readers)
+        feed = Inbox(capacity, overflow, self._expendable, self.inbox.readers, self.inbox.capacity_bytes)
         self._feeds.append(feed)
         for topic in dict.fromkeys(topics):
             self._by_topic.setdefault(topic, []).append(feed)
@@ -138,7 +138,7 @@ class Router(Generic[EventT]):
 
     # Within
 
-    def _share(self, events: Sequence[EventT]) -> None:
+    def _share(self, events: Sequence[EventT], size: int) -> None:
         for watcher in list(self._watchers):
             watcher.see(events)
         own: list[EventT] = []
@@ -151,8 +151,8 @@ class Router(Generic[EventT]):
             if control or not feeds:
                 own.append(event)
         for feed, part in parts.items():
-            feed.put(part)
-        self.inbox.put(own)
+            feed.put(part, size * len(part) // len(events))
+        self.inbox.put(own, size * len(own) // len(events))
 
     def _of(self, event: EventT) -> Sequence[Inbox[EventT]]:
         """The feeds a message belongs to, each once."""
