@@ -386,6 +386,20 @@ def test_a_key_of_which_every_message_has_been_acked_is_owed_nothing_more() -> N
     assert rig.hangups != [], "nothing to wait for"
 
 
+def test_no_ack_of_a_key_is_repeated_while_another_version_is_unfinished() -> None:
+    rig = ready_acks(Subjects())
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.commit()
+    assert acked(rig) == ["a m1", "a m2"]
+    rig.say("tx a 2")
+    rig.advance(25.0)
+    assert acked(rig) == []
+    rig.finish(tx("a", "2"))
+    rig.commit()
+    assert acked(rig) == ["a m1", "a m2"]
+
+
 def test_an_outcome_of_nothing_known_is_passed_over() -> None:
     rig = ready_acks()
     rig.machine.fulfil(Token(0, 999), Done(Committed()), rig.now)
