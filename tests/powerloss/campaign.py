@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, Literal, cast
 
 import attrs
-import trio
 
 from tests.powerloss.disk import Acked, Disk, Event, Image, images
 from tests.powerloss.judges import FILES, JUDGES, Verdict
@@ -86,7 +85,11 @@ def _recorded(case: Case, before: Sequence[Event]) -> list[Event]:
 
 def judge(case: Case, log: Sequence[Event], seeds: Iterable[int]) -> Tally:
     """What becomes of one image for each seed, of moments after the kill."""
-    return trio.run(_judge, case, log, seeds)
+    tally = Tally(case)
+    with folder() as place:
+        for seed, disk, image in images(log, seeds, case.killed_at or 0):
+            tally.seeds[_judged(case.workload, place / "image", image, disk.acked)].append(seed)
+    return tally
 
 
 def look(case: Case, log: Sequence[Event]) -> Verdict:
@@ -95,22 +98,14 @@ def look(case: Case, log: Sequence[Event]) -> Verdict:
     for event in log:
         disk.step(event)
     with folder() as place:
-        return trio.run(_judged, case.workload, place / "image", disk.seen(), disk.acked)
+        return _judged(case.workload, place / "image", disk.seen(), disk.acked)
 
 
-async def _judge(case: Case, log: Sequence[Event], seeds: Iterable[int]) -> Tally:
-    tally = Tally(case)
-    with folder() as place:
-        for seed, disk, image in images(log, seeds, case.killed_at or 0):
-            tally.seeds[await _judged(case.workload, place / "image", image, disk.acked)].append(seed)
-    return tally
-
-
-async def _judged(name: str, place: Path, image: Image, acked: set[int]) -> Verdict:
-    place.mkdir()  # noqa: ASYNC240
+def _judged(name: str, place: Path, image: Image, acked: set[int]) -> Verdict:
+    place.mkdir()
     try:
         _put(place, image)
-        return await JUDGES[name](place / FILES[name], acked)
+        return JUDGES[name](place / FILES[name], acked)
     finally:
         shutil.rmtree(place)
 

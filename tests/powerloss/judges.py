@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -15,9 +15,10 @@ from pushwire.errors import StoreError
 from pushwire.relay.sinks.base import SinkError
 from pushwire.relay.sinks.jsonl_file import LineFile
 from pushwire.relay.sinks.sqlite_file import EventFile
-from pushwire.stores.sqlite import SqliteStore
-from tests.powerloss.workloads import entry_of, note, raw, text
-from tests.relay.kit import entry
+from pushwire.stores.base import NOTHING
+from pushwire.stores.sqlite_file import LedgerFile
+from pushwire.stores.threaded import WEEK
+from tests.powerloss.workloads import entry_of, note, other_of, raw, text
 from tests.stores.kit import NAMESPACE, number_of
 
 __all__ = ["FILES", "JUDGES", "Verdict"]
@@ -37,19 +38,17 @@ def _is_sound(db: sqlite3.Connection) -> bool:
     return db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-async def _ledger(path: Path, acked: Iterable[int]) -> Verdict:
-    store = SqliteStore(path)
+def _ledger(path: Path, acked: Iterable[int]) -> Verdict:
+    file = LedgerFile(str(path), WEEK, 1_000_000)
     try:
-        restored = await store.open(NAMESPACE)
-    except StoreError:
-        return "corrupt"
-    try:
-        aside = await store.parked(NAMESPACE)
-        rows, sound = await store.read(_booked)
+        file.open()
+        restored = file.load(NAMESPACE, NOTHING)
+        aside = file.parked(NAMESPACE)
+        rows, sound = file.read(_booked)
     except (StoreError, sqlite3.Error):
         return "corrupt"
     finally:
-        await store.close(NAMESPACE)
+        file.close()
     held = sorted(number_of(found) for found in restored.finished)
     parked = {number_of(record.identity): (record.note, record.raw) for record in aside}
     booked = [number for number in held if number not in parked]
@@ -70,7 +69,7 @@ def _in_order(numbers: list[int]) -> bool:
     return all(after == before + 1 for before, after in itertools.pairwise(numbers))
 
 
-async def _sqlite(path: Path, acked: Iterable[int]) -> Verdict:
+def _sqlite(path: Path, acked: Iterable[int]) -> Verdict:
     file = EventFile(str(path))
     try:
         file.open()
@@ -89,11 +88,11 @@ async def _sqlite(path: Path, acked: Iterable[int]) -> Verdict:
 
 def _is_aside(aside: Mapping[str, str], held: Iterable[int]) -> bool:
     """What is in quarantine is what was set aside, and what it differs from is there."""
-    known = {e.key: e.payload for e in (entry(number, payload=f'"{raw(number)}"') for number in held)}
+    known = {e.key: e.payload for e in map(other_of, held)}
     return all(known.get(key) == payload for key, payload in aside.items())
 
 
-async def _jsonl(path: Path, acked: Iterable[int]) -> Verdict:
+def _jsonl(path: Path, acked: Iterable[int]) -> Verdict:
     file = LineFile(str(path), 20_000, False, 200_000)
     try:
         file.open()
@@ -117,7 +116,7 @@ async def _jsonl(path: Path, acked: Iterable[int]) -> Verdict:
     return _verdict(acked, held) if once and _is_aside(aside, held) else "corrupt"
 
 
-JUDGES: Final[Mapping[str, Callable[[Path, Iterable[int]], Awaitable[Verdict]]]] = {
+JUDGES: Final[Mapping[str, Callable[[Path, Iterable[int]], Verdict]]] = {
     "ledger": _ledger,
     "sqlite": _sqlite,
     "jsonl": _jsonl,

@@ -10,7 +10,7 @@ import random
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -30,7 +30,7 @@ from pushwire.stores.sqlite import SqliteStore
 from tests.relay.kit import entry
 from tests.stores.kit import NAMESPACE, Book, delivered, finished, identity, inside, number_of, own, settling, together
 
-__all__ = ["CHECKPOINT", "NAMES", "Plan", "Told", "entry_of", "note", "raw", "run", "settle", "text"]
+__all__ = ["CHECKPOINT", "NAMES", "Plan", "Told", "entry_of", "note", "other_of", "raw", "run", "settle", "text"]
 
 Told: TypeAlias = Callable[[Sequence[int]], None]
 
@@ -53,6 +53,7 @@ class Plan:
         return (f"PRAGMA wal_autocheckpoint = {CHECKPOINT}", *planted)
 
 
+@cache  # every judge asks for all of them
 def text(number: int) -> str:
     """What is stored of this number: short, or of several pages."""
     rng = random.Random(number)
@@ -142,8 +143,15 @@ class _Event:
 # The sinks
 
 
+@cache
 def entry_of(number: int) -> Entry:
     return entry(number, payload=f'"{text(number)}"')
+
+
+@cache
+def other_of(number: int) -> Entry:
+    """The same key with another payload."""
+    return entry(number, payload=f'"{raw(number)}"')
 
 
 async def _sqlite(path: Path, plan: Plan, told: Told) -> None:
@@ -177,7 +185,7 @@ async def _write(
             number += count
             if plan.tells_early:
                 told(numbers)
-            again = [entry_of(numbers[0] - 1), entry(numbers[0] - 1, payload=f'"{raw(numbers[0] - 1)}"')] if turn % 5 == 3 else []
+            again = [entry_of(numbers[0] - 1), other_of(numbers[0] - 1)] if turn % 5 == 3 else []
             await _gathered(sink, thread(), [[*map(entry_of, numbers[:2]), *again], list(map(entry_of, numbers[2:]))])
             if not plan.tells_early:
                 told(numbers)
