@@ -233,7 +233,9 @@ def test_where_pages_are_shown() -> None:
     text = 'ledger = "l"\n[sink]\nkind = "sqlite"\npath = "e"\n[streams.a]\nprovider = "gelabs"\n'
     assert parsed(text).http is None
     assert parsed(text + "[http]").http == HttpSettings()
-    assert parsed(text + '[http]\nlisten = "[::1]:1"\ngrace = 5').http == HttpSettings(listen="[::1]:1", grace=5)
+    assert parsed(text + '[http]\nlisten = "[::1]:1"\ngrace = 5\nwithin = 1').http == HttpSettings(
+        listen="[::1]:1", grace=5, within=1
+    )
     assert {problem.partition(":")[0] for problem in problems(text + '[http]\nlisten = "1"\ngrace = 0\npath = "/"')} == {
         "http.listen",
         "http.grace",

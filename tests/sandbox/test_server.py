@@ -33,6 +33,7 @@ from pushwire.sandbox import (
     serve,
     with_faults,
 )
+from pushwire.sandbox.server import HTTP_WITHIN
 from tests.shell.sockets import client_tls, server_tls
 
 KEY = [(b"X-API-Key", b"k")]
@@ -298,3 +299,15 @@ async def test_through_drops_and_duplicates_every_message_arrives() -> None:
                     seen.update(pushed(client))
     assert seen == set(machine.messages)
     assert dials > 1
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET"])
+async def test_a_client_that_does_not_come_to_the_end_of_its_request_is_let_go(
+    begun: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.01
+    async with serve(Plain(), handshake_within=3.0) as server, await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+        await stream.send_all(begun)
+        while await stream.receive_some():
+            pass
+        assert trio.current_time() == pytest.approx(HTTP_WITHIN if b"\r\n\r\n" in begun else 3.0)

@@ -82,3 +82,28 @@ async def test_a_target_that_is_no_url_is_a_path() -> None:
 async def test_a_client_that_goes_half_way_is_let_go() -> None:
     assert (await said(b"GET / HT")).startswith(b"HTTP/1.1 400")
     assert await said() == b""
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET /a HTTP/1.1\r\nHost:", b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nd"]
+)
+async def test_a_client_that_is_too_slow_with_its_next_request_is_done_with(
+    begun: bytes, autojump_clock: trio.testing.MockClock
+) -> None:
+    near, far = trio.testing.memory_stream_pair()
+    await near.send_all(GET + begun)
+    await answer_http(far, echo, within=60.0)
+    assert trio.current_time() == pytest.approx(60.0)
+    assert (await near.receive_some()).count(b"HTTP/1.1 200 OK\r\n") == 1
+
+
+async def test_a_client_that_does_not_take_its_answer_is_done_with(autojump_clock: trio.testing.MockClock) -> None:
+    near, far = trio.testing.lockstep_stream_pair()
+
+    async def ask() -> None:
+        await near.send_all(GET)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await answer_http(far, echo, within=60.0)
+    assert trio.current_time() == pytest.approx(60.0)

@@ -49,7 +49,7 @@ class RelayRun:
         listeners = [] if config.http is None else await open_listeners(config.http)
         async with trio.open_nursery() as nursery:
             if config.http is not None:
-                nursery.start_soon(serve_pages, listeners, pages(relay.look, relay.tally, config.http.grace))
+                nursery.start_soon(serve_pages, listeners, pages(relay.look, relay.tally, config.http.grace), config.http.within)
             nursery.start_soon(notifier.run, relay.look)
             try:
                 await relay.run()

@@ -1,7 +1,8 @@
 """The relay's pages for machines: `/metrics`, `/health` and `/live`, on a port of its own.
 
-GET and HEAD alone, one request a connection, few connections at a time, each for a short time: whoever asks for more is let go,
-and the relay goes on. Nothing here is encrypted or asks who is there; it listens on the machine itself unless told otherwise.
+GET and HEAD alone, one request a connection, few connections at a time, each for a short time; where one more comes, the oldest
+is let go: whoever means it has said what he wants by then. Nothing here is encrypted or asks who is there; it listens on the
+machine itself unless told otherwise.
 """
 
 from __future__ import annotations
@@ -25,10 +26,8 @@ from .tally import RelayTally
 
 __all__ = ["HttpSettings", "open_listeners", "pages", "serve_pages"]
 
-CONNECTIONS: Final = 16
+CONNECTIONS: Final = 64
 """At a time."""
-WITHIN: Final = 10.0
-"""Seconds that a connection may take in all."""
 MAX_HEAD: Final = 8 * 1024
 
 
@@ -43,10 +42,12 @@ def _address(value: object) -> str | None:
 @attrs.frozen(kw_only=True)
 class HttpSettings:
     """`[http]`. `listen` is an address and a port (0: any that is free); `grace` is for how many seconds a stream or the sink may
-    be away, or an event wait, before `/health` says so. Raises `ConfigError` naming every wrong field."""
+    be away, or an event wait, before `/health` says so; `within` the seconds that a request and its answer may take. Raises
+    `ConfigError` naming every wrong field."""
 
     listen: str = attrs.field(default="127.0.0.1:9100", metadata=checked(_address))
     grace: float = attrs.field(default=60.0, metadata=checked(seconds))
+    within: float = attrs.field(default=10.0, metadata=checked(seconds))
 
     def __attrs_post_init__(self) -> None:
         check_all(self)
@@ -102,26 +103,27 @@ async def open_listeners(settings: HttpSettings) -> list[trio.SocketListener]:
     return listeners
 
 
-async def serve_pages(listeners: list[trio.SocketListener], answer: Callable[[HttpCall], Response]) -> None:
-    """Serve until cancelled."""
-    open_connections = 0
+async def serve_pages(listeners: list[trio.SocketListener], answer: Callable[[HttpCall], Response], within: float) -> None:
+    """Serve until cancelled; a connection may take `within` seconds in all."""
+    served: dict[trio.CancelScope, None] = {}
 
     async def serve(stream: trio.SocketStream) -> None:
-        nonlocal open_connections
-        if open_connections >= CONNECTIONS:
-            await trio.aclose_forcefully(stream)
-            return
-        open_connections += 1
-        try:
-            with trio.move_on_after(WITHIN):
+        if len(served) >= CONNECTIONS:
+            # Not the new one: a few that say nothing would otherwise keep everybody out.
+            oldest = next(iter(served))
+            del served[oldest]
+            oldest.cancel()
+        with trio.move_on_after(within) as scope:
+            served[scope] = None
+            try:
                 await answer_http(stream, answer, once=True, max_head=MAX_HEAD, max_body=0)
                 await stream.aclose()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        except Exception as error:  # noqa: BLE001 - a page that cannot be made is no reason for the relay to end
-            say("page failed", logging.ERROR, error=f"{type(error).__name__}: {error}")
-        finally:
-            open_connections -= 1
-            await trio.aclose_forcefully(stream)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass
+            except Exception as error:  # noqa: BLE001 - a page that cannot be made is no reason for the relay to end
+                say("page failed", logging.ERROR, error=f"{type(error).__name__}: {error}")
+            finally:
+                served.pop(scope, None)
+                await trio.aclose_forcefully(stream)
 
     await trio.serve_listeners(serve, listeners)

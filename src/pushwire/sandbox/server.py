@@ -17,6 +17,7 @@ import wsproto.utilities
 
 from ..core.http import Response
 from ..shell.http_server import answer_http
+from ..shell.trio_websocket import bound_fragments
 from .base import CloseConn, ConnectRequest, HttpCall, HttpMachine, ListeningMachine, Refuse, SendTo
 from .http import Peeked, is_websocket, peek
 
@@ -37,6 +38,9 @@ BATCH: Final = 256
 HANDSHAKE_WITHIN: Final = 10.0
 """Seconds a client has for its opening handshake."""
 
+HTTP_WITHIN: Final = 60.0
+"""Seconds a client has for its next request over HTTP, and for taking the answer."""
+
 CLOSE_WITHIN: Final = 5.0
 """Seconds a client has to answer a close frame."""
 
@@ -47,11 +51,12 @@ INBOUND_QUEUE: Final = 1024
 class _Corked(trio.abc.Stream):
     """A stream that can collect several writes into one: a system call for each message costs more than the message.
 
-    `heard` is called when bytes come, `closed` when the stream closes.
+    `heard` is called when bytes come, `closed` when the stream closes, `before_read` before bytes are waited for.
     """
 
     def __init__(self, raw: trio.abc.Stream, heard: Callable[[], None], closed: Callable[[], None]) -> None:
         self.raw = raw
+        self.before_read: Callable[[], None] = _nothing
         self._heard = heard
         self._closed = closed
         self._lock = trio.Lock()
@@ -80,6 +85,7 @@ class _Corked(trio.abc.Stream):
             await self.raw.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        self.before_read()
         data = bytes(await self.raw.receive_some(max_bytes))
         self._heard()
         return data
@@ -159,12 +165,20 @@ class SandboxServer:
     Plain HTTP on the same port is the machine's too, where it has an HTTP side; else it is answered with 404.
     """
 
-    def __init__(self, machine: ServerMachine, *, max_queue: int = MAX_QUEUE, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        machine: ServerMachine,
+        *,
+        max_queue: int = MAX_QUEUE,
+        handshake_within: float = HANDSHAKE_WITHIN,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.machine = machine
         self._listening = machine if isinstance(machine, ListeningMachine) else None
         self.url = ""
         self.port = 0
         self._max_queue = max_queue
+        self._handshake_within = handshake_within
         self._wall = wall
         self._connections: dict[int, _Connection] = {}
         self._last = 0
@@ -209,12 +223,14 @@ class SandboxServer:
         connection = _Connection(self._last, self._max_queue)
         try:
             with connection.scope:
-                head = b""
-                with trio.move_on_after(HANDSHAKE_WITHIN):
+                head: bytes | None = None
+                with trio.move_on_after(self._handshake_within):
                     head = await peek(raw)
+                if head is None:
+                    return
                 stream = _Corked(Peeked(raw, head), partial(self._heard, connection.number), connection.cut)
                 if not is_websocket(head):
-                    await answer_http(stream, self._answer)
+                    await answer_http(stream, self._answer, within=HTTP_WITHIN)
                     return
                 async with trio.open_nursery() as nursery:
                     await self._converse(connection, stream, nursery)
@@ -244,7 +260,7 @@ class SandboxServer:
 
     async def _converse(self, connection: _Connection, stream: _Corked, nursery: trio.Nursery) -> None:
         try:
-            with trio.fail_after(HANDSHAKE_WITHIN):
+            with trio.fail_after(self._handshake_within):
                 request = await trio_websocket.wrap_server_stream(nursery, stream, message_queue_size=INBOUND_QUEUE)
             number = connection.number
             self._connections[number] = connection
@@ -256,6 +272,7 @@ class SandboxServer:
             self.pump()
             date = (b"Date", self._date().encode())
             socket = await request.accept(subprotocol=answer.subprotocol, extra_headers=[date])
+            stream.before_read = partial(bound_fragments, socket)
             nursery.start_soon(connection.write, socket, stream)
             while True:
                 message = await socket.get_message()
@@ -266,6 +283,10 @@ class SandboxServer:
         except trio_websocket.ConnectionClosed:
             # The answer to the client's close frame is on its way out: it must not be overtaken by the end of the tasks.
             await stream.aclose()
+
+
+def _nothing() -> None:
+    """There is no WebSocket yet to look after."""
 
 
 async def _refuse(request: trio_websocket.WebSocketRequest, answer: Refuse, date: str) -> None:
@@ -289,14 +310,16 @@ async def serve(
     *,
     tls: ssl.SSLContext | None = None,
     max_queue: int = MAX_QUEUE,
+    handshake_within: float = HANDSHAKE_WITHIN,
     wall: Callable[[], float] = time.time,
 ) -> AsyncGenerator[SandboxServer, None]:
     """Serve `machine` on `host` and `port` (0: any free one) while the block runs; at its end all connections are cut.
 
-    `max_queue`: characters that may wait for a slow reader before it is cut. `wall` gives POSIX seconds. An exception of the
-    block leaves it as itself. Raises `OSError` when the address cannot be bound.
+    `max_queue`: characters that may wait for a slow reader before it is cut. `handshake_within`: seconds a client has for its
+    opening handshake, or the head of its first request. `wall` gives POSIX seconds. An exception of the block leaves it as
+    itself. Raises `OSError` when the address cannot be bound.
     """
-    server = SandboxServer(machine, max_queue=max_queue, wall=wall)
+    server = SandboxServer(machine, max_queue=max_queue, handshake_within=handshake_within, wall=wall)
     listeners = await trio.open_tcp_listeners(port, host=host)
     if port == 0:
         # A name with several addresses gets another free port on each, and there is one URL to tell.

@@ -6,6 +6,7 @@ decided here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -25,20 +26,30 @@ Answer: TypeAlias = Callable[[HttpCall], Response]
 
 
 async def answer_http(
-    stream: trio.abc.Stream, answer: Answer, *, once: bool = False, max_head: int = MAX_HEAD, max_body: int = MAX_BODY
+    stream: trio.abc.Stream,
+    answer: Answer,
+    *,
+    once: bool = False,
+    max_head: int = MAX_HEAD,
+    max_body: int = MAX_BODY,
+    within: float = math.inf,
 ) -> None:
-    """Answer requests until the client ends the connection or breaks the protocol; `once`: a single one. Bounds are bytes.
+    """Answer requests until the client ends the connection or breaks the protocol; `once`: a single one. Bounds are bytes;
+    `within` is seconds, from one answer to the end of the next: a client that is slower, or silent, is done with.
 
     Raises `trio.BrokenResourceError` where the connection is lost.
     """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=max_head)
     try:
-        while (call := await _next_call(connection, stream, max_body)) is not None:
-            response = answer(call)
-            ending = {"connection": "close"} if once else {}
-            await _send(connection, stream, response, ending, call.method)
-            if connection.our_state is h11.MUST_CLOSE:
-                break
+        while True:
+            with trio.move_on_after(within) as patience:
+                call = await _next_call(connection, stream, max_body)
+                if call is None:
+                    return
+                ending = {"connection": "close"} if once else {}
+                await _send(connection, stream, answer(call), ending, call.method)
+            if patience.cancelled_caught or connection.our_state is h11.MUST_CLOSE:
+                return
             connection.start_next_cycle()
     except h11.RemoteProtocolError as error:
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
