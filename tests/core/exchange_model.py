@@ -82,8 +82,11 @@ class Runs(RuleBasedStateMachine):
             assert isinstance(frame, str)
             self.hear(frame)
         for event in self.out.take_events():
-            assert isinstance(event, SubscriptionRefused)
-            self.refused.add(event.topic)
+            match event:
+                case SubscriptionRefused(topic=str(topic)):
+                    self.refused.add(topic)
+                case _:
+                    raise AssertionError(event)
         for settled in self.out.take_settled():
             ticket = settled.ticket
             assert ticket not in self.answered, "answered once"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TypeAlias
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pushwire.providers.gelabs import Transaction
 from pushwire.providers.gelabs.transactions import complete
 
-Json = Any  # what `json` reads
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | bool | int | None"
 
 strange = st.sampled_from(
     ["", ",", "{", '"', "\\", ",{", ':""', ":null", ',"a":""', '{"a":null', '"received', ',"(set by pushwire) x', "é"]
@@ -44,5 +44,5 @@ def what_says_something(value: Json) -> Json:
 def test_a_dump_is_what_was_sent_without_what_says_nothing(sent: dict[str, Json], delivered: bool) -> None:
     tx = msgspec.json.decode(json.dumps(sent), type=Transaction)
     if delivered:
-        complete(tx, 5.0, "update", (("e", 1, "h"), ("ok", 5, False)), "m", 17)
+        complete(tx, 5.0, "update", (("e", 1, "h"), ("ok", 5, False), 0.0), "m", 17)
     assert json.loads(tx.dump()) == what_says_something(sent)
