@@ -133,6 +133,15 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Small faults, put into the parts that decide one at a time: whether the tests notice. Takes modules (`core/acks`) and the
+    options of `python -m tests.mutants`; all of it is most of an hour."""
+    _install(session, "mutants")
+    session.run("pytest", "tests/mutants/check_driver.py")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Minutes of real time against real servers, which no virtual time can stand for; the proofs at their large figures. Takes
     pytest arguments."""

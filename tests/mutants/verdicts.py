@@ -1,0 +1,64 @@
+"""What is mutated, what is counted, and which survivors have a reason (survivors.toml).
+
+What must not live here: how a verdict comes about.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from tests.mutants.hunting import Outcome
+
+__all__ = ["ROOT", "SCOPE", "TESTS", "judge", "previous", "write"]
+
+SCOPE: Final = [
+    "core",
+    "providers",
+    "relay/loop",
+    "relay/lanes",
+    "relay/tables",
+    "relay/entries",
+    "relay/tally",
+    "relay/identity",
+]
+TESTS: Final = ["tests/core", "tests/providers", "tests/relay/test_loop.py", "tests/relay/test_loop_runs.py"]
+SHARE: Final = 0.9
+ROOT: Final = Path(__file__).parents[2]
+SURVIVORS: Final = Path(__file__).with_name("survivors.toml")
+
+
+def write(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    """One file a module, for `previous` and for whoever looks into them."""
+    for module, found in groupby(outcomes, key=lambda outcome: outcome.module):
+        path = folder / f"{module.replace('/', '.')}.json"
+        path.write_text(json.dumps([attrs.asdict(outcome) for outcome in found], indent=1))
+
+
+def previous(folder: Path) -> frozenset[str]:
+    """The keys of what was not killed when its module was run last."""
+    found = [Outcome(**each) for path in folder.glob("*.*.json") for each in json.loads(path.read_text())]
+    return frozenset(outcome.key for outcome in found if outcome.verdict != "killed")
+
+
+def judge(outcomes: Sequence[Outcome], *, whole: bool) -> int:
+    """Print the figures; 1 if they fall short. `whole`: what is listed and was not met is an error too."""
+    reasons = {key: each["why"] for each in tomllib.loads(SURVIVORS.read_text())["reason"] for key in each["mutants"]}
+    counted = [outcome for outcome in outcomes if outcome.verdict != "import"]
+    alive = [outcome for outcome in counted if outcome.verdict != "killed"]
+    unlisted = [outcome for outcome in alive if outcome.key not in reasons]
+    for outcome in unlisted:
+        print(f"{outcome.verdict}, line {outcome.line}: {outcome.key}")
+    stale = sorted(reasons.keys() - {outcome.key for outcome in alive}) if whole else []
+    for key in stale:
+        print(f"listed, but not among the survivors: {key}")
+    share = 1 - len(alive) / len(counted) if counted else 1.0
+    print(f"{len(counted)} mutants, {len(counted) - len(alive)} killed ({share:.1%}), {len(alive)} survived,", end=" ")
+    print(f"{len(unlisted)} of them without a reason; {len(outcomes) - len(counted)} run at import only")
+    return int(bool(unlisted or stale or share < SHARE))
