@@ -18,7 +18,7 @@ class Agenda:
     """The clock, and what is to be done when. What is due at the same time is done in the order it was put there."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now: float = 0.0
         self._serials = count()
         self._entries: list[tuple[float, int, Callable[[], None]]] = []
 

@@ -59,9 +59,9 @@ class Pipe:
         self._flying: deque[bytes | None] = deque()
         self._landed: deque[bytes | None] = deque()
         self._last = 0.0
-        self.blocked = False
-        self.damage_next = False
-        self.dead = False
+        self.blocked: bool = False
+        self.damage_next: bool = False
+        self.dead: bool = False
 
     def send(self, data: bytes | None) -> None:
         """None: the end of the stream."""

@@ -49,7 +49,7 @@ class NatsConnection:
 
     def __init__(self, name: str, stream: trio.abc.Stream, reader: WireReader, info: Info, said: Sequence[Received] = ()) -> None:
         self.name = name
-        self.info = info
+        self.info: Info = info
         self.lost: str | None = None
         """Why it is no longer up."""
         self._stream = stream
