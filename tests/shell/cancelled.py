@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Literal, TypeAlias, TypeVar, Unpack, cast
 
@@ -12,9 +12,11 @@ import trio.testing
 
 import pushwire
 from pushwire import Secret, gelabs
+from pushwire.core.effects import Committed, Ticket, Write
 from pushwire.core.session import Session
 from pushwire.shell.connect import Options
 from pushwire.shell.memory import MemoryNetwork
+from pushwire.shell.stream import AckPolicy
 from pushwire.shell.transport import Connector
 from pushwire.stores.base import Store
 from tests.shell.lines import KINDS, Kind, Lines, connector, led_to
@@ -37,11 +39,11 @@ class World:
     config: gelabs.Config
 
     def connect(
-        self, store: Store[ConnectionT], **options: Unpack[Options]
+        self, store: Store[ConnectionT], ack: AckPolicy = "manual", **options: Unpack[Options]
     ) -> AbstractAsyncContextManager[pushwire.AckStream[gelabs.Event, gelabs.Transaction, ConnectionT]]:
         options.setdefault("entropy", Wall().entropy())
         options["transport"] = self.transport
-        return pushwire.connect(self.config, store=store, **options)
+        return pushwire.connect(self.config, store=store, ack=ack, **options)
 
     def stream(
         self, **options: Unpack[Options]
@@ -105,3 +107,23 @@ async def events_at_hand(stream: pushwire.Stream[Any]) -> list[object]:
     await trio.testing.wait_all_tasks_blocked()
     events: list[object] = stream._driver.router.inbox.take_many_nowait(10_000) or []
     return events
+
+
+class LazyStore(pushwire.MemoryStore):
+    """Commits in another task, which takes `seconds`. `failing`: how many commits fail."""
+
+    commit_now: Any = None  # so that it is no store of those that need no task
+
+    def __init__(self, seconds: float = 1.0) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.failing = 0
+
+    async def commit(
+        self, namespace: str, writes: Sequence[Write], mark: float, books: Mapping[Ticket, Callable[[None], object]]
+    ) -> Committed:
+        await trio.sleep(self.seconds)
+        if self.failing:
+            self.failing -= 1
+            raise pushwire.StoreError("scripted")
+        return pushwire.MemoryStore.commit_now(self, namespace, writes, mark, books)
