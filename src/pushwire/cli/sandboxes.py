@@ -101,6 +101,8 @@ def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | 
         machine=server,
         stop=server.stop,
         sent=server.sent,
+        subscribed=lambda: server.subscribed,
+        expire=lambda token, now: server.expire(),
         specs=["bybit:deposits,withdrawals,spot_orders"],
     )
 
@@ -110,7 +112,15 @@ def _bitpanda(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | N
     if settings is None:
         return None
     server = BitpandaServer(settings, rng)
-    return Simulated(machine=server, stop=server.stop, sent=lambda: server.sent, distinct=False, specs=[PRICES])
+    return Simulated(
+        machine=server,
+        stop=server.stop,
+        sent=lambda: server.sent,
+        subscribed=lambda: [topic for conn in server.connections for topic in server.topics(conn)],
+        expire=lambda token, now: server.tokens.revoke(token),
+        distinct=False,
+        specs=[PRICES],
+    )
 
 
 def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | None:
@@ -123,6 +133,8 @@ def _gelabs(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
         stop=server.stop,
         sent=lambda: {message.identity: message.at for message in server.messages.values()},
         unacked=lambda: [message.identity for message in server.unacked()],
+        subscribed=lambda: server.subscribed,
+        exact=settings.ack_scope == "message",
     )
 
 
@@ -150,6 +162,7 @@ def _pusher(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | Non
         stop=server.stop,
         sent=lambda: {sent.serial: sent.at for sent in server.sent},
         key=serial,
+        subscribed=lambda: server.channels,
         distinct=False,
         specs=["news", "private-orders", "presence-desk", "cache-prices"],
         settings=lambda url: [f"auth_url={_http(url)}{settings.auth_path}"],
@@ -172,6 +185,7 @@ def _quickpay(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | N
         stop=server.stop,
         sent=lambda: {event_id(sent.serial): sent.at for sent in server.sent},
         key=known,
+        subscribed=lambda: server.channels,
         distinct=False,
         specs=[f"{kind}:{MERCHANT}" for kind in ("merchant", "payments", "notifications")] + [quickpay.TEST_CHANNEL],
         settings=lambda url: [f"api_url={_http(url)}"],
@@ -206,7 +220,10 @@ def _satoriex(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | N
         stop=server.stop,
         sent=lambda: {sent.serial: sent.at for sent in server.sent},
         key=serial,
+        subscribed=lambda: [topic for conn in server.connections for topic in server.topics(conn)],
+        expire=server.revoke,
         distinct=False,
+        answers=False,
         specs=[f"{kind}:{market}" for market in settings.markets for kind in ("market", "marketdata")],
     )
 

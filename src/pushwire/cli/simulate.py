@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -33,14 +34,26 @@ MORE: Final = {
     "gelabs": ["ethereum:0x1234567890abcdef1234567890abcdef12345678", "bitcoin:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"]
 }
 """What to subscribe to where the sandbox sends all the same."""
+VARIANTS: Final[Mapping[str, Sequence[str]]] = {
+    "quantcite": ("greeting=true", "success=short", "success=legacy"),
+    "bitpanda": ("merge=replace",),
+    "gelabs": ("resend_every=15", "ack_scope=key"),
+    "pusher": ("data_as=object", "duplicates=consent", "garbage=silence", "subscription_counts=true", "ping_every=20"),
+    "quickpay": ("broken_greeting=false", "ping_every=20"),
+    "satoriex": ("spelling=top", "spelling=payload"),
+}
+"""What providers may do one way or the other: a third of the stories has one of these."""
 BATCH: Final = 20
 """Stories that a process is given at a time."""
+SECRETS: Final[Mapping[str, Mapping[str, Secret]]] = {"pusher": {"secret": Secret("the app's own, which its clients never see")}}
+"""What the sandbox checks: signatures of another socket must not do."""
 TOKEN: Final = Secret("tk-never-to-be-shown")
 
 
 def subject(provider: str, rng: Random) -> Subject:
     """A provider and its sandbox, ready for a story."""
-    simulated = simulate(provider, Wanted(RATE, seed=rng.getrandbits(64)))
+    varied = [rng.choice(VARIANTS[provider])] if rng.random() < 1 / 3 else []
+    simulated = simulate(provider, Wanted(RATE, SECRETS.get(provider, {}), seed=rng.getrandbits(64), settings=varied))
     url = URL + simulated.machine.path
     secrets = {**dict.fromkeys(load(provider).secrets, MADE_UP), **simulated.secrets}
     goal = target(provider, url=url, settings=simulated.settings(url), specs=simulated.specs or MORE[provider], secrets=secrets)
@@ -120,6 +133,9 @@ def stories(provider: str | None, seed: int | None, count: int, workers: int | N
 
 
 def _play(provider: str, seeds: Iterable[int]) -> list[Outcome]:
+    # A story leaves little behind that is not freed by itself.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     return [story(provider, seed) for seed in seeds]
 
 

@@ -46,6 +46,10 @@ class TokenOffice:
         """Every access token given so far is too old at once."""
         self._access = dict.fromkeys(self._access, 0.0)
 
+    def revoke(self, token: Secret) -> None:
+        """This access token is too old at once, whoever gave it."""
+        self._access[token.reveal()] = 0.0
+
     def answer(self, call: HttpCall, wall: float) -> Response:
         """A response of the endpoint."""
         if call.path != TOKEN_PATH:

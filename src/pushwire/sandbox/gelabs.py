@@ -190,6 +190,11 @@ class GelabsServer(ServerBase[Connection]):
         """The messages of `app_id` (the first account) that no ACK has cleared, oldest first."""
         return list(self._named(app_id).unacked.values())
 
+    @property
+    def subscribed(self) -> Sequence[tuple[str, str]]:
+        """What live connections have subscribed to by command."""
+        return [there for connection in self._connections.values() for there in connection.subscriptions]
+
     # Commands
 
     def _on_ping(self, connection: Connection, command_id: str, _fields: Fields, now: float) -> None:

@@ -150,6 +150,18 @@ class QuantciteServer(ServerBase[Connection]):
         for conn in self._connections:
             self._send(conn, message)
 
+    def expire(self) -> None:
+        """Every session ends: who is connected must authenticate again, and is told so."""
+        for conn, connection in self._connections.items():
+            connection.user = None
+            self._refuse_stranger(conn)
+
+    @property
+    def subscribed(self) -> Sequence[tuple[Place, str]]:
+        """The types that live connections follow, each with its account."""
+        followed = [connection.followed for connection in self._connections.values() if connection.user is not None]
+        return [(place, kind) for places in followed for place, kinds in places.items() for kind in kinds or ("",)]
+
     def sent(self) -> Mapping[Identity, float]:
         """What those who asked must have got by now, or will: the transactions of the types that were asked for, with the POSIX
         seconds of each."""
@@ -188,8 +200,7 @@ class QuantciteServer(ServerBase[Connection]):
             stamp = self._stamp(now).removesuffix("Z")
             self._send(connection.conn, {"type": "pong", "timestamp": stamp, "server_time": stamp, "latency_ms": 2.5})
         elif connection.user is None:
-            text = "Authentication required"
-            self._send(connection.conn, {"type": "error", "error": "authentication_required", "message": text})
+            self._refuse_stranger(connection.conn)
         else:
             name = str(action if action is not None else kind)
             self.commands.append(name)
@@ -211,6 +222,9 @@ class QuantciteServer(ServerBase[Connection]):
             self._send(connection.conn, {"type": "authentication_error", "error": "api_key_not_found", "message": text})
         else:
             self._send(connection.conn, {"type": "error", "error": "Authentication failed", "code": 4001})
+
+    def _refuse_stranger(self, conn: int) -> None:
+        self._send(conn, {"type": "error", "error": "authentication_required", "message": "Authentication required"})
 
     def _on_subscribe(self, connection: Connection, user: User, fields: Fields, now: float) -> None:
         exchange, own = self._wanted(fields)

@@ -47,8 +47,12 @@ class Simulated:
     """A sandbox, not served yet. `stop` ends its generator; `sent` gives what it generated, with the POSIX seconds of that, under
     what `key` gives for the event; `unacked`, by the same, what no ACK has cleared.
 
+    `subscribed` is what the live connections have subscribed to. `expire` no longer accepts this token, at so many seconds of the
+    driver's clock; None: what this provider takes does not expire. `exact`: an ACK clears the very message that it names, and no
+    other of its key. `distinct`: whether a message sent twice can be told from two; `answers`: whether commands are answered.
+
     The rest is what a client of it needs in the demo: what it subscribes to, its settings (by the URL), and its secrets,
-    by field. `distinct`: whether a message sent twice can be told from two.
+    by field.
     """
 
     machine: ServerMachine
@@ -56,7 +60,11 @@ class Simulated:
     sent: Callable[[], Mapping[Any, float]]  # by any hashable: a mapping of one kind of key is none of another
     key: Callable[[object], Hashable | None] = _identity
     unacked: Callable[[], Collection[Hashable]] = tuple
+    subscribed: Callable[[], Collection[Hashable]] = tuple
+    expire: Callable[[Secret, float], None] | None = None
+    exact: bool = True
     distinct: bool = True
+    answers: bool = True
     specs: Sequence[str] = ()
     settings: Callable[[str], Sequence[str]] = _nothing
     secrets: Mapping[str, Secret] = attrs.Factory(dict[str, Secret])

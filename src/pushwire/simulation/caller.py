@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 
-from ..core.commands import AnyCommand, Finish, Leave
+from ..core.commands import AnyCommand, Finish, Leave, Park
 from ..core.effects import Identity, Settled, Ticket
 from .judge import Judge
 from .plan import Plan
@@ -35,7 +35,7 @@ class Caller:
         self._confirmed: set[int] = set()
         self._extra: list[tuple[AnyCommand, Ticket | None]] = []
         self._extra_calls: dict[Ticket, AnyCommand] = {}
-        self._finishing: dict[Ticket, tuple[Identity, ...]] = {}
+        self._finishing: dict[Ticket, tuple[Finish | Park, tuple[Identity, ...]]] = {}
         self._in_hand: dict[Identity, None] = {}
         world.on_event = self._event
         world.on_settled = self._settled
@@ -119,22 +119,27 @@ class Caller:
         ready = tuple(identity for identity in identities if identity in self._in_hand)
         for identity in ready:
             del self._in_hand[identity]
-        if ready:
-            self._settle(ready)
+        if self._rng.random() < self._plan.parking:
+            for identity in ready:
+                self._settle(Park(identity, "poison", "{}"), identity)
+        elif ready:
+            self._settle(Finish(ready), *ready)
 
-    def _settle(self, ready: tuple[Identity, ...]) -> None:
-        with self._submitted(Finish(ready)) as ticket:
-            self._finishing[ticket] = ready
-            self._world.books[ticket] = lambda _: self._judge.booked.update(ready)
+    def _settle(self, command: Finish | Park, *ready: Identity) -> None:
+        with self._submitted(command) as ticket:
+            self._finishing[ticket] = command, ready
+            if isinstance(command, Finish):
+                self._world.books[ticket] = lambda _: self._judge.booked.update(ready)
 
     # Answers
 
     def _settled(self, settled: Settled) -> None:
         ticket = settled.ticket
-        if (identities := self._finishing.pop(ticket, None)) is not None:
+        if (settling := self._finishing.pop(ticket, None)) is not None:
             if settled.error is not None:
                 # Nothing, or nobody knows what, was stored: the same again, and no other, is safe.
-                self._soon(self._rng.uniform(0.5, 3.0), partial(self._settle, identities))
+                again, identities = settling
+                self._soon(self._rng.uniform(0.5, 3.0), partial(self._settle, again, *identities))
         elif (command := self._wanted.pop(ticket, None)) is not None:
             if settled.error is not None:
                 self._soon(self._rng.uniform(1.0, 5.0), partial(self._want, command))

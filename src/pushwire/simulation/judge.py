@@ -9,11 +9,11 @@ from typing import Final
 
 import attrs
 
-from ..core.effects import Done, Identity, Outcome, Persist, Settled, Ticket
+from ..core.effects import Done, Effect, Identity, Outcome, Persist, Settled, Ticket
 from ..core.events import Gap, SubscriptionRefused, Up
+from ..core.machine import Status
 from ..sandbox.simulated import Simulated
 from .agenda import WALL
-from .store import SimulatedStore
 
 __all__ = ["Judge", "Violation"]
 
@@ -21,6 +21,11 @@ STORM: Final = (60.0, 15)
 """No more than so many dials in so many seconds."""
 SPIN: Final = 2000
 """Steps in one moment, in which a story that goes on has long let time pass."""
+GRACE: Final = 5.0
+"""Seconds beyond the longest back-off within which there must be another dial."""
+WEIGHT: Final = 40
+"""Items by which a client that is at rest may weigh more than a new one, beside what it is meant to remember. Less than a story
+has messages, so that one item kept of each is noticed."""
 
 
 class Violation(AssertionError):
@@ -29,11 +34,15 @@ class Violation(AssertionError):
 
 @attrs.define(eq=False)
 class Judge:
-    """`distinct`: a message sent twice can be told from two; `ledger`: the provider wants ACKs, and events are booked."""
+    """`ledger`: the provider wants ACKs, and events are booked; `receipts`: it gets them before the caller gets the events, of
+    which no more than `out` may be with it at a time; `longest` is the longest back-off in seconds."""
 
     simulated: Simulated
     ledger: bool
-    secrets: Collection[str]
+    secrets: set[str]
+    longest: float
+    receipts: bool = False
+    out: float = math.inf
     arrived: Counter[Hashable] = attrs.Factory(Counter[Hashable])
     """In all processes."""
     booked: Counter[Hashable] = attrs.Factory(Counter[Hashable])
@@ -47,8 +56,13 @@ class Judge:
     _up_since: bool = False
     _known_since: dict[Hashable, int] = attrs.Factory(dict[Hashable, int])
     _said_at: dict[str, int] = attrs.Factory(dict[str, int])
-    _finished: dict[Hashable, int] = attrs.Factory(dict[Hashable, int])
-    """By the step of the commit."""
+    _durable: dict[Hashable, int] = attrs.Factory(dict[Hashable, int])
+    """By the step of the commit: what may be ACKed."""
+    _finished: set[Hashable] = attrs.Factory(set[Hashable])
+    _parked: set[Hashable] = attrs.Factory(set[Hashable])
+    _subscribed: set[Hashable] = attrs.Factory(set[Hashable])
+    """What the server has ever been asked for."""
+    _dial_by: float = math.inf
     _dials: deque[float] = attrs.Factory(deque[float])
     _open: set[Ticket] = attrs.Factory(set[Ticket])
     _answered: set[Ticket] = attrs.Factory(set[Ticket])
@@ -77,6 +91,12 @@ class Judge:
             raise Violation(f"delivered twice: {key}")
         if key in self._finished:
             raise Violation(f"delivered although it is durable that it is done with: {key}")
+        if self.receipts:
+            if key not in self._durable:
+                raise Violation(f"delivered on a receipt for what is not durable: {key}")
+            out = len(self._here) - len(self._finished.intersection(self._here))
+            if out > self.out:
+                raise Violation(f"{out} events are with the caller, of {self.out:g}")
 
     def asked(self, ticket: Ticket) -> None:
         """A command of the caller's."""
@@ -95,34 +115,47 @@ class Judge:
         self._answered.add(settled.ticket)
         self._open.discard(settled.ticket)
 
+    def asks(self, effect: Effect) -> None:
+        """The client asks for something to be done."""
+        if not isinstance(effect, Persist):
+            self._shows_no_secret(effect)
+
     def frame(self, text: str) -> None:
         """The client sends."""
         self._steps += 1
         self._said_at[text] = self._steps
 
-    def heard(self, message: str | bytes, cleared: Collection[Hashable], store: SimulatedStore) -> None:
+    def heard(self, message: str | bytes, cleared: Collection[Hashable]) -> None:
         """The server hears a message, which cleared these: nothing may be ACKed that is not durable."""
         if not cleared:
+            self._subscribed.update(self.simulated.subscribed())
             return
         self.counts["ACKed"] += len(cleared)
         said = self._said_at.get(message if isinstance(message, str) else "", 0)
         for key in cleared:
-            if self._finished.get(key, said) < said:
+            if self._durable.get(key, math.inf) <= said:
                 continue
-            if self._known_since.get(key, said) < said:
+            if self.simulated.exact or self._known_since.get(key, said) < said:
                 raise Violation(f"ACKed before it was durable: {key}")
-            if key not in self._finished:
+            if key not in self._durable:
                 self.overtaken.add(key)
 
-    def stored(self, persist: Persist, outcome: Outcome) -> None:
-        """A commit was carried out, or failed."""
+    def stored(self, persist: Persist, outcome: Outcome, *, durable: bool) -> None:
+        """A commit was carried out, or failed, or failed and was carried out."""
         self._steps += 1
-        done = isinstance(outcome, Done)
-        self.counts["commits" if done else "failed commits"] += 1
-        if done:
-            self._note_finished(persist)
+        self.counts["commits" if isinstance(outcome, Done) else "failed commits"] += 1
+        if durable:
+            self._note_durable(persist)
 
-    def dialled(self, now: float) -> None:
+    def ended(self, now: float, retry_after: float | None = None) -> None:
+        """A connection, or an attempt at one, has ended: there must be another one soon."""
+        self._dial_by = now + max(self.longest, retry_after or 0.0) + GRACE
+
+    def dialled(self, now: float, status: Status) -> None:
+        self._shows_no_secret(status)
+        if now > self._dial_by:
+            raise Violation("dials too late")
+        self._dial_by = math.inf
         seconds, most = STORM
         self.counts["dials"] += 1
         self._dials.append(now)
@@ -143,6 +176,7 @@ class Judge:
     def crashing(self) -> None:
         """The client's process dies."""
         self.counts["crashes"] += 1
+        self._dial_by = math.inf
         self._here.clear()
         self._known_since.clear()
         self._answered.clear()
@@ -150,14 +184,24 @@ class Judge:
 
     # At the end
 
-    def verdict(self, store: SimulatedStore, *, subscribed: float, well_from: float, hold: float) -> None:
-        """All is over. `subscribed` is POSIX seconds of when all subscriptions were first made; from `well_from` on nothing may
-        be missing, announced or not; a gap may begin `hold` seconds too late."""
+    def healed(self) -> None:
+        """Nothing has gone wrong for so long that all must be well again."""
+        missing = self._subscribed.difference(self.simulated.subscribed())
+        if missing:
+            raise Violation(f"not subscribed to again: {sorted(map(repr, missing))}")
+
+    def at_rest(self, weight: int) -> None:
+        """Nothing is under way any more, and the client weighs so many items more than a new one."""
+        if weight > WEIGHT:
+            raise Violation(f"keeps {weight} items that it has no use for")
+
+    def verdict(self, finished: Collection[Identity], *, subscribed: float, well_from: float, hold: float) -> None:
+        """All is over, and it is durable that these are done with. `subscribed` is POSIX seconds of when all subscriptions were
+        first made; from `well_from` on nothing may be missing, announced or not; a gap may begin `hold` seconds too late."""
         if self._open:
             raise Violation(f"never answered: {sorted(self._open)}")
         sent = self.simulated.sent()
         self.counts["sent"] += len(sent)
-        finished = {key for key in sent if isinstance(key, Identity) and store.is_finished(key)} if self.ledger else set[object]()
         for key, at in sent.items():
             if at < subscribed:
                 continue
@@ -170,8 +214,11 @@ class Judge:
                 raise Violation(f"lost, and nothing was said of it: {key}")
             self.counts["missed in gaps"] += 1
         for key in finished:
-            if self.booked[key] != 1:
+            if self.booked[key] != (key not in self._parked):
                 raise Violation(f"booked {self.booked[key]} times: {key}")
+        unacked = () if self.counts["crashes"] else self.simulated.unacked()
+        if unacked:
+            raise Violation(f"never ACKed, though it is done with: {next(iter(unacked))}")
 
     def _gap(self, gap: Gap) -> None:
         """What was told as not restored is missing until the next connection has all again, which is told as a gap as well."""
@@ -180,11 +227,16 @@ class Judge:
             since, self._refused_at = min(since, self._refused_at), math.inf
         self.gaps.append((since, gap.until))
 
-    def _note_finished(self, persist: Persist) -> None:
+    def _note_durable(self, persist: Persist) -> None:
         for write in persist.writes:
             for record in write.records:
-                if record.kind in ("finished", "parked"):
-                    self._finished.setdefault(record.identity, self._steps)
+                if record.kind == "delivered":
+                    continue
+                self._durable.setdefault(record.identity, self._steps)
+                if record.kind != "held":
+                    self._finished.add(record.identity)
+                if record.kind == "parked":
+                    self._parked.add(record.identity)
 
     def _shows_no_secret(self, said: object) -> None:
         shown = "".join(_texts(said))

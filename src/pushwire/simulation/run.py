@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
 
@@ -13,7 +14,7 @@ from ..core.machine import Phase
 from .agenda import WALL
 from .caller import Caller
 from .judge import Judge, Violation
-from .plan import CHAOS, QUIET, Plan, draw
+from .plan import CHAOS, HEALED, QUIET, Plan, draw
 from .story import Story
 from .subject import SubjectMaker
 from .troubles import schedule
@@ -41,11 +42,18 @@ def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
     rng = random.Random(seed)
     subject = make(random.Random(rng.getrandbits(64)))
     ledger = isinstance(subject.config.machine(rng=random.Random(0), ids=str), AckSession)
-    plan = draw(rng, ledger=ledger, distinct=subject.simulated.distinct)
+    plan = draw(rng, ledger=ledger, distinct=subject.simulated.distinct, answers=subject.simulated.answers)
     story = Story(wanted=tell)
     config = subject.config
-    known = (*(config.secrets if isinstance(config, ConnectionConfig) else ()), subject.token)
-    judge = Judge(subject.simulated, ledger, {secret.reveal() for secret in known})
+    assert isinstance(config, ConnectionConfig), "a machine's config"
+    judge = Judge(
+        subject.simulated,
+        ledger,
+        {secret.reveal() for secret in config.secrets},
+        config.backoff_cap,
+        receipts=plan.receipts is not None,
+        out=math.inf if plan.receipts is None else plan.receipts.out,
+    )
     world = World(subject, plan, rng, judge, story)
     caller = Caller(subject, world, plan, rng, judge)
     schedule(plan, world, judge)
@@ -68,17 +76,21 @@ def _play(world: World, caller: Caller, judge: Judge, stop: Callable[[], None], 
     world.advance(CHAOS)
     world.calm_down()
     caller.calm_down()
-    world.advance(CHAOS + QUIET)
+    world.advance(CHAOS + HEALED)
+    judge.healed()
+    world.advance(CHAOS + HEALED + QUIET)
     stop()
-    world.advance(CHAOS + QUIET + DRAIN)
+    over = CHAOS + HEALED + QUIET + DRAIN
+    world.advance(over)
     status = world.client.status()
     if status.phase is not Phase.READY:
         raise Violation(f"{status.phase.value} though nothing went wrong any more: {world.client.failure or status.last_error}")
     if caller.subscribed is None:
         raise Violation("never subscribed")
-    judge.verdict(world.store, subscribed=caller.subscribed, well_from=WALL + CHAOS + QUIET / 2, hold=hold)
+    judge.verdict(world.store.finished(), subscribed=caller.subscribed, well_from=WALL + CHAOS + HEALED, hold=hold)
+    judge.at_rest(world.weight())
     world.client.stop(world.agenda.now)
     world.drain()
-    world.advance(CHAOS + QUIET + DRAIN + 60.0)
+    world.advance(over + 60.0)
     if not world.client.finished:
         raise Violation("does not end when it is stopped")

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
-from ..core.effects import Committed, Done, Failed, Identity, Outcome, Persist, Restored, Ticket
+from ..core.effects import Committed, Done, Failed, Identity, Loaded, Outcome, Payloads, Persist, Restored, Ticket
 from ..errors import StoreError
 from ..stores.memory import MemoryStore
 
-__all__ = ["SimulatedStore"]
+__all__ = ["Books", "SimulatedStore"]
 
 _NAMESPACE = "simulation"
 
+Books = Mapping[Ticket, Callable[[None], object]]
+
 
 class SimulatedStore:
-    """`delay` is seconds for a commit and for its answer each; while `failing`, commits fail."""
+    """`delay` is seconds for a commit and for its answer each; while `failing`, commits and loads fail."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._rows = MemoryStore()
-        self.delay = 0.001
+        self.delay: float = 0.001
         self.failing = False
 
     def restored(self) -> Restored:
@@ -33,15 +35,28 @@ class SimulatedStore:
             return restored
         raise AssertionError("a memory store waits for nothing")
 
-    def commit(self, persist: Persist, books: Mapping[Ticket, Callable[[None], object]]) -> Outcome:
-        """Carry it out. What fails may have been stored all the same: then its outcome is unknown."""
+    def commit(self, persist: Persist, books: Books) -> tuple[Outcome, bool]:
+        """Carry it out: what is said of it, and whether it is durable. What fails may be stored all the same: then its outcome
+        is unknown."""
         if self.failing and self._rng.random() < 0.7:
-            return Failed(StoreError("the disk is full"))
+            return Failed(StoreError("the disk is full")), False
         committed: Committed = self._rows.commit_now(_NAMESPACE, persist.writes, persist.mark, books)
         if self.failing and self._rng.random() < 0.5:
-            return Failed(StoreError("the answer was lost", outcome="unknown"))
-        return Done(committed)
+            return Failed(StoreError("the answer was lost", outcome="unknown")), True
+        return Done(committed), True
 
-    def is_finished(self, identity: Identity) -> bool:
-        """Whether it is durable that this is done with."""
-        return identity in self.restored().finished
+    def payloads(self, wanted: Payloads) -> Outcome:
+        """What is held of these."""
+        if self.failing and self._rng.random() < 0.7:
+            return Failed(StoreError("the disk cannot be read"))
+        loading = self._rows.payloads(_NAMESPACE, wanted.identities)
+        try:
+            loading.send(None)
+        except StopIteration as done:
+            loaded: Loaded = done.value
+            return Done(loaded)
+        raise AssertionError("a memory store waits for nothing")
+
+    def finished(self) -> Collection[Identity]:
+        """What it is durable of that it is done with."""
+        return self.restored().finished

@@ -38,6 +38,8 @@ def _happen(trouble: Trouble, world: World, judge: Judge) -> None:
             world.be_deaf(trouble.seconds)
         case "crash":
             world.crash(trouble.seconds)
+        case "expire":
+            world.errands.expire(trouble.seconds)
         case "store fails":
             store.failing = True
             after(trouble.seconds, lambda: setattr(store, "failing", False))
@@ -63,13 +65,13 @@ def _happen(trouble: Trouble, world: World, judge: Judge) -> None:
 
 
 def _unblock_down(world: World, link: Link) -> None:
-    if link is not world.link or world.agenda.now >= world.deaf_until:
+    if link is not world.link or not world.unread:
         link.down.unblock()
 
 
 def _check_noticed(world: World, judge: Judge, link: Link, broken: float) -> None:
     """While the caller takes nothing, the peer owes nothing: only one who reads can notice."""
-    if link is world.link and world.deaf_until < broken:
+    if link is world.link and world.read_since < broken:
         judge.unnoticed()
 
 

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from ..core.assembled import assembled
 from ..core.commands import AnyCommand
 from ..core.effects import (
     Close,
-    Credential,
     Dial,
-    Done,
     Effect,
-    Failed,
     Fetch,
     Handshake,
     Hangup,
+    Outcome,
+    Pause,
     Persist,
     Ping,
     SecretFrame,
@@ -25,14 +25,12 @@ from ..core.effects import (
     Ticket,
     Token,
 )
-from ..core.http import Request
 from ..core.ids import id_source
 from ..core.machine import Machine
 from ..sandbox.base import (
     Accept,
     CloseConn,
     ConnectRequest,
-    HttpMachine,
     ListeningMachine,
     Refuse,
     SendTo,
@@ -41,18 +39,21 @@ from ..sandbox.base import (
 from ..sandbox.faults import parse_faults
 from ..sandbox.server_base import ServerBase
 from .agenda import Agenda
-from .errands import call_of
+from .errands import Errands
 from .judge import Judge
 from .link import Link
 from .plan import Plan
 from .store import SimulatedStore
 from .story import Story, answered
 from .subject import Subject
+from .weight import weight
 
 __all__ = ["World"]
 
 UNREACHABLE: Final = Close(reason="connect: unreachable", by="transport")
 GIVEN_UP: Final = Close(reason="given up", by="us")
+EARLY: Final = 0.01
+"""How often the client's timers are looked at before they are due, which they must bear."""
 
 
 class World:
@@ -79,9 +80,12 @@ class World:
         self._link: Link | None = None
         self._open = False
         self._serial = 0
-        self._unreachable_until = 0.0
         self._deaf_until = 0.0
-        self._calm = False
+        self._paused = False
+        self.unread: bool = False
+        """Whether the client reads nothing of what comes."""
+        self._unread_until = -1.0
+        self.errands: Final = Errands(subject, plan, rng, self.agenda, self.store, judge)
         self.client: Machine[object] = self._new_client()
 
     # The process
@@ -89,10 +93,11 @@ class World:
     @property
     def calm(self) -> bool:
         """Whether nothing goes wrong any more."""
-        return self._calm
+        return self.errands.calm
 
     def start(self) -> None:
         """The client's process begins."""
+        self._judge.ended(self.agenda.now)
         self.client.start(self.agenda.now, self.agenda.wall)
         self.drain()
 
@@ -114,21 +119,20 @@ class World:
         self.books.clear()
         for link in list(self._links.values()):
             link.vanish()
-        self._link, self._open = None, False
+        self._link, self._open, self._paused = None, False, False
         self.client = self._new_client()
         self.on_crash(pause)
 
     def calm_down(self) -> None:
         """From now on nothing goes wrong. The server is another one behind the same name: what was connected is cut."""
         self.tell("world", lambda: "nothing goes wrong any more")
-        self._calm = True
+        self.errands.calm = True
         # The client's own among them, also where the server has long been told of its end.
         for link in filter(None, {**self._links, 0: self._link}.values()):
             link.cut("reset")
         self._server = self._bare
         self.store.failing, self.store.delay = False, 0.001
-        self._unreachable_until = 0.0
-        self._hear_again()
+        self._look_up()
         self.drain()
 
     def advance(self, until: float) -> None:
@@ -149,8 +153,14 @@ class World:
                 self._server.handle_timer(agenda.now, agenda.wall)
             else:
                 agenda.take()()
+                if self._open and self._rng.random() < EARLY:
+                    self.client.handle_timer(agenda.now, agenda.wall)
             self.drain()
         agenda.now = until
+
+    def weight(self) -> int:
+        """Items that the client keeps, beyond those of a new one."""
+        return weight(self.client) - weight(self._new_client())
 
     # Both machines' outputs
 
@@ -159,8 +169,7 @@ class World:
         while True:
             self._pump()
             theirs = self._server.take_effects()
-            if not theirs:
-                return
+            cut = False
             for effect in theirs:
                 link = self._links.get(effect.conn)
                 if link is None:
@@ -171,6 +180,10 @@ class World:
                     link.dismiss(effect.code, effect.reason)
                 else:
                     link.cut("reset")
+                    cut = True
+            if not cut:
+                # What is sent takes its time: nobody has heard anything that there would be more to do about.
+                return
 
     def _pump(self) -> None:
         """Carry out what the client asks for."""
@@ -188,7 +201,8 @@ class World:
             self.on_settled(settled)
 
     def _obey(self, effect: Effect) -> None:
-        link = self._link
+        link, run = self._link, self.run
+        self._judge.asks(effect)
         match effect:
             case str() | SecretFrame():
                 text = effect if isinstance(effect, str) else effect.text
@@ -205,25 +219,26 @@ class World:
             case Hangup():
                 self._hang_up(effect)
             case Persist():
-                self._persist(effect)
+                self.errands.persist(effect, self.books, partial(self._fulfil, run), lambda: run == self.run)
             case Fetch():
-                self._fetch(effect)
-            case _:
-                raise AssertionError(f"the client asks for what this world has not: {effect}")
+                self.errands.fetch(effect, lambda: self._server, partial(self._fulfil, run))
+            case Pause():
+                self._paused = effect.on
+                self._look_up()
 
     # Connections
 
     def _dial(self, dial: Dial) -> None:
         self._serial += 1
         self._open = False
-        self._judge.dialled(self.agenda.now)
+        self._judge.dialled(self.agenda.now, self.client.status())
         self.tell("client", lambda: f"dials, attempt {dial.generation}")
         link = self._link = self._links[self._serial] = Link(self._serial, dial, self, self.agenda, self._rng, self._plan)
 
         def arrive() -> None:
             if link is not self._link:
                 return
-            if self.agenda.now < self._unreachable_until:
+            if self.agenda.now < self.errands.unreachable_until and not self.calm:
                 self.closed(link, UNREACHABLE)
             else:
                 link.begin()
@@ -258,7 +273,7 @@ class World:
             self.tell("server", partial("hears {} characters".format, len(message)))
             owed = set(self.subject.simulated.unacked())
             self._server.receive(link.number, message, self.agenda.now)
-            self._judge.heard(message, owed - set(self.subject.simulated.unacked()), self.store)
+            self._judge.heard(message, owed - set(self.subject.simulated.unacked()))
 
     def gone(self, link: Link) -> None:
         self._links.pop(link.number, None)
@@ -267,10 +282,9 @@ class World:
     def opened(self, link: Link, handshake: Handshake) -> None:
         if link is self._link:
             self._open = True
-            link.down.blocked = self.agenda.now < self._deaf_until
             self.client.opened(handshake, self.agenda.now, self.agenda.wall)
-            if link.down.blocked:
-                self.client.reading(False, self.agenda.now)
+            self.unread = False
+            self._look_up()
             self._pump()
 
     def read(self, link: Link, messages: list[str | bytes], pongs: list[bytes]) -> None:
@@ -288,44 +302,13 @@ class World:
         if link is self._link:
             self._link, self._open = None, False
             self.tell("client", lambda: f"is told {close}")
+            self._judge.ended(self.agenda.now, close.retry_after)
             self.client.closed(close, self.agenda.now, self.agenda.wall)
             self._pump()
 
     # What else the client asks for
 
-    def _persist(self, persist: Persist) -> None:
-        run = self.run
-
-        def arrive() -> None:
-            if run != self.run:
-                return
-            outcome = self.store.commit(persist, self.books)
-            self._judge.stored(persist, outcome)
-            # Durable now; the client hears of it later, or dies before it does.
-            self.agenda.after(self.store.delay, lambda: self._fulfil(run, persist.token, outcome))
-
-        self.agenda.after(self.store.delay, arrive)
-
-    def _fetch(self, fetch: Fetch) -> None:
-        run = self.run
-
-        def arrive() -> None:
-            outcome = self._fetched(fetch)
-            self.agenda.after(self._plan.delay, lambda: self._fulfil(run, fetch.token, outcome))
-
-        self.agenda.after(self._plan.delay, arrive)
-
-    def _fetched(self, fetch: Fetch) -> Done | Failed:
-        what = fetch.what
-        if not self._calm and (self.agenda.now < self._unreachable_until or self._rng.random() < 0.1):
-            return Failed(OSError("unreachable"))
-        if isinstance(what, Credential):
-            return Done(self.subject.token)
-        assert isinstance(what, Request), what
-        assert isinstance(self._server, HttpMachine), "a provider that asks over HTTP has a sandbox that answers"
-        return Done(self._server.http(call_of(what), self.agenda.now, self.agenda.wall))
-
-    def _fulfil(self, run: int, token: Token, outcome: Done | Failed) -> None:
+    def _fulfil(self, run: int, token: Token, outcome: Outcome) -> None:
         if run == self.run:
             self.client.fulfil(token, outcome, self.agenda.now)
             self._pump()
@@ -338,13 +321,13 @@ class World:
         return self._link
 
     @property
-    def deaf_until(self) -> float:
-        """Until when the caller takes nothing."""
-        return self._deaf_until
+    def read_since(self) -> float:
+        """Since when the client has read all that came."""
+        return self.agenda.now if self.unread else self._unread_until
 
     def be_unreachable(self, seconds: float) -> None:
         """Nobody gets through."""
-        self._unreachable_until = self.agenda.now + seconds
+        self.errands.unreachable_until = self.agenda.now + seconds
 
     def restart_server(self, *, politely: bool) -> None:
         """It forgets its connections, with or without a word."""
@@ -358,24 +341,35 @@ class World:
     def be_deaf(self, seconds: float) -> None:
         """The caller takes nothing, so that nothing is read."""
         self._deaf_until = self.agenda.now + seconds
-        if self._link is not None and self._open:
-            self._link.down.blocked = True
-            self.client.reading(False, self.agenda.now)
-        self.agenda.after(seconds, self._hear_again)
+        self._look_up()
+        self.agenda.after(seconds, self._look_up)
 
-    def _hear_again(self) -> None:
+    def _look_up(self) -> None:
+        """Read on, or stop reading: at once what arrives, told to the client when it has said all it has to say."""
         link = self._link
-        if self.agenda.now < self._deaf_until and not self._calm:
+        if link is None or not self._open:
             return
-        self._deaf_until = 0.0
-        if link is not None and self._open:
-            self.client.reading(True, self.agenda.now)
+        if self._takes_nothing():
+            link.down.blocked = True
+        self.agenda.after(0.0, partial(self._tell_reading, link))
+
+    def _tell_reading(self, link: Link) -> None:
+        if link is not self._link or not self._open:
+            return
+        unread = self._takes_nothing()
+        if unread is not self.unread:
+            self.unread, self._unread_until = unread, self.agenda.now
+            self.client.reading(not unread, self.agenda.now)
+        if not unread:
             link.down.unblock()
+
+    def _takes_nothing(self) -> bool:
+        return self._paused or (self.agenda.now < self._deaf_until and not self.calm)
 
     def _new_client(self) -> Machine[object]:
         config = self.subject.config
         rng, ids = random.Random(self._rng.getrandbits(32)), id_source(f"r{self.run}")
-        return config.machine(rng=rng, ids=ids, restored=self.store.restored())
+        return assembled(config, rng=rng, ids=ids, restored=self.store.restored(), receipts=self._plan.receipts)
 
     def tell(self, who: str, what: Callable[[], str]) -> None:
         """For the story."""
