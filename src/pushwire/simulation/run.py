@@ -57,6 +57,9 @@ def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
     world = World(subject, plan, rng, judge, story)
     caller = Caller(subject, world, plan, rng, judge)
     schedule(plan, world, judge)
+    judge.counts.update(trouble.kind for trouble in plan.troubles if trouble.kind != "crash")
+    judge.counts["faulty servers"] += bool(plan.faults)
+    judge.counts["with receipts"] += plan.receipts is not None
     violation = None
     try:
         _play(world, caller, judge, subject.simulated.stop, hold=plan.hold)
@@ -66,6 +69,7 @@ def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
         violation = f"{type(error).__name__}: {error}"
         if tell:
             raise
+    judge.counts["seconds"] += round(world.agenda.now)
     if violation is not None:
         story.tell(world.agenda.now, "judge", lambda: violation)
     return Outcome(seed, violation, dict(judge.counts), plan, tuple(story.lines))
