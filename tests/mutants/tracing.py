@@ -6,6 +6,7 @@ What must not live here: the mutants. A mutant is then put to the tests that run
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,10 +19,12 @@ __all__ = ["Record", "Tracer"]
 
 @attrs.frozen
 class Record:
-    """`lines`: file -> line -> the tests that run it. A line that runs as the file is imported is in `imported`."""
+    """`lines`: file -> line -> the tests that run it. A line that runs as the file is imported is in `imported`. `seconds`: what
+    each test took of the processor while it was recorded."""
 
     lines: dict[str, dict[int, list[str]]]
     imported: dict[str, list[int]]
+    seconds: dict[str, float]
 
     def tests(self, path: Path, first: int, last: int) -> set[str]:
         lines = self.lines.get(str(path), {})
@@ -34,7 +37,7 @@ class Record:
             file: {line: sorted(numbers[test] for test in tests) for line, tests in found.items()}
             for file, found in self.lines.items()
         }
-        path.write_text(json.dumps({"tests": names, "lines": lines, "imported": self.imported}))
+        path.write_text(json.dumps({"tests": names, "lines": lines, "imported": self.imported, "seconds": self.seconds}))
 
     @classmethod
     def load(cls, path: Path) -> Record:
@@ -45,7 +48,7 @@ class Record:
             file: {int(line): [names[number] for number in numbers] for line, numbers in each.items()}
             for file, each in lines.items()
         }
-        return cls(named, found["imported"])
+        return cls(named, found["imported"], found["seconds"])
 
 
 class Tracer:
@@ -55,13 +58,16 @@ class Tracer:
         self._paths = [str(path) for path in paths]
         self._coverage = coverage.Coverage(data_file=None, branch=False, include=self._paths, config_file=False)
         self._coverage.start()
+        self._seconds: dict[str, float] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self._coverage.switch_context(item.nodeid)
+        begun = time.process_time()
         try:
             return (yield)
         finally:
+            self._seconds[item.nodeid] = time.process_time() - begun
             self._coverage.switch_context("")
 
     def record(self) -> Record:
@@ -73,4 +79,4 @@ class Tracer:
             found = data.contexts_by_lineno(path)
             lines[path] = {line: [name for name in names if name] for line, names in found.items()}
             imported[path] = [line for line, names in found.items() if "" in names]
-        return Record(lines, imported)
+        return Record(lines, imported, self._seconds)
