@@ -23,6 +23,7 @@ from tests.stores.kit import (
     delivered,
     finished,
     identity,
+    inside,
     numbers,
     opened,
     own,
@@ -46,6 +47,17 @@ async def store(path: Path) -> AsyncGenerator[SqliteStore, None]:
 
 def insert(number: int) -> Book:
     return lambda db: db.execute("INSERT INTO mine VALUES (?)", (number,))
+
+
+async def test_what_is_delivered_and_not_finished_takes_a_bounded_memory(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pushwire.stores.sqlite_tables.SPELLED", 4)
+    await store.commit(NAMESPACE, [own(*map(delivered, range(2, 12)))], 0.0, {})
+    assert await inside(store, lambda file: len(file._tables._spelled)) <= 4
+    await store.commit(NAMESPACE, [settling(2, *map(finished, range(2, 12)))], 0.0, {})
+    assert await inside(store, lambda file: len(file._tables._spelled)) == 0
+    assert await column(store, "SELECT DISTINCT finished FROM pushwire_ledger") == [1]
 
 
 async def test_all_that_was_stored_is_there_for_another_store(path: Path) -> None:

@@ -10,7 +10,7 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..core.effects import Held, Identity, Record, Resends, Restored, scalars_text
 from ..errors import StoreError
@@ -88,6 +88,12 @@ _FORGET: Final = (
 )
 
 
+_Spelled: TypeAlias = tuple[bytes, str, str]
+"""An identity as it is written: the digest of its key and version, and those."""
+SPELLED: Final = 16_384
+"""Identities whose spelling is remembered at most."""
+
+
 def prepare(db: sqlite3.Connection, path: str) -> None:
     """Make what is missing, inside a transaction. Raises `StoreError` for the file of a newer version, before anything is
     written: its tables are not ours to complete."""
@@ -132,6 +138,8 @@ class Tables:
         self._resends: dict[int, Resends] = {}
         # Those that hold, or may hold, anything: the others are spared a look at that table with every row they finish.
         self._holding: set[int] = set()
+        # Most are written twice, soon after one another: when delivered, and when finished.
+        self._spelled: dict[Identity, _Spelled] = {}
 
     # What is known
 
@@ -176,22 +184,34 @@ class Tables:
         """Write them down. Returns the turn after them."""
         for kind, group in itertools.groupby(records, lambda record: record.kind):
             alike = list(group)
-            rows = [_row(namespace, record) for record in alike]
             if kind == "delivered":
-                _DELIVERED(db, [(*row, 0, turn) for row in rows])
-            elif kind == "held":
+                _DELIVERED(db, [(namespace, *self._remembered(record.identity), record.at, 0, turn) for record in alike])
+                continue
+            spelled = [self._spelled.pop(record.identity, None) or _spell(record.identity) for record in alike]
+            if kind == "held":
                 self._holding.add(namespace)
                 raws = (record.raw.encode("utf-8", "surrogatepass") for record in alike)
-                db.executemany(_HELD, [(*row, raw) for row, raw in zip(rows, raws, strict=True)])
-            else:
-                _FINISHED(db, [(*row, 1, later) for later, row in enumerate(rows, turn + 1)])
-                turn += len(rows)
-                if namespace in self._holding:
-                    db.executemany(_HELD_NO_LONGER, [(namespace, key, version) for _, _, key, version, _ in rows])
+                written = zip(spelled, alike, raws, strict=True)
+                db.executemany(_HELD, [(namespace, *texts, record.at, raw) for texts, record, raw in written])
+                continue
+            numbered = zip(spelled, alike, itertools.count(turn + 1), strict=False)
+            _FINISHED(db, [(namespace, *texts, record.at, 1, later) for texts, record, later in numbered])
+            turn += len(alike)
+            if namespace in self._holding:
+                db.executemany(_HELD_NO_LONGER, [(namespace, key, version) for _, key, version in spelled])
             if kind == "parked":
-                notes = ((_storable(record.note), _storable(record.raw)) for record in alike)
-                db.executemany(_PARKED, [(namespace, *row[2:], *note) for row, note in zip(rows, notes, strict=True)])
+                parked = zip(spelled, alike, strict=True)
+                rows = (
+                    (namespace, *texts[1:], record.at, _storable(record.note), _storable(record.raw)) for texts, record in parked
+                )
+                db.executemany(_PARKED, rows)
         return turn
+
+    def _remembered(self, identity: Identity) -> _Spelled:
+        if len(self._spelled) >= SPELLED:
+            self._spelled.clear()
+        spelled = self._spelled[identity] = _spell(identity)
+        return spelled
 
     def retain(self, db: sqlite3.Connection, namespace: int, turn: int, mark: float, times: Sequence[float]) -> None:
         """Let go of what is too old or too much, oldest first: of at most two rows for each one written, and of none that may be
@@ -221,9 +241,9 @@ def _digest(key: str, version: str) -> bytes:
     return digest(f"{key}\n{version}")
 
 
-def _row(namespace: int, record: Record) -> tuple[int, bytes, str, str, float]:
-    key, version = _texts(record.identity)
-    return namespace, _digest(key, version), key, version, record.at
+def _spell(identity: Identity) -> _Spelled:
+    key, version = _texts(identity)
+    return _digest(key, version), key, version
 
 
 def _identity(key: str, version: str) -> Identity:
