@@ -103,6 +103,7 @@ def _quantcite(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | 
         sent=server.sent,
         subscribed=lambda: server.subscribed,
         expire=lambda token, now: server.expire(),
+        leaves=False,
         specs=["bybit:deposits,withdrawals,spot_orders"],
     )
 
@@ -224,6 +225,7 @@ def _satoriex(wanted: Wanted, rng: Random, problems: list[str]) -> Simulated | N
         expire=server.revoke,
         distinct=False,
         answers=False,
+        leaves=False,
         specs=[f"{kind}:{market}" for market in settings.markets for kind in ("market", "marketdata")],
     )
 

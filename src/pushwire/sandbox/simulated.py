@@ -49,7 +49,8 @@ class Simulated:
 
     `subscribed` is what the live connections have subscribed to. `expire` no longer accepts this token, at so many seconds of the
     driver's clock; None: what this provider takes does not expire. `exact`: an ACK clears the very message that it names, and no
-    other of its key. `distinct`: whether a message sent twice can be told from two; `answers`: whether commands are answered.
+    other of its key. `distinct`: whether a message sent twice can be told from two; `answers`: whether commands are answered;
+    `leaves`: whether a subscription can be given up.
 
     The rest is what a client of it needs in the demo: what it subscribes to, its settings (by the URL), and its secrets,
     by field.
@@ -65,6 +66,7 @@ class Simulated:
     exact: bool = True
     distinct: bool = True
     answers: bool = True
+    leaves: bool = True
     specs: Sequence[str] = ()
     settings: Callable[[str], Sequence[str]] = _nothing
     secrets: Mapping[str, Secret] = attrs.Factory(dict[str, Secret])

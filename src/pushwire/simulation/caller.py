@@ -32,6 +32,7 @@ class Caller:
         self._judge = judge
         self._alive = False
         self._wanted: dict[Ticket, AnyCommand] = {}
+        self._asked: list[AnyCommand] = []
         self._confirmed: set[int] = set()
         self._extra: list[tuple[AnyCommand, Ticket | None]] = []
         self._extra_calls: dict[Ticket, AnyCommand] = {}
@@ -52,6 +53,7 @@ class Caller:
     def _crashed(self, pause: float) -> None:
         """What it had in memory is gone. It begins again after a pause."""
         self._wanted.clear()
+        self._asked.clear()
         self._extra.clear()
         self._extra_calls.clear()
         self._finishing.clear()
@@ -65,11 +67,17 @@ class Caller:
             self._churn()
             self._finish(*self._in_hand)
 
+    def leave(self) -> None:
+        """Give back all that is subscribed to, also what was asked for in calls that it did not wait for."""
+        for command in self._asked:
+            self._leave(command, None)
+
     # Subscriptions
 
     def _want(self, command: AnyCommand) -> None:
         with self._submitted(command) as ticket:
             self._wanted[ticket] = command
+            self._asked.append(command)
         if not self._world.calm:
             self._soon(self._plan.patience, partial(self._lose_patience, ticket))
 

@@ -21,6 +21,8 @@ STORM: Final = (60.0, 15)
 """No more than so many dials in so many seconds."""
 SPIN: Final = 2000
 """Steps in one moment, in which a story that goes on has long let time pass."""
+A_READ: Final = 2
+"""Messages that one read may bring beyond a limit."""
 GRACE: Final = 5.0
 """Seconds beyond the longest back-off within which there must be another dial."""
 WEIGHT: Final = 40
@@ -35,13 +37,14 @@ class Violation(AssertionError):
 @attrs.define(eq=False)
 class Judge:
     """`ledger`: the provider wants ACKs, and events are booked; `receipts`: it gets them before the caller gets the events, of
-    which no more than `out` may be with it at a time; `longest` is the longest back-off in seconds."""
+    which no more than `held` may be stored and `out` be with it at a time; `longest` is the longest back-off in seconds."""
 
     simulated: Simulated
     ledger: bool
     secrets: set[str]
     longest: float
     receipts: bool = False
+    held: float = math.inf
     out: float = math.inf
     arrived: Counter[Hashable] = attrs.Factory(Counter[Hashable])
     """In all processes."""
@@ -63,6 +66,7 @@ class Judge:
     _subscribed: set[Hashable] = attrs.Factory(set[Hashable])
     """What the server has ever been asked for."""
     _dial_by: float = math.inf
+    _not_before: float = -math.inf
     _dials: deque[float] = attrs.Factory(deque[float])
     _open: set[Ticket] = attrs.Factory(set[Ticket])
     _answered: set[Ticket] = attrs.Factory(set[Ticket])
@@ -150,11 +154,14 @@ class Judge:
     def ended(self, now: float, retry_after: float | None = None) -> None:
         """A connection, or an attempt at one, has ended: there must be another one soon."""
         self._dial_by = now + max(self.longest, retry_after or 0.0) + GRACE
+        self._not_before = now + (retry_after or 0.0)
 
     def dialled(self, now: float, status: Status) -> None:
         self._shows_no_secret(status)
         if now > self._dial_by:
             raise Violation("dials too late")
+        if now < self._not_before:
+            raise Violation("dials before the time that the server named")
         self._dial_by = math.inf
         seconds, most = STORM
         self.counts["dials"] += 1
@@ -176,7 +183,7 @@ class Judge:
     def crashing(self) -> None:
         """The client's process dies."""
         self.counts["crashes"] += 1
-        self._dial_by = math.inf
+        self._dial_by, self._not_before = math.inf, -math.inf
         self._here.clear()
         self._known_since.clear()
         self._answered.clear()
@@ -189,6 +196,12 @@ class Judge:
         missing = self._subscribed.difference(self.simulated.subscribed())
         if missing:
             raise Violation(f"not subscribed to again: {sorted(map(repr, missing))}")
+
+    def left(self) -> None:
+        """Nothing is wanted any more."""
+        kept = self.simulated.subscribed() if self.simulated.leaves else ()
+        if kept:
+            raise Violation(f"still subscribed to, though nobody wants it: {sorted(map(repr, kept))}")
 
     def at_rest(self, weight: int) -> None:
         """Nothing is under way any more, and the client weighs so many items more than a new one."""
@@ -237,6 +250,9 @@ class Judge:
                     self._finished.add(record.identity)
                 if record.kind == "parked":
                     self._parked.add(record.identity)
+        held = len(self._durable) - len(self._finished)
+        if held > self.held + A_READ:
+            raise Violation(f"{held} events are held, of {self.held:g}")
 
     def _shows_no_secret(self, said: object) -> None:
         shown = "".join(_texts(said))

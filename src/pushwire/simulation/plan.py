@@ -35,6 +35,7 @@ _FAULTS: Final = (
     *_HOLDING,
     "accept-then-close:1011,share=0.3",
     "accept-then-close:1012,share=0.5",
+    "accept-then-close:1013,share=0.95",
     "refuse:503,share=0.3,after=5",
     "refuse:429,share=0.2,after=20",
     "drop:{long:.0f}",

@@ -26,6 +26,10 @@ DRAIN = 120.0
 """Seconds that what was sent last may take to arrive."""
 
 
+LEAVING = 20.0
+"""Seconds within which what is given back must have been unsubscribed from."""
+
+
 @attrs.frozen
 class Outcome:
     """`violation` is None where all was well; `story` is empty unless it was wanted."""
@@ -52,6 +56,7 @@ def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
         {secret.reveal() for secret in config.secrets},
         config.backoff_cap,
         receipts=plan.receipts is not None,
+        held=math.inf if plan.receipts is None else plan.receipts.rows,
         out=math.inf if plan.receipts is None else plan.receipts.out,
     )
     world = World(subject, plan, rng, judge, story)
@@ -93,8 +98,11 @@ def _play(world: World, caller: Caller, judge: Judge, stop: Callable[[], None], 
         raise Violation("never subscribed")
     judge.verdict(world.store.finished(), subscribed=caller.subscribed, well_from=WALL + CHAOS + HEALED, hold=hold)
     judge.at_rest(world.weight())
+    caller.leave()
+    world.advance(over + LEAVING)
+    judge.left()
     world.client.stop(world.agenda.now)
     world.drain()
-    world.advance(over + 60.0)
+    world.advance(over + LEAVING + 60.0)
     if not world.client.finished:
         raise Violation("does not end when it is stopped")
