@@ -38,8 +38,8 @@ __all__ = ["QUEUE", "HandedOver", "TrioWebSocketConnection", "TrioWebSocketConne
 QUEUE: Final = 64
 """Messages that may wait in the library, and as many again here."""
 
-_READ_SIZE: Final = 65536
-"""Bytes."""
+_READ_SIZE: Final = 16384
+"""Bytes. The library goes through all that one read has brought before anything of it can be judged."""
 
 _NORMAL: Final = 1000
 _ABNORMAL: Final = 1006
