@@ -13,15 +13,23 @@ from pushwire.core.acks import AckSession
 from pushwire.core.backoff import Backoff
 from pushwire.core.closes import Action, CloseTable
 from pushwire.core.dedupe import Recent
-from pushwire.core.effects import Close, Record, Restored, Ticket, Write
+from pushwire.core.effects import Close, Identity, Record, Restored, Ticket, Token, Write
 from pushwire.core.exchange import Exchange
 from pushwire.core.gaps import Gaps
 from pushwire.core.heartbeat import Heartbeat
+from pushwire.core.holding import Holding
+from pushwire.core.holds import HoldTrigger, Rows
 from pushwire.core.ledger import Ledger
+from pushwire.core.redial import Redial
+from pushwire.core.session import Session
 from pushwire.core.subscriptions import Subscriptions
 from pushwire.core.timers import Timers
+from pushwire.core.waiting import Waiting
 from pushwire.providers.gelabs.machine import GelabsMachine
+from pushwire.providers.pusher.dialect import PusherDialect
 from pushwire.providers.pusher.machine import PusherMachine
+from pushwire.providers.quantcite.commands import frame
+from pushwire.providers.quantcite.machine import QuantciteMachine
 from pushwire.wire.client import ClientWire
 
 __all__ = ["BUGS", "Bug"]
@@ -49,6 +57,10 @@ def _returning(owner: type, name: str, value: object) -> Callable[[Patch], None]
 
 def _around(owner: type, name: str, make: Callable[[AnyCall], AnyCall]) -> Callable[[Patch], None]:
     return lambda patch: patch.setattr(owner, name, make(getattr(owner, name)))
+
+
+def _replacing(owner: type, name: str, value: AnyCall) -> Callable[[Patch], None]:
+    return lambda patch: patch.setattr(owner, name, value)
 
 
 def _ack_at_once(commit: AnyCall) -> AnyCall:
@@ -119,9 +131,9 @@ def _drop_every_tenth(take: AnyCall) -> AnyCall:
     return some
 
 
-def _forget_the_rest_of_a_frame(scan: AnyCall) -> AnyCall:
-    def forgetful(self: Any, data: bytes) -> None:
-        scan(self, data)
+def _forget_the_rest_of_a_frame(cut: AnyCall) -> AnyCall:
+    def forgetful(self: Any, data: bytes, at: int) -> None:
+        cut(self, data, at)
         self._pending = bytearray()
 
     return forgetful
@@ -151,27 +163,148 @@ def _raise_on_garbage(messages: AnyCall) -> AnyCall:
     return strict
 
 
+def _settle_early_on_receipt(arrive: AnyCall) -> AnyCall:
+    def early(self: Any, event: Any, identity: Identity, delivery: Any, raw: str) -> None:
+        arrive(self, event, identity, delivery, raw)
+        self._rows.move(identity, HoldTrigger.HANDED)
+        self._events.append(event)
+
+    return early
+
+
+def _hold_nothing_that_was_held(make: AnyCall) -> AnyCall:
+    def forgetful(self: Any, machine: Any, *, restored: Restored, **settings: Any) -> None:
+        make(self, machine, restored=attrs.evolve(restored, held={}), **settings)
+
+    return forgetful
+
+
+def _the_same_token_again(verdict: AnyCall) -> AnyCall:
+    def stubborn(self: Any, close: Close, now: float, *, hopeless: bool) -> object:
+        found = verdict(self, close, now, hopeless=hopeless)
+        self.refresh = False
+        return found
+
+    return stubborn
+
+
+def _stable_at_the_handshake(opened: AnyCall) -> AnyCall:
+    def reset(self: Any, handshake: Any, now: float, wall: float) -> None:
+        self._redial.ended(math.inf, answered=True)
+        opened(self, handshake, now, wall)
+
+    return reset
+
+
+def _authorised_once_for_all(patch: Patch) -> None:
+    granted: dict[object, object] = {}
+
+    def remembering(fulfil: AnyCall) -> AnyCall:
+        def remember(self: Any, token: Token, outcome: object, now: float) -> None:
+            call = self._grants._calls.get(token)
+            fulfil(self, token, outcome, now)
+            if call is not None and call.granted is not None:
+                granted[call.topics] = call.granted
+
+        return remember
+
+    def using(following: AnyCall) -> AnyCall:
+        def use(self: Any) -> object:
+            call = following(self)
+            if call is not None and call.granted is None:
+                call.granted = granted.get(call.topics)
+            return call
+
+        return use
+
+    _around(Exchange, "fulfil", remembering)(patch)
+    _around(Waiting, "next", using)(patch)
+
+
+def _much_later(verdict: AnyCall) -> AnyCall:
+    def late(self: Any, *args: object, **more: object) -> object:
+        trigger, at = verdict(self, *args, **more)
+        return trigger, at + 70.0
+
+    return late
+
+
+def _sooner_than_it_was_told(verdict: AnyCall) -> AnyCall:
+    def hasty(self: Any, close: Close, now: float, *, hopeless: bool) -> object:
+        return verdict(self, attrs.evolve(close, retry_after=None), now, hopeless=hopeless)
+
+    return hasty
+
+
+def _the_key_as_it_is(self: Any) -> None:
+    self._out.effects.append(frame({"type": "authenticate", "api_key": self._rules.api_key.reveal()}))
+
+
 BUGS: Final = [
     Bug("an ACK is sent before its commit", "gelabs", "ACKed before", _ack_early),
-    Bug("a commit that failed is believed", "gelabs", "", _around(AckSession, "_settle_write", _believe_a_failed_commit)),
+    Bug(
+        "a commit that failed is believed",
+        "gelabs",
+        "ACKed before",
+        _around(AckSession, "_settle_write", _believe_a_failed_commit),
+    ),
     Bug("a ticket is answered twice", "gelabs", "answered twice", _around(AckSession, "_settle_write", _settle_twice)),
-    Bug("resends are delivered again", "gelabs", "", _returning(Ledger, "receive", "new")),
+    Bug("resends are delivered again", "gelabs", "cannot settle", _returning(Ledger, "receive", "new")),
     Bug("nothing is remembered over a restart", "gelabs", "delivered", _around(Ledger, "__init__", _forget_what_was_finished)),
-    Bug("the resend window does not reach back", "gelabs", "", _returning(GelabsMachine, "_resend_window", 1)),
+    Bug("the resend window does not reach back", "gelabs", "nothing was said", _returning(GelabsMachine, "_resend_window", 1)),
     Bug("resends under one id are not withheld", "quantcite", "delivered twice", _returning(Recent, "add", True)),
     Bug("a gap is swallowed", "bitpanda", "nothing was said", _returning(Gaps, "tell", None)),
     Bug("a gap begins too late", "satoriex", "nothing was said", _around(Gaps, "lost", _a_gap_from_now_on)),
     Bug("the back-off does not grow", "pusher", "dials within", _returning(Backoff, "delay", 0.75)),
-    Bug("there is no back-off", "quickpay", "", _returning(Backoff, "delay", 0.0)),
-    Bug("subscriptions are not restored", "bitpanda", "", _returning(Subscriptions, "missing", [])),
-    Bug("who leaves takes it from all", "pusher", "", _around(Subscriptions, "unwant", _leave_for_all)),
+    Bug("there is no back-off", "quickpay", "dials within", _returning(Backoff, "delay", 0.0)),
+    Bug("subscriptions are not restored", "bitpanda", "not subscribed to again", _returning(Subscriptions, "missing", [])),
+    Bug("who leaves takes it from all", "pusher", "not subscribed to again", _around(Subscriptions, "unwant", _leave_for_all)),
     Bug("silence is not noticed", "satoriex", "silent stall", _returning(Heartbeat, "answer_due", math.inf)),
     Bug("no ping is sent", "gelabs", "silent stall", _returning(Heartbeat, "ping_due", math.inf)),
-    Bug("timers are late", "quickpay", "", _around(Timers, "next", _late)),
+    Bug("timers are late", "quickpay", "not subscribed to again", _around(Timers, "next", _late)),
     Bug("a deadline that is past is never met", "gelabs", "time stands still", _returning(Timers, "pop_due", [])),
-    Bug("a restart of the server ends the session", "quickpay", "", _around(CloseTable, "action", _a_fatal_restart)),
+    Bug("a restart of the server ends the session", "quickpay", "close 1012", _around(CloseTable, "action", _a_fatal_restart)),
     Bug("a binary message raises", "pusher", "TypeError", _around(PusherMachine, "_on_messages", _raise_on_garbage)),
-    Bug("a message is dropped now and then", "quantcite", "", _around(ClientWire, "take_messages", _drop_every_tenth)),
-    Bug("a frame that comes in two reads is lost", "satoriex", "", _around(ClientWire, "_scan", _forget_the_rest_of_a_frame)),
-    Bug("commands wait until the next connection", "pusher", "", _returning(Exchange, "advance", None)),
+    Bug(
+        "a message is dropped now and then",
+        "quantcite",
+        "not subscribed to again",
+        _around(ClientWire, "take_messages", _drop_every_tenth),
+    ),
+    Bug(
+        "a frame that comes in two reads is lost",
+        "satoriex",
+        "never came",
+        _around(ClientWire, "_cut", _forget_the_rest_of_a_frame),
+    ),
+    Bug("commands wait until the next connection", "pusher", "never subscribed", _returning(Exchange, "advance", None)),
+    Bug(
+        "what arrives is delivered before it is held",
+        "gelabs",
+        "on a receipt",
+        _around(Holding, "_arrive", _settle_early_on_receipt),
+    ),
+    Bug(
+        "what was held is not in the next run",
+        "gelabs",
+        "nothing was said",
+        _around(Holding, "__init__", _hold_nothing_that_was_held),
+    ),
+    Bug("more is handed out than the caller may have", "gelabs", "with the caller", _returning(Rows, "room", True)),
+    Bug("more is held than may be", "gelabs", "are held", _returning(Rows, "full", False)),
+    Bug("messages that are ACKed are kept", "gelabs", "keeps", _returning(GelabsMachine, "_ack_done", None)),
+    Bug("a refused token is used again", "bitpanda", "AuthenticationRefused", _around(Redial, "verdict", _the_same_token_again)),
+    Bug(
+        "the back-off begins anew at the handshake",
+        "bitpanda",
+        "dials within",
+        _around(Session, "opened", _stable_at_the_handshake),
+    ),
+    Bug("one socket's authorisation is used on the next", "pusher", "not subscribed to again", _authorised_once_for_all),
+    Bug("an unsubscribe is forgotten", "quickpay", "still subscribed", _returning(PusherDialect, "release", ())),
+    Bug("the next dial comes too late", "quickpay", "dials too late", _around(Redial, "verdict", _much_later)),
+    Bug("Retry-After is ignored", "satoriex", "dials before", _around(Redial, "verdict", _sooner_than_it_was_told)),
+    Bug(
+        "a secret goes out as any text", "quantcite", "a secret", _replacing(QuantciteMachine, "_authenticate", _the_key_as_it_is)
+    ),
 ]

@@ -8,7 +8,7 @@ from pushwire.cli.sandboxes import BUILDERS
 from pushwire.cli.simulate import story
 from tests.simulation.planted import BUGS, Bug
 
-SEEDS = range(40)
+SEEDS = range(60)
 """What a planted bug must be found within."""
 
 
