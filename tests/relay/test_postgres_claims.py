@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 
 from pushwire.relay.entries import Outcome
@@ -46,6 +47,23 @@ async def test_who_does_not_say_so_is_alone_and_the_other_takes_over(server: Pos
             await other.open()
     async with opened(other):
         assert await other.write([entry(1)]) in ([Outcome.STORED], [Outcome.DUPLICATE])
+
+
+async def test_nothing_is_claimed_any_more_when_it_is_closed_or_was_refused(server: PostgresServer) -> None:
+    with psycopg.connect(server.dsn, autocommit=True) as looking:
+        for _ in range(20):
+            async with opened(sink(server, shared=False)):
+                with pytest.raises(SinkError, match="another relay"):
+                    await sink(server, ("prices", "wallets"), shared=False).open()
+                assert claims(looking) == 1
+            assert claims(looking) == 0
+
+
+def claims(looking: psycopg.Connection) -> int:
+    """How many streams are claimed, as the server sees it now."""
+    (count,) = looking.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() or (None,)
+    assert isinstance(count, int)
+    return count
 
 
 async def test_those_who_all_say_so_write_at_the_same_time(server: PostgresServer) -> None:

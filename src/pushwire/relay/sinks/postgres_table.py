@@ -196,6 +196,10 @@ class EventTable:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(psycopg.Error):
+                if self._claim.streams:
+                    # The server finds out in its own time that a connection has gone: who takes over at once would be refused.
+                    connection.execute("SELECT pg_advisory_unlock_all()")
+            with contextlib.suppress(psycopg.Error):
                 connection.close()
 
     def check(self) -> Sequence[str]:
