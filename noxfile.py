@@ -133,6 +133,15 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def sim(session: nox.Session) -> None:
+    """Clients and their sandboxes in virtual time, all providers in turn, on all processors: other stories each time, unless
+    PUSHWIRE_SEED is set. `nox -s sim -- N` plays N of them, else 4,000; a story that fails says how to play it again."""
+    _install(session)
+    seed = os.environ.get("PUSHWIRE_SEED", str(random.randrange(1 << 32)))
+    session.run("pushwire", "simulate", "--seed", seed, "--runs", *(session.posargs or ["4000"]))
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Small faults, put into the parts that decide one at a time: whether the tests notice. Takes modules (`core/acks`) and the
     options of `python -m tests.mutants`; all of it is most of an hour."""

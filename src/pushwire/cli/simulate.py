@@ -7,11 +7,13 @@ import json
 import multiprocessing
 import os
 import secrets
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -111,7 +113,7 @@ class Stories:
                 yield provider, [outcome for part in parts for outcome in part]
 
     def _print_wrong(self, provider: str, outcome: Outcome) -> None:
-        again = f"pushwire simulate {provider} --seed {outcome.seed} --trace"
+        again = f"{_this_command()} simulate {provider} --seed {outcome.seed} --trace"
         if self.json:
             print(json.dumps({"provider": provider, "seed": outcome.seed, "violation": outcome.violation, "again": again}))
         else:
@@ -130,6 +132,12 @@ def stories(provider: str | None, seed: int | None, count: int, workers: int | N
     """As the command line has it: all providers, a seed of the system's, a process for each processor, where none is given."""
     first = secrets.randbits(48) if seed is None else seed
     return Stories([provider] if provider else [*BUILDERS], first, count, workers or os.cpu_count() or 1, as_json)
+
+
+def _this_command() -> str:
+    """What runs this program here, wherever it is installed."""
+    program = Path(sys.argv[0])
+    return shlex.quote(str(program)) if program.stem == "pushwire" else f"{shlex.quote(sys.executable)} -m pushwire"
 
 
 def _play(provider: str, seeds: Iterable[int]) -> list[Outcome]:
