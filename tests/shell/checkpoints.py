@@ -19,7 +19,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import attrs
 import pytest
@@ -27,6 +27,9 @@ import trio
 import trio.testing
 
 ResultT = TypeVar("ResultT")
+
+_TOO_LONG: Final = 3600.0
+"""Seconds of virtual time: a life that stands still ends."""
 
 
 @attrs.frozen
@@ -203,7 +206,8 @@ def one_life(life: Life, at: int, clock: Clock, seed: int = 1) -> Attempt:
 
     async def framed() -> None:
         before = tasks()
-        await life(attempt)
+        with trio.fail_after(_TOO_LONG):
+            await life(attempt)
         await trio.testing.wait_all_tasks_blocked()
         assert tasks() == before, f"a task is left: {tasks() - before}"
 

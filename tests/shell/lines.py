@@ -158,6 +158,7 @@ def led_to(network: MemoryNetwork) -> Handler:
                 await server.flush()
             else:
                 server.protocol.send_response(server.protocol.accept(request))
+                await server.flush()
                 nursery.start_soon(server.outward, connection)
                 await server.inward(connection)
             nursery.cancel_scope.cancel()
