@@ -21,8 +21,6 @@ STORM: Final = (60.0, 15)
 """No more than so many dials in so many seconds."""
 SPIN: Final = 2000
 """Steps in one moment, in which a story that goes on has long let time pass."""
-A_READ: Final = 2
-"""Messages that one read may bring beyond a limit."""
 GRACE: Final = 5.0
 """Seconds beyond the longest back-off within which there must be another dial."""
 WEIGHT: Final = 40
@@ -65,6 +63,8 @@ class Judge:
     _parked: set[Hashable] = attrs.Factory(set[Hashable])
     _subscribed: set[Hashable] = attrs.Factory(set[Hashable])
     """What the server has ever been asked for."""
+    _longest_read: int = 0
+    """Messages in one read, which may exceed a limit."""
     _dial_by: float = math.inf
     _not_before: float = -math.inf
     _dials: deque[float] = attrs.Factory(deque[float])
@@ -118,6 +118,10 @@ class Judge:
             raise Violation(f"answered twice, or though nobody waits: {settled.ticket}")
         self._answered.add(settled.ticket)
         self._open.discard(settled.ticket)
+
+    def read(self, messages: int) -> None:
+        """The client is handed so many at once."""
+        self._longest_read = max(self._longest_read, messages)
 
     def asks(self, effect: Effect) -> None:
         """The client asks for something to be done."""
@@ -251,7 +255,7 @@ class Judge:
                 if record.kind == "parked":
                     self._parked.add(record.identity)
         held = len(self._durable) - len(self._finished)
-        if held > self.held + A_READ:
+        if held > self.held + self._longest_read:
             raise Violation(f"{held} events are held, of {self.held:g}")
 
     def _shows_no_secret(self, said: object) -> None:

@@ -271,9 +271,10 @@ class World:
             self._server.sign_of_life(link.number, self.agenda.now)
         for message in messages:
             self.tell("server", partial("hears {} characters".format, len(message)))
-            owed = set(self.subject.simulated.unacked())
+            owed = self.subject.simulated.unacked()
             self._server.receive(link.number, message, self.agenda.now)
-            self._judge.heard(message, owed - set(self.subject.simulated.unacked()))
+            left = self.subject.simulated.unacked()
+            self._judge.heard(message, set(owed).difference(left) if len(left) < len(owed) else ())
 
     def gone(self, link: Link) -> None:
         self._links.pop(link.number, None)
@@ -291,6 +292,7 @@ class World:
         if link is not self._link:
             return
         if messages:
+            self._judge.read(len(messages))
             self.client.receive(messages, self.agenda.now)
         else:
             self.client.heard(self.agenda.now)
