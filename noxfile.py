@@ -27,6 +27,8 @@ SUPPORTED = ("3.11", "3.12", "3.13")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PORTABLE = ("tests/core", "tests/wire", "tests/providers")
 """What must behave the same on every interpreter: the parts that decide."""
+PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
+"""Tests share no port, file or server; one that stands still for a server leaves its core to another."""
 PURE = "src/pushwire/core/*,src/pushwire/providers/*"
 """What must be covered whole."""
 
@@ -72,11 +74,11 @@ def tests(session: nox.Session) -> None:
     """The whole suite, with coverage; on interpreters other than nox's own: core, wire, providers. Takes pytest arguments."""
     _install(session, "tests")
     if session.python != sys.executable:
-        session.run("pytest", *(session.posargs or PORTABLE))
+        session.run("pytest", *PARALLEL, *(session.posargs or PORTABLE))
         return
     _services(session)
     # tests/typing needs the type checkers: it runs with them, in `types`.
-    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["--ignore=tests/typing"]))
+    session.run("pytest", *PARALLEL, "--cov", "--cov-report=", *(session.posargs or ["--ignore=tests/typing"]))
     session.run("coverage", "report")
     if not session.posargs:
         session.run("coverage", "report", f"--include={PURE}", "--fail-under=100")
@@ -120,9 +122,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build and check the documentation."""
-    _install(session, "tests")
+    """Check the pages and run their code, then build the site into `docs/_build`. `nox -s docs -- --write` draws what is drawn."""
+    _install(session, "tests", "docs", extras="cli,proxy,testing,nats,postgres")
     session.run("python", "docs/build.py", *session.posargs)
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "docs/_build")
 
 
 @nox.session

@@ -14,7 +14,7 @@ from ...core.values import exact
 
 __all__ = ["FAULTS", "Json", "content", "inner", "parsed", "read"]
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | Decimal | bool | None"
+Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | Decimal | bool | None
 """A decoded JSON value. Numbers that are not whole are exact `Decimal`s."""
 
 ValueT = TypeVar("ValueT")
