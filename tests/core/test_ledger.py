@@ -291,3 +291,25 @@ class Books(RuleBasedStateMachine):
 
 def test_any_order_of_messages_and_commits_agrees_with_the_model() -> None:
     explore(Books)
+
+
+# Many at a time
+
+
+def test_new_keys_are_taken_up_to_the_first_that_is_known() -> None:
+    book = ledger()
+    arrived = iter([tx("a"), tx("b", "2"), tx("a", "3"), tx("c")])
+    assert book.first(arrived, 1.0) == ([(*tx("a"), 1.0), (*tx("b", "2"), 1.0)], tx("a", "3"))
+    assert book.first(arrived, 2.0) == ([(*tx("c"), 2.0)], None)
+    assert book.first(arrived, 3.0) == ([], None)
+    assert book.unfinished == 3
+    assert book.take_unsaved() == [(tx("a"), 1.0), (tx("b", "2"), 1.0), (tx("c"), 2.0)]
+
+
+def test_more_different_versions_than_are_shared_are_told_apart_all_the_same() -> None:
+    book = ledger(capacity=100_000)
+    book.first([tx(str(serial), str(serial)) for serial in range(10_000)], 1.0)
+    assert len(book._shared) <= 4096
+    assert all(book.state(tx(str(serial), str(serial))) is Entry.HELD for serial in range(10_000))
+    assert book.state(tx("1", "2")) is Entry.UNSEEN
+    assert finish(book, tx("1", "1"))

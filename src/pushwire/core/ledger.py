@@ -15,7 +15,7 @@ from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
 from .transitions import Table
 
-__all__ = ["ENTRY", "Entry", "EntryTrigger", "Ledger"]
+__all__ = ["ENTRY", "Entry", "EntryTrigger", "Key", "Ledger", "Received"]
 
 
 class Entry(enum.Enum):
@@ -72,6 +72,9 @@ for each message."""
 Versions: TypeAlias = tuple[Key | int, ...]
 """Version and state in turn: there are one or two of a key, and a dict for each would cost four times the memory."""
 
+_Shared: TypeAlias = tuple[Key, tuple[Versions, ...]]
+"""A version, and what is kept of a key that has it alone, by the code of its state."""
+
 # What a version's state is kept as, for the same reason.
 _STATES: Final = (Entry.UNSEEN, Entry.HELD, Entry.COMMITTING, Entry.FINISHED)
 _CODES: Final = {state: code for code, state in enumerate(_STATES)}
@@ -81,6 +84,9 @@ _COMMITTING: Final = _CODES[Entry.COMMITTING]
 _FINISHED: Final = _CODES[Entry.FINISHED]
 _ONE_FINISHED: Final = (_FINISHED,)
 _AFTER: Final = {(_CODES[before], trigger): _CODES[after] for (before, trigger), after in ENTRY.rows.items()}
+
+_SHARED: Final = 4096
+"""How many different versions are kept as one tuple each, whatever number of keys have them."""
 
 
 def _code(versions: Versions, version: Key) -> int | None:
@@ -105,6 +111,7 @@ class Ledger:
         "_horizon",
         "_keys",
         "_order",
+        "_shared",
         "_unsaved",
         "forgotten",
         "unfinished",
@@ -115,6 +122,8 @@ class Ledger:
         self._horizon = horizon
         self._capacity = capacity
         self._keys: dict[Key, Versions] = {}
+        # Most keys have one version, and many the same: by version, all that can be kept of such a key. It is made once.
+        self._shared: dict[Key, _Shared] = {}
         # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once its left end is holes.
         self._order: deque[Received] = deque()
         self._done: deque[Received] = deque()
@@ -130,26 +139,46 @@ class Ledger:
             if version not in self._keys.get(key, ()):
                 self._put(key, version, _UNSEEN)
 
+    def first(self, arrived: Iterable[tuple[Key, Key]], at: float) -> tuple[list[Received], tuple[Key, Key] | None]:
+        """Messages arrived, by key and version, no older than `at`: those before the first whose key is known, to be delivered as
+        "new". Returns what is kept of them, and that first one, which is taken from `arrived` and left to `receive`.
+
+        The hot path, which most messages go all together: one step in each collection, and one tuple left behind.
+        """
+        keys, shared = self._keys, self._shared
+        received: list[Received] = []
+        append = received.append
+        known = None
+        for key, version in arrived:
+            if key in keys:
+                known = key, version
+                break
+            version, states = shared.get(version) or self._share(version)
+            keys[key] = states[_HELD]
+            append((key, version, at))
+        self._order += received
+        self._unsaved += received
+        self.unfinished += len(received)
+        return received, known
+
     def receive(self, key: Key, version: Key, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
         """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
         of what is finished."""
-        versions = self._keys.get(key)
-        if versions is None:
-            self._keys[key] = (version, _HELD)
-            delivery: Delivery = "new"
-        else:
-            before = _code(versions, version)
-            if before:
-                self.withheld += 1
-                return "ack again" if self._settled(versions) else "withheld"
-            self._put(key, version, _HELD)
-            delivery = "redelivery" if before == _UNSEEN else "reorg" if reorg else "update"
+        if self.first(((key, version),), at)[0]:
+            return "new"
+        versions = self._keys[key]
+        before = _code(versions, version)
+        if before:
+            self.withheld += 1
+            return "ack again" if self._settled(versions) else "withheld"
+        self._put(key, version, _HELD)
         self.unfinished += 1
         received = (key, version, at)
         self._order.append(received)
-        if delivery != "redelivery":
-            self._unsaved.append(received)
-        return delivery
+        if before == _UNSEEN:
+            return "redelivery"
+        self._unsaved.append(received)
+        return "reorg" if reorg else "update"
 
     def state(self, identity: Identity) -> Entry:
         return _STATES[_code(self._keys.get(identity.key, ()), identity.version) or _UNSEEN]
@@ -211,9 +240,10 @@ class Ledger:
 
     def _put(self, key: Key, version: Key, code: int) -> Versions:
         versions = self._keys.get(key, ())
-        if len(versions) == 2 and version in versions:
+        if not versions or (len(versions) == 2 and version in versions):
             # So it is with nearly all.
-            versions = (versions[0], code)
+            _, states = self._shared.get(version) or self._share(version)
+            versions = states[code]
         elif version in versions:
             at = versions.index(version)
             versions = (*versions[: at + 1], code, *versions[at + 2 :])
@@ -221,6 +251,12 @@ class Ledger:
             versions = (*versions, version, code)
         self._keys[key] = versions
         return versions
+
+    def _share(self, version: Key) -> _Shared:
+        if len(self._shared) >= _SHARED:
+            self._shared.clear()
+        shared = self._shared[version] = version, tuple((version, code) for code in _CODES.values())
+        return shared
 
     @staticmethod
     def _settled(versions: Versions) -> bool:

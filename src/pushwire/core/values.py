@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
         __struct_fields__: ClassVar[tuple[str, ...]]
 
-        def __init_subclass__(cls, *, rename: dict[str, str] | None = None, omit_defaults: bool = False) -> None: ...
+        def __init_subclass__(
+            cls, *, rename: dict[str, str] | None = None, omit_defaults: bool = False, kw_only: bool = True
+        ) -> None: ...
 
 else:
 

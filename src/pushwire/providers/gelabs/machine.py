@@ -16,8 +16,9 @@ import msgspec
 from ...core.acks import AckConfig, AckSession
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.commands import AnyCommand
-from ...core.effects import Dial, Handshake, Identity, Restored, Scalar
+from ...core.effects import Dial, Handshake, Restored, Scalar
 from ...core.events import Malformed, Unrecognized
+from ...core.ledger import Key
 from ...core.secrets import Secret
 from ...core.transitions import Table
 from ...errors import AuthenticationRefused, CommandRefused
@@ -25,6 +26,7 @@ from .commands import GelabsDialect, GetTransaction, Subscribe, Unsubscribe, fra
 from .messages import (
     KNOWN_TYPES,
     AckReply,
+    Answer,
     Connected,
     Pong,
     Push,
@@ -37,8 +39,9 @@ from .messages import (
     decode,
     decode_unknown,
 )
+from .naming import Naming
 from .topics import Topic, topic
-from .transactions import Transaction, complete, identify, numbers_problem
+from .transactions import NOT_LEDGERED, Transaction, all_numbers, complete, complete_all, identify_all, numbers_problem
 
 __all__ = ["CLOSES", "GREETING", "GelabsMachine"]
 
@@ -125,9 +128,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         self._chain_ids = chain_ids
         self._stage = GREETING.initial
         self._ack_message_id = ack_message_id
-        # What ACKs name, until the provider has confirmed them: the hash as it was spelled, then the ids of the messages. A plain
-        # tuple, since there is one for each message in hand.
-        self._messages: dict[tuple[Scalar, ...], tuple[str | None, ...]] = {}
+        self._naming = Naming()
 
     # What the session asks for
 
@@ -150,58 +151,95 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         return frame(self._ids(), "ping", {})
 
     def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...], subject: str | None) -> str:
-        chain_type, chain_id, tx_hash = key
-        spelled = self._messages.get(key, (tx_hash,))[0]
-        data = {"chain_type": chain_type, "chain_id": chain_id, "txHash": spelled, "messageId": subject}
+        chain_type, chain_id, _ = key
+        data = {"chain_type": chain_type, "chain_id": chain_id, "txHash": self._naming.spelled(key), "messageId": subject}
         return frame(ack_id, "transactionACK", data)
 
     def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
         # The document's sample names the hash alone, its error text the message as well. Where the provider heeds that, an ACK
         # cannot be taken for one of a version that is still on its way to us. None left: the provider has confirmed them all.
-        return self._messages.get(key, ())[1:] if self._ack_message_id else (None,)
+        return self._naming.messages(key) if self._ack_message_id else (None,)
 
     def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
-        spelled, *messages = self._messages.pop(key, (None,))
-        left = [message_id for message_id in messages if message_id != subject] if self._ack_message_id else []
+        left: list[str | None] = []
+        if self._ack_message_id:
+            left = [message_id for message_id in self._naming.messages(key) if message_id != subject]
         if left or not self._ledger.settled(key):
-            self._messages[key] = (spelled, *left)
+            self._naming.keep(key, left)
+        else:
+            self._naming.forget(key)
 
     # Messages
 
     def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
-        deliver = self._out.events.append
-        chain_ids, watched = self._chain_ids, self._exchange.staleness.enabled
-        for raw in messages:
+        # Pushes that come one behind the other, which is what most reads hold and nothing else, are taken together.
+        pushes: list[Push] = []
+        for at, raw in enumerate(messages):
             try:
                 message = decode(raw)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                self._on_pushes(pushes, messages, at, now)
                 self._on_misfit(raw, error, now)
                 continue
             if isinstance(message, Push):
-                tx = message.data
-                problem = "a transaction without data" if tx is None else numbers_problem(tx)
-                if tx is None or problem is not None:
-                    deliver(Malformed(now, raw, problem or ""))
-                    continue
-                ledgered = identify(tx, chain_ids)
-                naming = (tx.tx_hash, message.id)
-                named = self._messages.setdefault(ledgered[0], naming)
-                if named is not naming and message.id not in named[1:]:
-                    self._messages[ledgered[0]] = (*named, message.id)
-                delivery = self._received(*ledgered, now, reorg=tx.is_reorg_resend is True)
-                if watched:
-                    self._note_topics(tx, now)
-                if delivery is not None:
-                    complete(tx, now, delivery, ledgered, message.id, message.time)
-                    deliver(tx)
-            elif isinstance(message, AckReply):
-                self._on_ack_reply(message, raw, now)
-            elif isinstance(message, Pong):
-                self._pong()
-            elif isinstance(message, Connected):
-                self._on_connected(message, now)
+                pushes.append(message)
             else:
-                self._on_reply(message, raw, now)
+                self._on_pushes(pushes, messages, at, now)
+                self._on_answer(message, raw, now)
+        self._on_pushes(pushes, messages, len(messages), now)
+
+    def _on_pushes(self, pushes: list[Push], messages: Sequence[str | bytes], until: int, now: float) -> None:
+        """Take pushes, which are those of the messages `until` then; the list is empty afterwards."""
+        if not pushes:
+            return
+        txs = [push.data for push in pushes if push.data is not None]
+        if len(txs) == len(pushes) and all_numbers(txs):
+            self._on_transactions(pushes, txs, now)
+        else:
+            for push, raw in zip(pushes, messages[until - len(pushes) : until], strict=True):
+                problem = "a transaction without data" if push.data is None else numbers_problem(push.data)
+                if push.data is None or problem is not None:
+                    self._out.events.append(Malformed(now, raw, problem or ""))
+                else:
+                    self._on_transactions((push,), (push.data,), now)
+        pushes.clear()
+
+    def _on_transactions(self, pushes: Sequence[Push], txs: Sequence[Transaction], now: float) -> None:
+        """Deliver what is to be delivered: all at once up to one whose key is known, then that one by itself, and so on."""
+        identities = iter(identify_all(txs, self._chain_ids))
+        at = 0
+        while at < len(txs):
+            received, known = self._ledger.first(identities, self._base)
+            until = at + len(received)
+            fresh, ids = txs[at:until], [push.id for push in pushes[at:until]]
+            self._naming.add_all([ledgered[0] for ledgered in received], [tx.tx_hash for tx in fresh], ids)
+            complete_all(fresh, now, received, ids, [push.time for push in pushes[at:until]])
+            self._out.events += fresh
+            if known is not None:
+                self._on_known(pushes[until], txs[until], *known, now)
+            at = until + 1
+        if self._exchange.staleness.enabled:
+            for tx in txs:
+                self._note_topics(tx, now)
+
+    def _on_known(self, push: Push, tx: Transaction, key: Key, version: Key, now: float) -> None:
+        """A transaction of a key that is known."""
+        self._naming.add(key, tx.tx_hash, push.id)
+        delivery = self._received(key, version, now, reorg=tx.is_reorg_resend is True)
+        if delivery is not None:
+            complete(tx, now, delivery, (key, version, self._base), push.id, push.time)
+            self._out.events.append(tx)
+
+    def _on_answer(self, message: Answer, raw: str | bytes, now: float) -> None:
+        """What is said to something of ours."""
+        if isinstance(message, AckReply):
+            self._on_ack_reply(message, raw, now)
+        elif isinstance(message, Pong):
+            self._pong()
+        elif isinstance(message, Connected):
+            self._on_connected(message, now)
+        else:
+            self._on_reply(message, raw, now)
 
     def _note_topics(self, tx: Transaction, now: float) -> None:
         for address in tx.listen_addresses or ():
@@ -266,7 +304,7 @@ def _result(message: Reply, command: AnyCommand) -> tuple[Subscribed | Unsubscri
             return None, (404, "transaction not found")
         case GetTransaction(), TransactionReply(data=tx) if tx is not None:
             wrong = numbers_problem(tx)
-            complete(tx, 0.0, "new", Identity((), ()), None, None)
+            complete(tx, 0.0, "new", NOT_LEDGERED, None, None)
             return tx, None if wrong is None else (None, f"malformed reply: {wrong}")
         case _:
             return None, (None, "malformed reply: it answers another command")

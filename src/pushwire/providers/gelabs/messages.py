@@ -107,7 +107,8 @@ class AckReply(Envelope, tag="transactionACK"):
 
 
 Reply: TypeAlias = SubscribeReply | UnsubscribeReply | TransactionReply
-Message: TypeAlias = Push | Connected | Pong | AckReply | Reply
+Answer: TypeAlias = Connected | Pong | AckReply | Reply
+Message: TypeAlias = Push | Answer
 
 
 class Unknown(msgspec.Struct):
@@ -135,5 +136,5 @@ def revive(raw: str, identity: Identity, delivery: Delivery, received: float) ->
     problem = "no transaction" if tx is None else numbers_problem(tx)
     if tx is None or problem is not None:
         raise ValueError(problem)
-    complete(tx, received, delivery, (identity.key, identity.version), message.id, message.time)
+    complete(tx, received, delivery, (identity.key, identity.version, 0.0), message.id, message.time)
     return tx

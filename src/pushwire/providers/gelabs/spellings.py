@@ -12,10 +12,9 @@ from typing import Final, TypeAlias, TypeGuard
 
 import msgspec
 
-from ...core.effects import Identity
 from ...core.events import Malformed
 from .topics import CHAIN_IDS
-from .transactions import Transaction, complete, numbers_problem
+from .transactions import NOT_LEDGERED, Transaction, complete, numbers_problem
 
 __all__ = ["TransactionRow", "read_transaction"]
 
@@ -81,7 +80,7 @@ def read_transaction(raw: bytes) -> TransactionRow:
     problem = numbers_problem(tx)
     if problem is not None:
         return Malformed(0.0, raw, problem)
-    complete(tx, 0.0, "new", Identity((), ()), None, None)
+    complete(tx, 0.0, "new", NOT_LEDGERED, None, None)
     return tx
 
 

@@ -9,26 +9,37 @@ checked before anyone sees them. Empty text and null both mean "none".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from ...core.effects import Identity, Scalar
+from ...core.effects import Identity
 from ...core.events import Delivery
+from ...core.ledger import Key, Received
 from ...core.values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
 from .movements import Movement, fee_paid, moved
 from .rows import InternalCall, TokenTransfer, UtxoInput, UtxoOutput
-from .topics import CHAIN_IDS, FOLDED
+from .topics import CHAIN_IDS, fold
 
-__all__ = ["Transaction", "complete", "identify", "numbers_problem"]
+__all__ = [
+    "NOT_LEDGERED",
+    "Transaction",
+    "all_numbers",
+    "complete",
+    "complete_all",
+    "identify",
+    "identify_all",
+    "numbers_problem",
+]
 
-Scalars: TypeAlias = tuple[Scalar, ...]
+NOT_LEDGERED: Final[Received] = ((), (), 0.0)
+"""Of what did not come as a push."""
 
 
-class Transaction(Value, omit_defaults=True, rename={
+class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     "tx_hash": "txhash",
     "tx_time": "txTime",
     "raw_gas_limit": "gasLimit",
@@ -61,11 +72,12 @@ class Transaction(Value, omit_defaults=True, rename={
     Each such version is delivered once, and `delivery` says why.
     """
 
+    # In the order of the push, where the decoder looks for the next field first.
     chain_type: str
-    tx_hash: Annotated[str, msgspec.Meta(min_length=1)]
     chain_id: Int64 | None = None
     height: Int64 | None = None
     tx_time: Moment | None = None
+    tx_hash: Annotated[str, msgspec.Meta(min_length=1)]
     tx_version: int | None = None
     sender: str | None = None
     fee_payer: str | None = None
@@ -97,8 +109,8 @@ class Transaction(Value, omit_defaults=True, rename={
     received: float = 0.0
     """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
     delivery: Delivery = "new"
-    ledgered: tuple[Scalars, Scalars] = ((), ())
-    """The parts of `identity`, as plain tuples: there is one for each message, and the garbage collector leaves such alone."""
+    ledgered: Received = NOT_LEDGERED
+    """The parts of `identity`, and the low-water mark when it came: what the ledger keeps of it, as it keeps it."""
     message_id: str | None = None
     """The id of the push; `GetTransaction` takes it."""
     sent: int | None = None
@@ -155,9 +167,10 @@ class Transaction(Value, omit_defaults=True, rename={
     @property
     def identity(self) -> Identity:
         """What the ledger knows this delivery by. Empty where it did not come as a push."""
-        return Identity(*self.ledgered)
+        key, version, _ = self.ledgered
+        return Identity(key, version)
 
-    def key(self, chain_ids: Mapping[str, int] = CHAIN_IDS) -> Scalars:
+    def key(self, chain_ids: Mapping[str, int] = CHAIN_IDS) -> Key:
         """Chain, its id and the hash, in the form in which they are compared: the same however the transaction came, and for all
         its versions. `chain_ids` gives the id of a chain where the message names none."""
         return identify(self, chain_ids)[0]
@@ -194,55 +207,94 @@ _EMPTY: Final = re.compile(r',"[A-Za-z0-9_]+":(?:""|null)')
 _FIRST_EMPTY: Final = re.compile(r'\{"[A-Za-z0-9_]+":(?:""|null),?')
 
 
-def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Scalars, Scalars]:
+def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Key, Key]:
     """The key and version of a transaction; `chain_ids` gives the id of a chain where the message names none."""
-    chain_type = tx.chain_type.lower()
+    chain_type, tx_hash = tx.chain_type.lower(), tx.tx_hash
     chain_id = tx.chain_id
     if chain_id is None:
         chain_id = chain_ids.get(chain_type)
-    tx_hash = tx.tx_hash
-    if tx_hash.startswith(FOLDED):
-        tx_hash = tx_hash.lower()
+    # Most are lower case as they come. To see that costs less than to see whether case means anything.
+    if tx_hash.lower() != tx_hash:
+        tx_hash = fold(tx_hash)
     return (chain_type, chain_id, tx_hash), (tx.tx_status, tx.height, tx.is_reorg_resend is True)
+
+
+def identify_all(txs: Sequence[Transaction], chain_ids: Mapping[str, int]) -> Sequence[tuple[Key, Key]]:
+    """What `identify` says of each. Where all are spelled as they are compared, which one look at all of them shows, there is
+    nothing to do for each."""
+    keys = [(tx.chain_type, tx.chain_id, tx.tx_hash) for tx in txs]
+    versions = [(tx.tx_status, tx.height, tx.is_reorg_resend) for tx in txs]
+    chain_types, ids, hashes = zip(*keys, strict=True)
+    spelled = "".join((*set(chain_types), *hashes))
+    if spelled != spelled.lower() or None in ids or None in [tx.is_reorg_resend for tx in txs]:
+        return [identify(tx, chain_ids) for tx in txs]
+    return list(zip(keys, versions, strict=True))
 
 
 def complete(
     tx: Transaction,
     received: float,
     delivery: Delivery,
-    ledgered: tuple[Scalars, Scalars],
+    ledgered: Received,
     message_id: str | None,
     sent: int | None,
 ) -> None:
     """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
     fresh: Any = tx
     fresh.received = received
-    fresh.delivery = delivery
     fresh.ledgered = ledgered
     fresh.message_id = message_id
     fresh.sent = sent
+    if fresh.delivery != delivery:
+        fresh.delivery = delivery
+
+
+def complete_all(
+    txs: Sequence[Transaction],
+    received: float,
+    ledgered: Iterable[Received],
+    message_ids: Iterable[str | None],
+    times: Iterable[int | None],
+) -> None:
+    """`complete` for each, all of them "new"."""
+    fresh: Sequence[Any] = txs  # as in `complete`
+    for tx, known, message_id, sent in zip(fresh, ledgered, message_ids, times, strict=True):
+        tx.received = received
+        tx.ledgered = known
+        tx.message_id = message_id
+        tx.sent = sent
+        if tx.delivery != "new":
+            tx.delivery = "new"
 
 
 def numbers_problem(tx: Transaction) -> str | None:
     """What is wrong with the numbers a transaction holds as text, None: nothing."""
-    # All in one pass, since this is paid for every message. A null reads "None" here, which is no number either.
-    joined = (
-        f"{tx.raw_amount}{tx.raw_fee}{tx.raw_gas_limit}{tx.raw_gas_used}"
-        f"{tx.raw_gas_price}{tx.raw_max_fee_per_gas}{tx.raw_max_priority_fee_per_gas}{tx.raw_nonce}"
-    )
-    if len(joined) > UINT256_DIGITS or not (joined.isdecimal() and joined.isascii()):
-        for name in _NUMBER_FIELDS:
-            if not is_number(getattr(tx, name)):
-                return f"{name.removeprefix('raw_')} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
-    if tx.token_transfers or tx.inputs or tx.outputs or tx.internal_calls:
-        for rows in (tx.token_transfers, tx.inputs, tx.outputs, tx.internal_calls):
-            for row in rows or ():
-                if not is_number(row.raw_amount):
-                    return f"amount in {type(row).__name__} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
+    for name in _NUMBERS:
+        if not is_number(getattr(tx, name)):
+            return f"{name.removeprefix('raw_')} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
+    for rows in (tx.token_transfers, tx.inputs, tx.outputs, tx.internal_calls):
+        for row in rows or ():
+            if not is_number(row.raw_amount):
+                return f"amount in {type(row).__name__} is not an unsigned whole number of at most {UINT256_DIGITS} digits"
     return None
 
 
-_NUMBER_FIELDS: Final = (
+def all_numbers(txs: Sequence[Transaction]) -> bool:
+    """Whether `numbers_problem` finds nothing in any: one look at all of them shows it of nearly all that are fine."""
+    # A null reads "None" here.
+    joined = [
+        f"{tx.raw_amount}{tx.raw_fee}{tx.raw_gas_limit}{tx.raw_gas_used}"
+        f"{tx.raw_gas_price}{tx.raw_max_fee_per_gas}{tx.raw_max_priority_fee_per_gas}{tx.raw_nonce}"
+        for tx in txs
+    ]
+    text = "".join(joined)
+    # Of bytes it is asked four times as fast as of text.
+    if text.isascii() and text.encode().isdigit() and max(map(len, joined)) <= UINT256_DIGITS:
+        txs = [tx for tx in txs if tx.token_transfers or tx.inputs or tx.outputs or tx.internal_calls]
+    return not any(map(numbers_problem, txs))
+
+
+_NUMBERS: Final = (
     "raw_amount",
     "raw_fee",
     "raw_gas_limit",
