@@ -6,6 +6,8 @@ import io
 import random
 from collections.abc import Sequence
 
+import pytest
+
 from pushwire.core.assembled import assembled
 from pushwire.core.commands import Finish
 from pushwire.core.effects import Committed, Dial, Done, Effect, Fetch, Handshake, Held, Identity, Loaded, Persist, Restored
@@ -14,9 +16,11 @@ from pushwire.core.holds import HoldLimits
 from pushwire.core.ids import id_source
 from pushwire.core.journal import Header, replay
 from pushwire.core.journal_lines import read_journal
+from pushwire.core.journal_writer import Encoder
 from pushwire.core.recording import Recording
 from pushwire.core.secrets import Secret
-from pushwire.providers import gelabs, load
+from pushwire.errors import JournalError
+from pushwire.providers import gelabs, load, satoriex
 from pushwire.testing.gelabs import connected, push
 from tests.core.journals import WALL
 
@@ -70,3 +74,10 @@ def test_a_replay_stores_acks_and_delivers_what_the_first_run_did() -> None:
     assert [event.raw for event in events if isinstance(event, Malformed)] == ["{"]
     assert [event.tx_hash for event in events if isinstance(event, gelabs.Transaction)] == ["0x01", "0x03"]
     assert [step.error for step in steps] == [None] * len(steps)
+
+
+def test_receipts_of_a_provider_that_wants_no_acks_are_a_wrong_header() -> None:
+    config = satoriex.Config(token=Secret("a-token"))
+    first = Encoder(load("satoriex")).header(Header(load("satoriex"), config, 1, "n", Restored(), "0", receipts=HoldLimits()))
+    with pytest.raises(JournalError, match="line 1: receipts: satoriex wants no ACKs"):
+        list(read_journal([first.encode() + b"\n"], load))

@@ -107,3 +107,8 @@ def test_a_redactor_leaves_no_tail_of_a_longer_secret() -> None:
     assert redact("x abcdef abc y") == f"x {PLACEHOLDER} {PLACEHOLDER} y"
     assert repr(redact) == "Redactor(2 secrets)"
     assert Redactor()("nothing") == "nothing"
+
+
+def test_a_path_that_no_file_can_have_is_said() -> None:
+    with pytest.raises(ConfigError, match="secret file a\0b: ValueError"):
+        Secret.file("a\0b")

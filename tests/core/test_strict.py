@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cattrs
 import pytest
@@ -37,6 +37,7 @@ class Point(NamedTuple):
         (Secret | Callable[[], Secret], "hush", Secret("hush")),
         (str | Secret, "hush", Secret("hush")),
         (Secret | Callable[[], Secret] | None, None, None),
+        (Literal["a", "b"], "b", "b"),
     ],
 )
 def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expected: object) -> None:
@@ -70,6 +71,9 @@ def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expect
         (Secret, ""),
         (Secret | Callable[[], Secret], 7),
         (Secret | Callable[[], Secret], None),
+        (Literal["a", "b"], "c"),
+        (Literal["a", "b"], []),
+        (Literal[1], True),
     ],
 )
 def test_nothing_is_converted_to_what_it_is_not(kind: Any, value: object) -> None:

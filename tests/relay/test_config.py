@@ -176,6 +176,16 @@ def test_every_wrong_field_is_named_at_once_and_no_secret(monkeypatch: pytest.Mo
         ('[sink]\nkind = "sqlite"\npath = "a"\nzstd = true\nrotate = 3', "sink.zstd: is for jsonl alone"),
         ('ledger = "./x/../a"\n[sink]\nkind = "sqlite"\npath = "a"', "ledger: must be another file than the sink's"),
         ('[streams.a]\nprovider = "gelabs"\nsettings = 3', "streams.a.settings: not a table"),
+        ('ledger = "a\\u0000"\n[sink]\nkind = "sqlite"\npath = "a"', "ledger: must be the path of a file"),
+        ('[sink]\nkind = "sqlite"\npath = "\\u0000"', "sink.path: must be the path of a file"),
+        (
+            '[streams.a]\nprovider = "quickpay"\nsettings = { environment = "moon" }',
+            "streams.a.environment: must be one of 'sandbox', 'production'",
+        ),
+        (
+            '[streams.a]\nprovider = "gelabs"\nsecrets = { api_key = { file = "\\u0000" } }',
+            "streams.a.secrets.api_key: secret file \0: ValueError",
+        ),
     ],
 )
 def test_what_does_not_fit(text: str, problem: str) -> None:
@@ -187,6 +197,14 @@ def test_a_variable_that_names_no_file_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PUSHWIRE_GELABS_API_KEY_FILE", "/no/such/file")
     found = problems('[streams.a]\nprovider = "gelabs"\nsecrets = { api_key = { env = "X_NOT_SET" } }')
     assert "streams.a.api_key: secret file /no/such/file: FileNotFoundError" in found
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "9" * 5_000, "a = '\udcff'"])
+def test_a_file_that_no_decoder_takes_is_said_with_its_name(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ConfigError, match=r"relay\.toml: "):
+        read(path)
 
 
 def test_a_file_that_is_no_toml_is_said_with_its_name(tmp_path: Path) -> None:

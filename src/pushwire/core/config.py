@@ -30,6 +30,7 @@ __all__ = [
     "http_url",
     "one_of",
     "optional",
+    "path",
     "positive",
     "seconds",
     "secret",
@@ -107,6 +108,10 @@ def flag(value: object) -> str | None:
 
 def text(value: object) -> str | None:
     return None if isinstance(value, str) and value else "must be a non-empty string"
+
+
+def path(value: object) -> str | None:
+    return None if isinstance(value, str) and value and "\0" not in value else "must be the path of a file"
 
 
 def secret(value: object) -> str | None:

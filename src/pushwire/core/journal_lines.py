@@ -15,6 +15,7 @@ import attrs
 import cattrs
 
 from ..errors import JournalError, PushwireError, StoreError
+from .assembled import Acked
 from .commands import AnyCommand, Finish, Hydrate, Leave, Park
 from .effects import Committed, Done, Failed, Held, Identity, Loaded, Outcome, Restored, Scalar, Ticket, Token
 from .holds import HoldLimits
@@ -211,6 +212,8 @@ def _header(fields: dict[str, object], load: Callable[[str], Provider]) -> Heade
     line = _CONVERTER.structure(fields, HeaderLine)
     provider = load(line.provider)
     config = _CONVERTER.structure(line.config, provider.config)
+    if line.receipts is not None and not isinstance(config, Acked):
+        raise ValueError(f"receipts: {provider.name} wants no ACKs")
     rows = line.restored
     restored = Restored(dict(rows.finished), dict(rows.delivered), rows.mark, dict(rows.held))
     return Header(provider, config, line.seed, line.prefix, restored, line.library, line.hold, line.receipts)

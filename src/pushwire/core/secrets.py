@@ -65,7 +65,7 @@ class Secret:  # noqa: PLW1641 - a hash would let a secret be found in a set by 
         """The secret in a file, without the line end. Raises `ConfigError` when it cannot be read or is empty."""
         try:
             value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError([f"secret file {os.fspath(path)}: {type(error).__name__}"]) from None
         if not value:
             raise ConfigError([f"secret file {os.fspath(path)} is empty"])

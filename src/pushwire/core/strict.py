@@ -10,7 +10,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn, TypeGuard
+from typing import Any, Final, Literal, NoReturn, TypeGuard
 
 import cattrs
 
@@ -44,6 +44,8 @@ def strict_converter() -> cattrs.Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(Secret, _secret)
     converter.register_structure_hook_func(may_be_secret, _secret_or_none)
+    # cattrs' own says what the value is, with an exception that is no ValueError.
+    converter.register_structure_hook_func(_is_literal, _one_of)
 
     def each(value: object, kinds: Sequence[Any]) -> tuple[object, ...]:
         if not _is_list(value) or len(value) != len(kinds):
@@ -109,6 +111,18 @@ def _number(value: object, _: object) -> float:
         # JSON's 1e999
         raise ValueError("a number without bounds")
     return number
+
+
+def _is_literal(kind: object) -> bool:
+    origin: object = typing.get_origin(kind)
+    return origin is Literal
+
+
+def _one_of(value: object, kind: object) -> object:
+    listed: tuple[object, ...] = typing.get_args(kind)
+    if not any(type(value) is type(known) and value == known for known in listed):
+        raise ValueError(f"must be {' or '.join(map(str, listed))}")
+    return value
 
 
 def _secret(value: object, kind: object) -> Secret:

@@ -26,7 +26,7 @@ import attrs
 
 from ..core.acks import AckConfig
 from ..core.commands import AnyCommand
-from ..core.config import text
+from ..core.config import path as is_path
 from ..core.provider import Provider, ProviderConfig, config_from_settings
 from ..core.secrets import PLACEHOLDER, Secret
 from ..errors import ConfigError, LocalProtocolError
@@ -103,7 +103,10 @@ def read(path: str | os.PathLike[str]) -> RelayConfig:
     """The config in a file. Raises `OSError`, and `ConfigError` naming all that is wrong."""
     try:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError([f"{os.fspath(path)}: nested too deeply"]) from None
+    except ValueError as error:
+        # TOML that is none, text that is not UTF-8, a number of thousands of digits.
         raise ConfigError([f"{os.fspath(path)}: {error}"]) from None
     return parse(found)
 
@@ -117,8 +120,8 @@ def parse(found: Mapping[str, object]) -> RelayConfig:
     http = structure("http", found["http"], HttpSettings, problems) if "http" in found else None
     streams: list[StreamSettings] = []
     ledger = found.get("ledger")
-    if ledger is not None and text(ledger) is not None:
-        problems.append("ledger: must be the path of a file")
+    if ledger is not None and (wrong := is_path(ledger)) is not None:
+        problems.append(f"ledger: {wrong}")
     try:
         tables = as_table(found.get("streams", {}))
     except TypeError:
@@ -140,7 +143,7 @@ def _conflicts(streams: Sequence[StreamSettings], sink: AnySinkSettings | None, 
     acked = [stream.name for stream in streams if stream.acks]
     if acked and ledger is None:
         problems.append(f"ledger: is needed: what {', '.join(acked)} has ACKed must be known after a restart")
-    if isinstance(sink, FileSinkSettings) and isinstance(ledger, str) and os.path.realpath(ledger) == os.path.realpath(sink.path):
+    if isinstance(sink, FileSinkSettings) and isinstance(ledger, str) and is_path(ledger) is None and _same(ledger, sink.path):
         problems.append("ledger: must be another file than the sink's")
     if sink is not None and sink.active_active:
         problems += twice_stored(streams)
@@ -150,6 +153,10 @@ def _conflicts(streams: Sequence[StreamSettings], sink: AnySinkSettings | None, 
         if stream.acks and other != stream.name:
             problems.append(f"streams.{stream.name}: is the same account at the same place as {other}")
     return problems
+
+
+def _same(path: str, other: str) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def twice_stored(streams: Sequence[StreamSettings]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from ..core.config import check_all, checked, count, text
+from ..core.config import check_all, checked, count, path
 from ..errors import ConfigError
 from .sinks.base import ListedSink
 from .tables import as_table, secret_from, structure
@@ -27,7 +27,7 @@ class FileSinkSettings:
     """`[sink]` in files. `rotate` (bytes), `zstd` and `remember` (keys) are for JSON lines alone."""
 
     kind: Literal["jsonl", "sqlite"]
-    path: str = attrs.field(metadata=checked(text))
+    path: str = attrs.field(metadata=checked(path))
     rotate: int | None = attrs.field(default=None, metadata=checked(lambda value: None if value is None else count(value)))
     zstd: bool = False
     active_active: bool = False
