@@ -14,11 +14,9 @@ import pytest
 import trio
 from rich.console import Console
 
-from pushwire.cli.doctor import as_text, proxy_of
+from pushwire.cli.doctor import as_text
 from pushwire.cli.doctor_table import DoctorTable
-from pushwire.core.secrets import Secret
 from pushwire.doctor.steps import Finding, Step, Trouble, Verdict
-from pushwire.errors import ConfigError
 from pushwire.providers import NAMES
 from pushwire.sandbox import PusherServer, PusherSettings, serve
 from tests.cli.program import KEY, environment, gelabs, outcome, pushwire
@@ -118,16 +116,6 @@ async def test_a_proxy_with_a_password_comes_from_the_environment() -> None:
     status, printed, _ = await outcome("doctor", "gelabs", "--sandbox", "--json", PUSHWIRE_PROXY="http://me:hunter22@127.0.0.1:9")
     assert (status, parsed(printed)["connect"]["trouble"]) == (1, "proxy_away")
     assert "hunter22" not in printed
-
-
-def test_a_proxy_may_be_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PUSHWIRE_PROXY", "http://other:1")
-    assert proxy_of("http://here:1") == "http://here:1"
-    assert proxy_of(None) == Secret("http://other:1")
-    monkeypatch.delenv("PUSHWIRE_PROXY")
-    assert proxy_of(None) is None
-    with pytest.raises(ConfigError):
-        proxy_of("http://me@here:1")
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -10,6 +10,8 @@ import trio
 
 from pushwire.sandbox import SandboxServer, serve, with_faults
 from tests.cli.program import KEY, Gelabs, gelabs, outcome, pushwire
+from tests.shell.sockets import Proxy
+from tests.shell.sockets import serve as serve_proxy
 
 NATIVE = {
     "chain_type": "ethereum",
@@ -317,3 +319,15 @@ async def test_what_came_before_the_end_is_printed_before_the_error() -> None:
         complaint = await tail.complaint()
         assert complaint.startswith("pushwire: HTTP 401")
         assert len(complaint.splitlines()) == 1
+
+
+@pytest.mark.parametrize("where", ["argument", "environment"])
+async def test_it_goes_through_a_proxy(where: str, nursery: trio.Nursery) -> None:
+    proxy = Proxy()
+    url = f"http://127.0.0.1:{await serve_proxy(nursery, proxy.http)}"
+    given = ["--proxy", url] if where == "argument" else []
+    told = {"PUSHWIRE_GELABS_API_KEY": KEY} | ({} if given else {"PUSHWIRE_PROXY": url})
+    async with serve(gelabs(rate=200.0)) as server:
+        status, _, complaint = await outcome("tail", "gelabs", "--url", server.url, "--count", "1", *given, **told)
+    assert (status, complaint) == (0, "")
+    assert proxy.asked == ["127.0.0.1"]

@@ -42,6 +42,7 @@ Settings: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, Parameter(negative=(), help="One JSON object a line: provider, event, at, data.")]
 Positive: Final = validators.Number(gt=0)
+Proxy: TypeAlias = Annotated[str | None, Parameter(help="The URL of a proxy; PUSHWIRE_PROXY where it holds a password.")]
 Seconds: TypeAlias = Annotated[float | None, Parameter(validator=Positive, help="End after so many seconds.")]
 
 
@@ -95,16 +96,18 @@ def tail(
     subscribe: Annotated[list[str] | None, Parameter(negative=(), help=SPECS)] = None,
     count: Annotated[int | None, Parameter(validator=Positive, help="End after so many messages.")] = None,
     seconds: Seconds = None,
+    proxy: Proxy = None,
     journal: Annotated[str | None, Parameter(help="Write a journal for `pushwire replay`, secrets left out.")] = None,
     json: Json = False,
 ) -> int:
     """Print a provider's events. Each is ACKed once its line has been written."""
+    from ..shell.proxy import proxy_of
     from .running import run
     from .tail import Tail
     from .target import target
 
     goal = target(provider, url=url, settings=settings or (), specs=subscribe or ())
-    return run(Tail(goal, count, seconds, journal, json))
+    return run(Tail(goal, count, seconds, proxy_of(proxy), journal, json))
 
 
 @app.command
@@ -157,7 +160,7 @@ def doctor(
         str | None, Parameter(help="What to subscribe to, as for `tail`. Bitpanda and QuickPay have one for anybody.")
     ] = None,
     wait: Annotated[float, Parameter(validator=Positive, help="Seconds that a message has to come.")] = 30.0,
-    proxy: Annotated[str | None, Parameter(help="The URL of a proxy; PUSHWIRE_PROXY where it holds a password.")] = None,
+    proxy: Proxy = None,
     sandbox: Annotated[bool, Parameter(negative=(), help="Examine a simulation, which needs no credentials.")] = False,
     json: Annotated[bool, Parameter(negative=(), help="One JSON object a step.")] = False,
 ) -> int:
@@ -166,7 +169,8 @@ def doctor(
     Name, connection, TLS, clock, handshake, login, token, subscription, message, each with its time. Nothing is ACKed. The status
     is 1 where a step failed.
     """
-    from .doctor import Doctor, proxy_of
+    from ..shell.proxy import proxy_of
+    from .doctor import Doctor
     from .running import run
 
     if sandbox and url is not None:

@@ -17,7 +17,6 @@ from ..core.secrets import Secret
 from ..doctor.habits import HABITS
 from ..doctor.run import examine
 from ..doctor.steps import Chart, Finding, Verdict
-from ..errors import ConfigError
 from ..providers import load
 from ..sandbox.server import serve
 from ..sandbox.simulated import MADE_UP, Wanted
@@ -29,10 +28,7 @@ from .target import Target, target
 if TYPE_CHECKING:
     from .doctor_table import DoctorTable
 
-__all__ = ["PROXY", "Doctor", "as_text", "proxy_of"]
-
-PROXY: Final = "PUSHWIRE_PROXY"
-"""The environment variable that may hold a proxy's URL with a password in it."""
+__all__ = ["Doctor", "as_text"]
 
 RATE: Final = 10.0
 """Messages a second of a sandbox."""
@@ -107,15 +103,6 @@ class Doctor:
         from .doctor_table import DoctorTable
 
         return DoctorTable(self.provider)
-
-
-def proxy_of(url: str | None) -> str | Secret | None:
-    """The proxy to go through: `url`, else what the environment says. Raises `ConfigError` for a password in an argument."""
-    if url is None:
-        return Secret.find(PROXY)
-    if "@" in url:
-        raise ConfigError([f"--proxy: must not hold a user name or password: set {PROXY} to that URL instead"])
-    return url
 
 
 def as_json(provider: str, finding: Finding) -> str:

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 from ..core.describing import describe
+from ..core.secrets import Secret
 from ..shell.connect import connect
 from .feed import CONTROL, consume, wall_clock
 from .output import Output, as_json, as_text
@@ -28,6 +29,7 @@ class Tail:
     target: Target
     count: int | None
     seconds: float | None
+    proxy: str | Secret | None
     journal: str | None
     json: bool
 
@@ -47,7 +49,7 @@ class Tail:
             return shown
 
         within = READY_WITHIN if self.seconds is None else min(READY_WITHIN, self.seconds)
-        async with connect(self.target.config, ready_within=within, journal=self.journal) as stream:
+        async with connect(self.target.config, ready_within=within, proxy=self.proxy, journal=self.journal) as stream:
             if self.seconds is not None:
                 ending.after(started + self.seconds - trio.current_time(), stream.stop)
             for command in self.target.commands:
