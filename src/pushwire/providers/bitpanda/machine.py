@@ -134,9 +134,9 @@ class BitpandaMachine(Session[Price | PriceChange, Topic]):
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             channel = None
         if channel is None or channel in KNOWN_CHANNELS:
-            self._out.events.append(Malformed(now, raw, str(error)))
+            self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
         else:
-            self._out.events.append(Unrecognized(now, raw, channel))
+            self._out.events.append(Unrecognized(now, raw, self._redacted(channel)))
 
 
 def _with_query(url: str, query: Mapping[str, str | Secret]) -> str | Secret:

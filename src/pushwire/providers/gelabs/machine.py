@@ -279,7 +279,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         try:
             unknown = decode_unknown(raw)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            self._out.events.append(Malformed(now, raw, str(error)))
+            self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
             return
         command = None if unknown.id is None else self._exchange.waiting_for(unknown.id)
         if command is not None and unknown.id is not None:
@@ -287,9 +287,9 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             refused = CommandRefused(type(command).__name__, unknown.code or None, text)
             self._reply(unknown.id, now, error=refused)
         if unknown.type is None or unknown.type in KNOWN_TYPES:
-            self._out.events.append(Malformed(now, raw, str(error)))
+            self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
         elif command is None:
-            self._out.events.append(Unrecognized(now, raw, unknown.type))
+            self._out.events.append(Unrecognized(now, raw, self._redacted(unknown.type)))
 
 
 def _result(message: Reply, command: AnyCommand) -> tuple[Subscribed | Unsubscribed | Transaction | None, _Problem | None]:

@@ -164,21 +164,21 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
                 continue
             handler = self._handlers.get(message.event)
             if self._stage is not Stage.ESTABLISHED and message.event not in BEFORE:
-                self._out.events.append(Unrecognized(now, raw, message.event))
+                self._out.events.append(Unrecognized(now, raw, self._redacted(message.event)))
             elif handler is not None:
                 try:
                     handler(message, raw, now)
                 except FAULTS as error:
-                    self._out.events.append(Malformed(now, raw, str(error)))
+                    self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
             elif message.event.startswith(RESERVED):
-                self._out.events.append(Unrecognized(now, raw, message.event))
+                self._out.events.append(Unrecognized(now, raw, self._redacted(message.event)))
             else:
                 self._on_channel_event(message, raw, now)
 
     def _on_misfit(self, raw: str | bytes, error: Exception, now: float) -> None:
         greeting = salvage(raw) if self._lenient and self._stage is Stage.GREETING else None
         if greeting is None:
-            self._out.events.append(Malformed(now, raw, str(error)))
+            self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
         else:
             self._greeted(greeting, now)
 
@@ -305,7 +305,7 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
     def _on_channel_event(self, message: Message, raw: str | bytes, now: float) -> None:
         channel = message.channel
         if channel is None:
-            self._out.events.append(Unrecognized(now, raw, message.event))
+            self._out.events.append(Unrecognized(now, raw, self._redacted(message.event)))
         elif not self._wanted_on(channel, now):
             pass
         elif is_encrypted(channel):
@@ -314,7 +314,7 @@ class PusherSession(Session[EventT | Own, str], Generic[EventT]):
             try:
                 self._deliver(Held(message, raw, now), content(message.data))
             except FAULTS as error:
-                self._out.events.append(Malformed(now, raw, str(error)))
+                self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
 
     def _on_news(self, message: Message, raw: str | bytes, now: float) -> None:
         if message.channel is None or self._wanted_on(message.channel, now):

@@ -231,7 +231,7 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
         legible = len(self._out.events) - before + withheld
         summary = summarise(message, exchange, transactions=legible, withheld=withheld, problems=problems)
         if problems:
-            self._out.events.append(Malformed(now, raw, "; ".join(problems)))
+            self._out.events.append(Malformed(now, raw, self._redacted("; ".join(problems))))
         if message.success is not False:
             if asked is not None:
                 self._reply(LANE, now, summary)
@@ -274,7 +274,7 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
         if kind is not None and kind not in KNOWN_TYPES:
             self._out.events.append(Unrecognized(now, raw, self._redacted(kind)))
             return
-        self._out.events.append(Malformed(now, raw, str(error)))
+        self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
         command = self._asked()
         if command is not None and isinstance(command, _REPLIES.get(kind or "", ())):
             self._refuse(command, CommandRefused(type(command).__name__, None, f"malformed reply: {error}"), now)

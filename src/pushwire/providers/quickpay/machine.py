@@ -56,5 +56,5 @@ class QuickPayMachine(PusherSession[Typed | ChannelEvent]):
         try:
             found = typed(event.event, event.channel, event.data, event.raw, event.received, self._aliases)
         except FAULTS as error:
-            return Malformed(event.received, event.raw, str(error))
+            return Malformed(event.received, event.raw, self._redacted(str(error)))
         return event if isinstance(found, OtherEvent) else found

@@ -95,14 +95,14 @@ class SatoriexMachine(Session[Message, Topic]):
             try:
                 message = decode(raw)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                deliver(Malformed(now, raw, str(error)))
+                deliver(Malformed(now, raw, self._redacted(str(error))))
                 continue
             name = name_of(message, known)
             kind = None if name is None else known.get(name)
             if name is None:
                 deliver(Malformed(now, raw, "a message without a type"))
             elif kind is None:
-                deliver(Unrecognized(now, raw, name))
+                deliver(Unrecognized(now, raw, self._redacted(name)))
             else:
                 event = build(kind, message, now)
                 about = topic(event)
