@@ -20,7 +20,7 @@ from tests.mutants.tracing import Record, Tracer
 from tests.mutants.verdicts import ROOT, SCOPE, TESTS, judge, previous, write
 
 WORK = ROOT / "build" / "mutants"
-QUIET = ["-q", "-p", "no:cacheprovider", "--capture=no", "--no-header", "-m", "not fuzz"]
+QUIET = ["-q", "-p", "no:cacheprovider", "--capture=no", "--no-header", "-m", "not fuzz", "--assert=plain", "--tb=line"]
 
 
 def main() -> int:

@@ -2,8 +2,8 @@
 
 What must not live here: which mutants there are, and what becomes of the verdicts.
 
-A mutant costs a fork and the tests that run its statement, up to the first that fails: those of its module's own test file
-first, then the quicker before the slower. A test that takes more than ten times what it takes by itself (and a second) has
+A mutant costs a fork and the tests that run its statement, up to the first that fails: of the quick ones those of its module's
+own test file first, then the slower. A test that takes more than ten times what it takes by itself (and a second) has
 failed: it waits or loops for ever. Seconds here are those of the processor, which other work does not stretch.
 """
 
@@ -34,6 +34,8 @@ KILLED: Final = 1
 UNSWAPPED: Final = 3
 WAITS: Final = 60.0
 """Seconds of real time after which a test that does not even use the processor is given up."""
+SLOW: Final = 0.05
+"""Seconds; a test that takes longer comes after all that do not."""
 MEMORY: Final = 1 << 30
 """Bytes that a mutant may take beyond what the process has."""
 
@@ -78,6 +80,7 @@ class Hunter:
         self.broken: list[str] = []
         self._items: dict[str, pytest.Item] = {}
         self._seconds: dict[str, float] = {}
+        self._mutated = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -91,6 +94,18 @@ class Hunter:
             for path in self._task.paths:
                 self._module(path, swapper)
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """A mutant is dead when one test fails: what follows, the report above all, takes longer than the test."""
+        expected = (pytest.skip.Exception, pytest.xfail.Exception)
+        if (
+            self._mutated
+            and call.excinfo
+            and not isinstance(call.excinfo.value, expected)
+            and not item.get_closest_marker("xfail")
+        ):
+            os._exit(KILLED)
 
     def _measure(self) -> None:
         """One run without a mutant, in a fork as well."""
@@ -146,6 +161,7 @@ class Hunter:
         child = os.fork()
         if child == 0:
             _begin()
+            self._mutated = True
             if not swapper.swap(path, mutant.source, original, mutant.function, mutant.at):
                 os._exit(UNSWAPPED)
             os._exit(SURVIVED if self._pass(tests) else KILLED)
@@ -156,7 +172,12 @@ class Hunter:
     def _ordered(self, path: Path, mutant: Mutant) -> list[pytest.Item]:
         own = f"test_{path.stem}"
         asked = [name for name in self._record.tests(path, mutant.first, mutant.last) if name in self._seconds]
-        asked.sort(key=lambda name: (not Path(name.partition("::")[0]).name.startswith(own), self._seconds[name], name))
+
+        def order(name: str) -> tuple[bool, bool, float, str]:
+            seconds = self._seconds[name]
+            return seconds > SLOW, not Path(name.partition("::")[0]).name.startswith(own), seconds, name
+
+        asked.sort(key=order)
         left = self._task.budget
         chosen: list[pytest.Item] = []
         for name in asked:
@@ -212,6 +233,7 @@ def _begin() -> None:
     limit = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.disable()  # it would touch, and so copy, every page of the process that was forked
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
