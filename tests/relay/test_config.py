@@ -268,3 +268,22 @@ def test_pages_need_the_package_that_prints_metrics(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("importlib.util.find_spec", found)
     with pytest.raises(ConfigError, match=r"listen: it needs another package: pip install 'pushwire\[metrics\]'"):
         HttpSettings()
+
+
+def test_each_stream_may_go_through_a_proxy_and_all_through_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'ledger = "l"\n[sink]\nkind = "sqlite"\npath = "e"\n[streams.a]\nprovider = "gelabs"\n'
+    text += '[streams.b]\nprovider = "bitpanda"\nsettings = { url = "wss://example.org/ws" }\n'
+    assert [stream.proxy for stream in parsed(text).streams] == [None, None]
+    monkeypatch.setenv("PUSHWIRE_PROXY", "socks5h://me:hunter22@out.example:1080")
+    everywhere = Secret("socks5h://me:hunter22@out.example:1080")
+    assert [stream.proxy for stream in parsed(text).streams] == [everywhere, everywhere]
+    assert [stream.proxy for stream in parsed(text + 'proxy = "http://b.example:3128"').streams] == [
+        everywhere,
+        "http://b.example:3128",
+    ]
+    assert problems(text + 'proxy = "http://me:hunter22@b.example:3128"') == [
+        "streams.b.proxy: must not hold a user name or password: set PUSHWIRE_PROXY to that URL instead"
+    ]
+    assert problems(text + 'proxy = "gopher://b.example"') == [
+        "streams.b.proxy: must be an http://, https://, socks5:// or socks5h:// URL with a host"
+    ]

@@ -30,6 +30,8 @@ from pushwire.sandbox.server import serve
 from pushwire.stores.memory import MemoryStore
 from pushwire.stores.sqlite import SqliteStore
 from tests.cli.program import KEY, PATIENCE, Gelabs, gelabs
+from tests.shell.sockets import Proxy
+from tests.shell.sockets import serve as serve_proxy
 
 QUICK = Timing(backoff_first=0.01, backoff_cap=0.02, stop_within=5)
 
@@ -282,3 +284,15 @@ async def test_several_relays_of_a_stream_whose_messages_have_no_ids_are_refused
     Relay([attrs.evolve(plan, accept_duplicates=True)], Kept(), active_active=True)
     Relay([attrs.evolve(plan, unidentified="")], Kept(), active_active=True)
     Relay([plan], Kept())
+
+
+async def test_a_stream_with_a_proxy_goes_through_it(nursery: trio.Nursery) -> None:
+    proxy = Proxy()
+    port = await serve_proxy(nursery, proxy.http)
+    server, sink = gelabs(rate=2000, max_messages=10), Kept()
+    async with serve(server) as sandbox:
+        plan = attrs.evolve(stream(sandbox.url), proxy=f"http://127.0.0.1:{port}")
+        async with relaying(Relay([plan], sink, ledger=MemoryStore(), timing=QUICK)):
+            await server.until(all_acked(server, 10))
+    assert len(sink.keys) == 10
+    assert proxy.asked == ["127.0.0.1"]

@@ -32,6 +32,7 @@ from ..core.secrets import PLACEHOLDER, Secret
 from ..errors import ConfigError, LocalProtocolError
 from ..providers import load
 from ..shell.connect import AckStreamConfig
+from ..shell.proxy import proxy_of
 from .lanes import Limits
 from .loop import Timing
 from .serving import HttpSettings
@@ -53,6 +54,8 @@ class StreamSettings:
     """Which of its messages have no idempotency key, as `Provider.unidentified` says."""
     accept_duplicates: bool = False
     """Whether several relays may bring it though each stores what has no key."""
+    proxy: str | Secret | None = None
+    """The URL of the proxy on the way to the provider."""
 
     @property
     def acks(self) -> bool:
@@ -94,6 +97,7 @@ class _Stream:
     settings: Mapping[str, object] = attrs.field(factory=dict[str, object])
     secrets: Mapping[str, object] = attrs.field(factory=dict[str, object])
     accept_duplicates: bool = False
+    proxy: str | None = None
 
 
 _KNOWN: Final = ("ledger", "sink", "limits", "timing", "http", "streams")
@@ -187,6 +191,11 @@ def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | N
         config = config_from_settings(provider, settings, secrets)
     except ConfigError as error:
         problems += (f"{place}.{problem}" for problem in error.problems)
+    proxy = None
+    try:
+        proxy = proxy_of(wanted.proxy, "proxy")
+    except ConfigError as error:
+        problems += (f"{place}.{problem}" for problem in error.problems)
     commands: list[AnyCommand] = []
     for spec in wanted.subscribe:
         try:
@@ -196,7 +205,7 @@ def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | N
     return (
         None
         if config is None or len(problems) > before
-        else StreamSettings(name, config, commands, provider.unidentified, wanted.accept_duplicates)
+        else StreamSettings(name, config, commands, provider.unidentified, wanted.accept_duplicates, proxy)
     )
 
 

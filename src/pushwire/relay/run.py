@@ -164,7 +164,9 @@ class Relay:
             store = self._ledger if plan.acks and self._ledger is not None else MemoryStore()
             config = cast("AckStreamConfig[Any, Ledgered]", plan.config)  # which kind it is decides which stream comes
             observer = self.tally.streams[plan.name]
-            async with connect(config, store=store, ready_within=None, observer=observer, capacity_bytes=INBOX_BYTES) as stream:
+            async with connect(
+                config, store=store, ready_within=None, proxy=plan.proxy, observer=observer, capacity_bytes=INBOX_BYTES
+            ) as stream:
                 self._streams[plan.name] = stream
                 try:
                     await self._relay(plan, stream)
