@@ -87,7 +87,7 @@ async def test_transactions_arrive_once_through_a_cut_and_the_history_brings_wha
 @pytest.mark.slow
 async def test_thousands_arrive_exactly_once_while_connections_are_cut() -> None:
     arrived: list[object] = []
-    async with sandbox(history=50, history_limit=5000) as served, pushwire.connect(served.config()) as stream:
+    async with sandbox(history_limit=5000) as served, pushwire.connect(served.config()) as stream:
         await stream.call(SUBSCRIBE)
         events = aiter(stream)
         for turn in range(1, 7):
