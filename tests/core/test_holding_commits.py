@@ -1,4 +1,4 @@
-"""What receipts ask of the store besides the messages themselves: with which mark, under which ticket, and what becomes of trouble."""
+"""What receipts ask of the store besides the messages: with which mark, under which ticket; and when trouble is over."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Close
 from pushwire.core.events import AckRefused, SubscriptionRefused
 from pushwire.core.secrets import Redactor, Secret, clean
-from pushwire.errors import AuthenticationRefused, CommandRefused, RateLimited
+from pushwire.errors import AuthenticationRefused, CommandRefused, RateLimited, RemoteProtocolError
 from tests.core.rig import Rig, subscribed, tx
 from tests.core.toy import AckToy, Sub, Toy
 
@@ -97,3 +97,14 @@ def test_an_error_is_cleaned_in_all_its_parts() -> None:
     clean(error, Redactor([Secret("hunter2")]))
     assert (error.code, error.text, error.trace_id) == ("***", "no ***", "***-1")
     assert "hunter2" not in str(error)
+
+
+@pytest.mark.parametrize("shown", ['ü\\"/', '\\u00fc\\"/', "%C3%BC%22/", "%C3%BC%22%2F"])
+def test_a_secret_with_other_letters_is_found_in_every_spelling(shown: str) -> None:
+    assert Redactor([Secret('ü"/')])(f"<{shown}>") == "<***>"
+
+
+def test_an_error_that_carries_more_than_texts_is_cleaned() -> None:
+    error = RemoteProtocolError("no hunter2", 7)
+    clean(error, Redactor([Secret("hunter2")]))
+    assert error.args == ("no ***", 7)

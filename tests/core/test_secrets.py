@@ -112,3 +112,23 @@ def test_a_redactor_leaves_no_tail_of_a_longer_secret() -> None:
 def test_a_path_that_no_file_can_have_is_said() -> None:
     with pytest.raises(ConfigError, match="secret file a\0b: ValueError"):
         Secret.file("a\0b")
+
+
+def test_the_longest_of_several_secrets_is_replaced_first_wherever_it_stands_in_the_alphabet() -> None:
+    assert Redactor([Secret("b"), Secret("abc")])("abc b") == f"{PLACEHOLDER} {PLACEHOLDER}"
+
+
+def test_a_file_is_read_as_utf8_and_only_its_line_end_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes("schlüssel-X\r\n".encode())
+    assert Secret.file(file).reveal() == "schlüssel-X"
+
+
+def test_a_placeholder_is_as_wide_as_a_format_asks_for() -> None:
+    assert f"{Secret(VALUE):>10}" == PLACEHOLDER.rjust(10)
+
+
+def test_a_secret_header_is_also_named_without_the_scheme_before_it() -> None:
+    assert list(Secret("Bearer of token-1").words) == [Secret("Bearer of token-1"), Secret("token-1")]
+    assert list(Secret("token-1").words) == [Secret("token-1")]
+    assert list(Secret("token ").words) == [Secret("token ")]

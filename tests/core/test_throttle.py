@@ -51,3 +51,11 @@ def test_a_time_the_provider_asks_for_holds_all_and_the_longest_counts() -> None
     assert throttle.holds_all(6.9)
     assert throttle.due == 7.0
     assert not throttle.holds_all(7.0)
+
+
+def test_what_is_urgent_leaves_a_debt_that_is_paid_before_the_next_command() -> None:
+    throttle = Throttle(Pacer(rate=1.0, burst=1), lambda command: None)
+    assert throttle.take(0.0)
+    throttle.urgent(0.0)
+    assert not throttle.take(1.0)
+    assert throttle.take(2.0)
