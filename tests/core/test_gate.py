@@ -24,17 +24,10 @@ TX = Tx(tx("k"), "new")
 class Rig:
     """A gate before a scripted machine; what it says is moved to the lists at once."""
 
-    def __init__(
-        self,
-        hold: int = 3,
-        ledgered: type | None = Tx,
-        *,
-        gate: Gated[Event] | None = None,
-        inner: Scripted | None = None,
-    ) -> None:
-        self.inner = inner or Scripted()
+    def __init__(self, hold: int = 3, ledgered: type | None = Tx) -> None:
+        self.inner = Scripted()
         policy = BackoffPolicy(first=2.0, cap=5.0)
-        self.gate: Gated[Event] = gate or Gated(self.inner, rng=Always(0.5), hold=hold, ledgered=ledgered, backoff=policy)
+        self.gate: Gated[Event] = Gated(self.inner, rng=Always(0.5), hold=hold, ledgered=ledgered, backoff=policy)
         self.now = 0.0
         self.generation = 0
         self.loads: list[Token] = []

@@ -10,7 +10,7 @@ from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Settled, Ticket
 from pushwire.core.events import Gap
 from pushwire.core.gate import gated
-from tests.core.scripted import Scripted
+from tests.core.rig import WALL
 from tests.core.test_gate import TX, A, B, C, Rig
 from tests.core.toy import Always, Tx
 
@@ -19,6 +19,13 @@ from tests.core.toy import Always, Tx
 class Acked(ConnectionConfig):
     def acked(self) -> type:
         return Tx
+
+
+def made_for(config: object) -> Rig:
+    rig = Rig()
+    rig.gate = gated(rig.inner, config, rng=Always(1.0), hold=2)
+    rig.gate.start(rig.now, WALL)
+    return rig
 
 
 def test_answers_of_the_machine_pass_beside_those_of_the_gate() -> None:
@@ -31,9 +38,7 @@ def test_answers_of_the_machine_pass_beside_those_of_the_gate() -> None:
 
 
 def test_a_gate_made_for_a_config_knows_its_events_its_back_off_and_how_much_it_may_hold() -> None:
-    config = Acked(backoff_first=8.0, backoff_cap=9.0)
-    inner = Scripted()
-    rig = Rig(gate=gated(inner, config, rng=Always(1.0), hold=2), inner=inner)
+    rig = made_for(Acked(backoff_first=8.0, backoff_cap=9.0))
     up = rig.up()
     rig.say(TX, A, TX, B)
     assert rig.news() == [up], "what is ledgered does not count"
@@ -48,8 +53,7 @@ def test_a_gate_made_for_a_config_knows_its_events_its_back_off_and_how_much_it_
 
 
 def test_a_gate_made_for_any_other_config_waits_as_by_default() -> None:
-    inner = Scripted()
-    rig = Rig(gate=gated(inner, object(), rng=Always(1.0), hold=2), inner=inner)
+    rig = made_for(object())
     rig.up()
     rig.failed(ValueError("no"))
     assert rig.gate.next_deadline() == BackoffPolicy().first
