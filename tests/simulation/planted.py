@@ -188,6 +188,20 @@ def _the_same_token_again(verdict: AnyCall) -> AnyCall:
     return stubborn
 
 
+def _the_mark_alone(self: Any) -> float:
+    base: float = self._base
+    return base
+
+
+def _owe_nothing_any_more(lost: AnyCall) -> AnyCall:
+    def forgetful(self: Any) -> None:
+        lost(self)
+        self._owed.clear()
+        self._to_send.clear()
+
+    return forgetful
+
+
 def _stable_at_the_handshake(opened: AnyCall) -> AnyCall:
     def reset(self: Any, handshake: Any, now: float, wall: float) -> None:
         self._redial.ended(math.inf, answered=True)
@@ -252,6 +266,15 @@ BUGS: Final = [
     Bug("resends are delivered again", "gelabs", "cannot settle", _returning(Ledger, "receive", "new")),
     Bug("nothing is remembered over a restart", "gelabs", "delivered", _around(Ledger, "__init__", _forget_what_was_finished)),
     Bug("the resend window does not reach back", "gelabs", "nothing was said", _returning(GelabsMachine, "_resend_window", 1)),
+    Bug(
+        "an ACK that was lost is not sent again", "gelabs", "never ACKed", _around(AckSession, "_on_lost", _owe_nothing_any_more)
+    ),
+    Bug(
+        "the low-water mark passes what is not finished",
+        "gelabs",
+        "nothing was said",
+        _replacing(AckSession, "_mark", _the_mark_alone),
+    ),
     Bug("resends under one id are not withheld", "quantcite", "delivered twice", _returning(Recent, "add", True)),
     Bug("a gap is swallowed", "bitpanda", "nothing was said", _returning(Gaps, "tell", None)),
     Bug("a gap begins too late", "satoriex", "nothing was said", _around(Gaps, "lost", _a_gap_from_now_on)),
@@ -261,14 +284,14 @@ BUGS: Final = [
     Bug("who leaves takes it from all", "pusher", "not subscribed to again", _around(Subscriptions, "unwant", _leave_for_all)),
     Bug("silence is not noticed", "satoriex", "silent stall", _returning(Heartbeat, "answer_due", math.inf)),
     Bug("no ping is sent", "gelabs", "silent stall", _returning(Heartbeat, "ping_due", math.inf)),
-    Bug("timers are late", "quickpay", "not subscribed to again", _around(Timers, "next", _late)),
+    Bug("timers are late", "quickpay", "backing off", _around(Timers, "next", _late)),
     Bug("a deadline that is past is never met", "gelabs", "time stands still", _returning(Timers, "pop_due", [])),
     Bug("a restart of the server ends the session", "quickpay", "close 1012", _around(CloseTable, "action", _a_fatal_restart)),
     Bug("a binary message raises", "pusher", "TypeError", _around(PusherMachine, "_on_messages", _raise_on_garbage)),
     Bug(
         "a message is dropped now and then",
         "quantcite",
-        "not subscribed to again",
+        "nothing was said",
         _around(ClientWire, "take_messages", _drop_every_tenth),
     ),
     Bug(
@@ -293,7 +316,7 @@ BUGS: Final = [
     Bug("more is handed out than the caller may have", "gelabs", "with the caller", _returning(Rows, "room", True)),
     Bug("more is held than may be", "gelabs", "are held", _returning(Rows, "full", False)),
     Bug("messages that are ACKed are kept", "gelabs", "keeps", _returning(GelabsMachine, "_ack_done", None)),
-    Bug("a refused token is used again", "bitpanda", "AuthenticationRefused", _around(Redial, "verdict", _the_same_token_again)),
+    Bug("a refused token is used again", "bitpanda", "closed", _around(Redial, "verdict", _the_same_token_again)),
     Bug(
         "the back-off begins anew at the handshake",
         "bitpanda",

@@ -45,6 +45,8 @@ VARIANTS: Final[Mapping[str, Sequence[str]]] = {
     "satoriex": ("spelling=top", "spelling=payload"),
 }
 """What providers may do one way or the other: a third of the stories has one of these."""
+CLIENTS: Final[Mapping[str, Sequence[str]]] = {"gelabs": ("resend_min=1", "settle_after=5", "mark_every=5", "ping_interval=10")}
+"""Settings of the client, for half of its stories: what an hour brings to light with the defaults, minutes do with these."""
 BATCH: Final = 20
 """Stories that a process is given at a time."""
 SECRETS: Final[Mapping[str, Mapping[str, Secret]]] = {"pusher": {"secret": Secret("the app's own, which its clients never see")}}
@@ -58,19 +60,20 @@ def subject(provider: str, rng: Random) -> Subject:
     simulated = simulate(provider, Wanted(RATE, SECRETS.get(provider, {}), seed=rng.getrandbits(64), settings=varied))
     url = URL + simulated.machine.path
     secrets = {**dict.fromkeys(load(provider).secrets, MADE_UP), **simulated.secrets}
-    goal = target(provider, url=url, settings=simulated.settings(url), specs=simulated.specs or MORE[provider], secrets=secrets)
+    settings = [*simulated.settings(url), *(CLIENTS.get(provider, ()) if rng.random() < 1 / 2 else ())]
+    goal = target(provider, url=url, settings=settings, specs=simulated.specs or MORE[provider], secrets=secrets)
     return Subject(provider, goal.config, simulated, goal.commands, TOKEN)
 
 
 def story(provider: str, seed: int, *, tell: bool = False) -> Outcome:
     """One seed of one provider."""
-    return play(partial(subject, provider), seed, tell=tell)
+    return play(partial(subject, provider), f"{provider} {seed}", tell=tell)
 
 
 def tell(provider: str, seed: int) -> int:
     """Print one story, message by message. Returns 1 where something in it is wrong."""
     outcome = story(provider, seed, tell=True)
-    sys.stdout.writelines(f"{line}\n" for line in (_shown(outcome), *outcome.story))
+    sys.stdout.writelines(f"{line}\n" for line in (_shown(seed, outcome), *outcome.story))
     return 0 if outcome.violation is None else 1
 
 
@@ -91,11 +94,11 @@ class Stories:
         wrong = 0
         for provider, outcomes in self._outcomes():
             counts = Counter[str]()
-            for outcome in outcomes:
+            for seed, outcome in enumerate(outcomes, self.first):
                 counts.update(outcome.counts)
                 if outcome.violation is not None:
                     wrong += 1
-                    self._print_wrong(provider, outcome)
+                    self._print_wrong(provider, seed, outcome.violation)
             self._print_counts(provider, len(outcomes), counts)
         return 1 if wrong else 0
 
@@ -112,12 +115,12 @@ class Stories:
                 parts = pool.map(_play, [provider] * len(seeds), (seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)))
                 yield provider, [outcome for part in parts for outcome in part]
 
-    def _print_wrong(self, provider: str, outcome: Outcome) -> None:
-        again = f"{_this_command()} simulate {provider} --seed {outcome.seed} --trace"
+    def _print_wrong(self, provider: str, seed: int, violation: str) -> None:
+        again = f"{_this_command()} simulate {provider} --seed {seed} --trace"
         if self.json:
-            print(json.dumps({"provider": provider, "seed": outcome.seed, "violation": outcome.violation, "again": again}))
+            print(json.dumps({"provider": provider, "seed": seed, "violation": violation, "again": again}))
         else:
-            print(f"{provider}: {outcome.violation}\n  {again}")
+            print(f"{provider}: {violation}\n  {again}")
         sys.stdout.flush()
 
     def _print_counts(self, provider: str, stories: int, counts: Mapping[str, int]) -> None:
@@ -147,6 +150,6 @@ def _play(provider: str, seeds: Iterable[int]) -> list[Outcome]:
     return [story(provider, seed) for seed in seeds]
 
 
-def _shown(outcome: Outcome) -> str:
+def _shown(seed: int, outcome: Outcome) -> str:
     plan = outcome.plan
-    return f"seed {outcome.seed}: faults {', '.join(plan.faults) or 'none'}; delay {plan.delay:g} s; patience {plan.patience:g} s"
+    return f"seed {seed}: faults {', '.join(plan.faults) or 'none'}; delay {plan.delay:g} s; patience {plan.patience:g} s"

@@ -188,6 +188,8 @@ class Judge:
         """The client's process dies."""
         self.counts["crashes"] += 1
         self._dial_by, self._not_before = math.inf, -math.inf
+        # Whatever starts it again has a back-off of its own.
+        self._dials.clear()
         self._here.clear()
         self._known_since.clear()
         self._answered.clear()

@@ -34,14 +34,13 @@ LEAVING = 20.0
 class Outcome:
     """`violation` is None where all was well; `story` is empty unless it was wanted."""
 
-    seed: int
     violation: str | None
     counts: Mapping[str, int]
     plan: Plan
     story: tuple[str, ...] = ()
 
 
-def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
+def play(make: SubjectMaker, seed: str, *, tell: bool = False) -> Outcome:
     """Let it happen. The same seed and the same `make` are always the same story."""
     rng = random.Random(seed)
     subject = make(random.Random(rng.getrandbits(64)))
@@ -77,7 +76,7 @@ def play(make: SubjectMaker, seed: int, *, tell: bool = False) -> Outcome:
     judge.counts["seconds"] += round(world.agenda.now)
     if violation is not None:
         story.tell(world.agenda.now, "judge", lambda: violation)
-    return Outcome(seed, violation, dict(judge.counts), plan, tuple(story.lines))
+    return Outcome(violation, dict(judge.counts), plan, tuple(story.lines))
 
 
 def _play(world: World, caller: Caller, judge: Judge, stop: Callable[[], None], *, hold: float) -> None:
@@ -86,14 +85,13 @@ def _play(world: World, caller: Caller, judge: Judge, stop: Callable[[], None], 
     world.calm_down()
     caller.calm_down()
     world.advance(CHAOS + HEALED)
+    _check_ready(world)
     judge.healed()
     world.advance(CHAOS + HEALED + QUIET)
     stop()
     over = CHAOS + HEALED + QUIET + DRAIN
     world.advance(over)
-    status = world.client.status()
-    if status.phase is not Phase.READY:
-        raise Violation(f"{status.phase.value} though nothing went wrong any more: {world.client.failure or status.last_error}")
+    _check_ready(world)
     if caller.subscribed is None:
         raise Violation("never subscribed")
     judge.verdict(world.store.finished(), subscribed=caller.subscribed, well_from=WALL + CHAOS + HEALED, hold=hold)
@@ -106,3 +104,9 @@ def _play(world: World, caller: Caller, judge: Judge, stop: Callable[[], None], 
     world.advance(over + LEAVING + 60.0)
     if not world.client.finished:
         raise Violation("does not end when it is stopped")
+
+
+def _check_ready(world: World) -> None:
+    status = world.client.status()
+    if status.phase is not Phase.READY:
+        raise Violation(f"{status.phase.value} though nothing went wrong any more: {world.client.failure or status.last_error}")
