@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 __all__ = ["Staleness"]
@@ -53,6 +53,13 @@ class Staleness(Generic[TopicT]):
             if topic in self._reported:
                 self._reported.discard(topic)
                 self._check = min(self._check, now + self._after)
+
+    def data_all(self, topics: Iterable[TopicT], now: float) -> None:
+        """`data` on each of these."""
+        heard = self._last.keys() & topics
+        self._last.update(dict.fromkeys(heard, now))
+        for topic in heard & self._reported:
+            self.data(topic, now)
 
     def due(self) -> float:
         """When `overdue` must be asked next."""

@@ -22,7 +22,7 @@ from ...errors import CommandRefused
 from .commands import Subscribe
 from .dialect import BitpandaDialect
 from .messages import KNOWN_CHANNELS, Reply, decode, decode_reply, decode_unknown
-from .prices import Price, PriceChange, stamp
+from .prices import Price, PriceChange, are_sound, stamp
 from .silence import Silence
 from .topics import PRICES, Topic
 
@@ -90,18 +90,42 @@ class BitpandaMachine(Session[Price | PriceChange, Topic]):
     # Messages
 
     def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
-        deliver = self._out.events.append
-        watched = self._exchange.staleness.enabled
-        for raw in messages:
+        # Prices that come one behind the other, which is what most reads hold and nothing else, are taken together.
+        prices: list[Price] = []
+        for at, raw in enumerate(messages):
             try:
                 update = decode(raw)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+                self._on_prices(prices, messages, at, now)
                 self._on_reply_or_misfit(raw, error, now)
                 continue
-            if watched and isinstance(update, Price):
-                self._silence.price(update, now)
-            stamp(update, now)
-            deliver(update)
+            if isinstance(update, Price):
+                prices.append(update)
+            else:
+                self._on_prices(prices, messages, at, now)
+                stamp((update,), now)
+                self._out.events.append(update)
+        self._on_prices(prices, messages, len(messages), now)
+
+    def _on_prices(self, prices: list[Price], messages: Sequence[str | bytes], until: int, now: float) -> None:
+        """Take prices, which are those of the messages `until` then; the list is empty afterwards."""
+        if not prices:
+            return
+        if are_sound(prices):
+            self._deliver(prices, now)
+        else:
+            for price, raw in zip(prices, messages[until - len(prices) : until], strict=True):
+                if are_sound((price,)):
+                    self._deliver((price,), now)
+                else:
+                    self._on_reply_or_misfit(raw, ValueError("the ask or the bid is not a decimal number"), now)
+        prices.clear()
+
+    def _deliver(self, prices: Sequence[Price], now: float) -> None:
+        if self._exchange.staleness.enabled:
+            self._silence.prices(prices, now)
+        stamp(prices, now)
+        self._out.events += prices
 
     def _on_reply_or_misfit(self, raw: str | bytes, error: Exception, now: float) -> None:
         try:

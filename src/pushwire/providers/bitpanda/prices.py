@@ -6,6 +6,7 @@ property they are exact `Decimal`s: the decoder has checked them before anyone s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias
 import msgspec
 
 from ...core.effects import Identity
-from ...core.values import DecimalText, Value
+from ...core.values import DecimalText, Value, all_decimals
 from .topics import PRICE_CHANGES, PRICES, Pair, Topic
 
-__all__ = ["Price", "PriceChange", "Update", "stamp"]
+__all__ = ["Price", "PriceChange", "Update", "are_sound", "stamp"]
 
 LAST_SECOND: Final = 253_402_300_799
 """The last one that a datetime can hold."""
@@ -60,12 +61,15 @@ RECEIVED: Final = "(set by pushwire) received"
 
 
 class Price(Update, tag=PRICES, rename={"raw_ask": "AP", "raw_bid": "BP", "updated": "U", "received": RECEIVED}):
-    """The price of an asset in a fiat. Each pair gets one about every 15 seconds."""
+    """The price of an asset in a fiat. Each pair gets one about every 15 seconds.
+
+    There are many: what is text here, `are_sound` checks for all of a read at once.
+    """
 
     channel: ClassVar[str] = PRICES
 
-    raw_ask: DecimalText
-    raw_bid: DecimalText
+    raw_ask: str
+    raw_bid: str
     updated: Seconds
     """POSIX seconds."""
     received: float = 0.0
@@ -204,7 +208,13 @@ class PriceChange(Update, tag=PRICE_CHANGES, rename={
         return Identity((self.channel, *self.pair), tuple(said))
 
 
-def stamp(update: Price | PriceChange, received: float) -> None:
+def are_sound(prices: Sequence[Price]) -> bool:
+    """Whether their numbers are such."""
+    return all_decimals([text for price in prices for text in (price.raw_ask, price.raw_bid)])
+
+
+def stamp(updates: Sequence[Price | PriceChange], received: float) -> None:
     """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
-    fresh: Any = update
-    fresh.received = received
+    fresh: Sequence[Any] = updates
+    for update in fresh:
+        update.received = received

@@ -5,6 +5,9 @@ A pair that was heard once under such a subscription is watched from then on lik
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 from ...core.staleness import Staleness
 from ...core.subscriptions import Subscriptions
 from .prices import Price
@@ -24,16 +27,14 @@ class Silence:
         # By pair: what a price of it is data for. Kept, since to find it out costs as much as to decode the price.
         self._heard: dict[tuple[str, str, str], tuple[Topic, ...]] = {}
 
-    def price(self, price: Price, now: float) -> None:
-        """A price came."""
-        pair = (price.type, price.asset, price.fiat)
-        topics = self._heard.get(pair)
-        if topics is None:
-            topics = self._first(price, now)
+    def prices(self, prices: Sequence[Price], now: float) -> None:
+        """These prices came, in one read: each pair is looked at once."""
+        pairs = {(price.type, price.asset, price.fiat): price for price in prices}
+        for pair in [pair for pair in pairs if pair not in self._heard]:
+            topics = self._first(pairs[pair], now)
             if topics:
                 self._heard[pair] = topics
-        for topic in topics:
-            self._staleness.data(topic, now)
+        self._staleness.data_all(set(chain.from_iterable([self._heard.get(pair, ()) for pair in pairs])), now)
 
     def forget(self) -> None:
         """The channel, or the connection, was given up: pairs that nobody asked for by name may fall silent."""
