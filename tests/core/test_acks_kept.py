@@ -1,0 +1,165 @@
+"""What a session with ACKs keeps, counts and lets go: over losses, pauses and the end, and at the rate the provider allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from pushwire.core.acks import AckConfig
+from pushwire.core.effects import Done
+from pushwire.core.events import AckRefused, Unrecognized
+from pushwire.errors import ConfigError
+from tests.core.rig import Rig, acked, delivered, owing, ready_acks, tx
+from tests.core.test_acks import Subjects
+from tests.core.toy import AckToy, Look
+
+QUIET = {"ping_interval": 1e6, "pong_timeout": 1e6}
+"""No heartbeats, which count in the rate too."""
+
+
+def quiet(**settings: float) -> AckToy:
+    config: Mapping[str, float] = {**QUIET, **settings}
+    return AckToy(AckConfig(**config))  # type: ignore[arg-type]  # the counts among them are given as integers
+
+
+def test_the_longest_resend_may_be_as_short_as_the_shortest() -> None:
+    assert AckConfig(resend_min=60.0, resend_cap=60.0).resend_cap == 60.0
+    with pytest.raises(ConfigError, match="resend_cap"):
+        AckConfig(resend_min=60.0, resend_cap=59.0)
+
+
+def test_what_is_finished_is_known_for_as_long_as_it_may_be_sent_again_and_the_margin() -> None:
+    rig = owing("a", machine=quiet(resend_cap=1000.0, resend_margin=100.0))
+    rig.advance(1050.0)
+    rig.say("tx b 1")
+    rig.finish(tx("b"))
+    rig.commit()
+    rig.news()
+    rig.say("tx a 1")
+    assert delivered(rig) == []
+
+
+class Credentialled(AckToy):
+    credentials = ("token",)
+
+
+def test_a_credential_reaches_a_session_with_acks() -> None:
+    rig = Rig(Credentialled())
+    rig.start()
+    assert rig.dials == []
+    rig.give_token()
+    assert len(rig.dials) == 1
+
+
+def test_what_answers_a_commit_twice_is_passed_over() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    persist = rig.commit()
+    rig.answers()
+    rig.machine.fulfil(persist.token, Done(None), rig.now)
+    rig.drain()
+    assert rig.answers() == {}
+
+
+def test_a_stopped_session_hangs_up_when_its_last_commit_has_failed() -> None:
+    rig = ready_acks()
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.stop()
+    assert rig.hangups == []
+    rig.fail_commit()
+    assert [hangup.code for hangup in rig.hangups] == [1000]
+
+
+def test_a_stopped_session_waits_for_no_ack_of_a_connection_that_was_lost() -> None:
+    rig = owing("a")
+    rig.drop()
+    rig.get_ready()
+    rig.say("ok 2")
+    rig.stop()
+    assert [hangup.code for hangup in rig.hangups] == [1000]
+
+
+def test_an_ack_of_a_connection_that_was_lost_is_confirmed_by_nobody_and_makes_nothing_due() -> None:
+    rig = owing("a", machine=quiet())
+    rig.drop()
+    rig.advance(5.0)
+    rig.give_tokens()
+    rig.open()
+    rig.say("hello", "ok 1")
+    assert [type(event) for event in rig.news()[-1:]] == [Unrecognized]
+    assert rig.machine.status().acks_confirmed == 0
+    assert rig.machine.next_deadline() == rig.now + 10.0, "when the new one is overdue"
+
+
+def test_the_answer_to_an_ack_proves_a_connection_that_lasts() -> None:
+    rig = owing("a", machine=quiet())
+    rig.drop()
+    rig.get_ready()
+    rig.say("ok 2")
+    rig.advance(500.0)
+    rig.drop()
+    assert rig.machine.status().attempt == 1
+
+
+def test_an_ack_that_was_answered_does_not_keep_those_after_it_waiting() -> None:
+    rig = owing("a", "b", machine=quiet())
+    rig.say("ok 1")
+    rig.advance(10.0)
+    assert acked(rig) == ["b"]
+
+
+def test_an_ack_that_is_repeated_names_what_it_named() -> None:
+    rig = ready_acks(Subjects())
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.commit()
+    assert acked(rig) == ["a m1", "a m2"]
+    rig.advance(10.0)
+    assert acked(rig) == ["a m1", "a m2"]
+
+
+def test_pauses_add_up_and_reading_on_without_one_is_none() -> None:
+    rig = owing("a", machine=quiet())
+    rig.reading(True)
+    for _ in range(2):
+        rig.advance(2.0)
+        rig.reading(False)
+        rig.advance(100.0)
+        rig.reading(True)
+    rig.advance(5.9)
+    assert acked(rig) == []
+    rig.advance(0.1)
+    assert acked(rig) == ["a"]
+
+
+def test_an_ack_that_leaves_after_a_pause_has_all_its_time() -> None:
+    rig = ready_acks(quiet())
+    rig.reading(False)
+    rig.advance(100.0)
+    rig.reading(True)
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.commit()
+    assert acked(rig) == ["a"]
+    rig.advance(9.9)
+    assert acked(rig) == []
+    rig.advance(0.1)
+    assert acked(rig) == ["a"]
+    rig.advance(10.0)
+    assert [type(event) for event in rig.news()[-1:]] == [AckRefused]
+
+
+def test_acks_count_in_the_rate_and_the_debt_they_leave_is_bounded() -> None:
+    rig = ready_acks(AckToy(AckConfig(send_rate=1.0, send_burst=1, **QUIET)))
+    rig.say(*(f"tx {key} 1" for key in "abcdefgh"))
+    rig.finish(*(tx(key) for key in "abcdefgh"))
+    rig.commit()
+    assert acked(rig) == [*"abcdefgh"], "none is held back"
+    rig.say(*(f"ok {number}" for number in range(1, 9)))
+    rig.submit(Look())
+    assert rig.machine.next_deadline() == 6.0, "as far below nothing as the bucket is deep, and what is kept for the next such"
+    rig.advance(6.0)
+    assert len(rig.frames()) == 1
