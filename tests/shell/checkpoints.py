@@ -28,6 +28,9 @@ import trio.testing
 
 ResultT = TypeVar("ResultT")
 
+SEED: Final = int(os.environ.get("PUSHWIRE_SEED", "1"))
+"""In which order trio runs tasks that are ready at the same time."""
+
 _TOO_LONG: Final = 3600.0
 """Seconds of virtual time: a life that stands still ends."""
 
@@ -116,9 +119,10 @@ class Attempt(trio.abc.Instrument):
         *,
         raising: type[Exception] | tuple[type[Exception], ...] = (),
         reconnects: bool = False,
+        then: Callable[[], None] = lambda: None,
     ) -> Outcome[ResultT]:
         """The operation, which begins and ends with this call; `raising` is what it may raise. No task is left by it, unless
-        something `reconnects` meanwhile."""
+        something `reconnects` meanwhile. `then` looks at once, before anything else has happened."""
         before = tasks()
         outcome: Outcome[ResultT] = Cancelled()
         with self.watching():
@@ -128,6 +132,7 @@ class Attempt(trio.abc.Instrument):
             except raising as error:
                 outcome = Raised(error)
             self.end()
+        then()
         await trio.testing.wait_all_tasks_blocked()
         assert reconnects or tasks() <= before, f"a task is left: {tasks() - before}"
         return outcome
@@ -200,7 +205,7 @@ class Figures:
     """Lives in which the cancellation came out of the operation."""
 
 
-def one_life(life: Life, at: int, clock: Clock, seed: int = 1) -> Attempt:
+def one_life(life: Life, at: int, clock: Clock) -> Attempt:
     """One life, cancelled at this moment, and the checks that are the same for all."""
     attempt = Attempt(at)
 
@@ -214,25 +219,25 @@ def one_life(life: Life, at: int, clock: Clock, seed: int = 1) -> Attempt:
     with pytest.MonkeyPatch.context() as patch:
         # Trio shuffles the tasks that are ready: what was seen must come again.
         patch.setattr("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", True)
-        patch.setattr("trio._core._run._r", random.Random(seed))
+        patch.setattr("trio._core._run._r", random.Random(SEED))
         outside = Outside.look()
         try:
             trio.run(framed, clock=clock(), instruments=[attempt])
             outside.compare()
             assert attempt.lag <= attempt.patience, f"{attempt.lag} s from the cancellation to the end"
         except BaseException as error:
-            error.add_note(f"cancelled at moment {at}, seed {seed}")
+            error.add_note(f"cancelled at moment {at}, seed {SEED}")
             raise
     return attempt
 
 
-def at_every_moment(life: Life, *, clock: Clock = virtual, exact: bool = True, seed: int = 1) -> Figures:
+def at_every_moment(life: Life, *, clock: Clock = virtual, exact: bool = True) -> Figures:
     """Lives that are cancelled at every moment. Not `exact`: threads or real sockets have a say in how many there are."""
-    whole = one_life(life, 0, clock, seed)
+    whole = one_life(life, 0, clock)
     assert whole.moments > 0, "there was no operation"
     cancelled = 0
     for at in itertools.count(1):
-        attempt = one_life(life, at, clock, seed)
+        attempt = one_life(life, at, clock)
         cancelled += attempt.cancelled
         if exact:
             assert attempt.struck == (at <= whole.moments), f"moment {at} of {whole.moments}: not the same life again"

@@ -12,8 +12,10 @@ from typing import Final, Literal, TypeAlias
 import attrs
 import trio
 import trio.testing
+from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from pushwire.core.effects import Close, Dial
@@ -25,6 +27,8 @@ from pushwire.shell.websocket import WebSocketConnector
 from tests.shell.sockets import client_tls, server_tls
 
 Handler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
+Break: TypeAlias = Literal["broken", "half", "end"]
+"""At once; after half of what was to be written; where something is read, as an end without a word."""
 Kind: TypeAlias = Literal["wire", "wire over TLS", "trio-websocket", "trio-websocket over TLS"]
 KINDS: Final[tuple[Kind, ...]] = ("wire", "wire over TLS", "trio-websocket", "trio-websocket over TLS")
 
@@ -35,7 +39,8 @@ _CLIENT_TLS: Final = client_tls()
 
 @attrs.define
 class Lines:
-    """A network that leads every dial to `handler`, in a task of `nursery`. The `breaks`-th operation of all, from 1, fails."""
+    """A network that leads every dial to `handler`, in a task of `nursery`. The `breaks`-th operation of all, from 1, fails, and
+    each `every`-th."""
 
     nursery: trio.Nursery
     handler: Handler
@@ -43,7 +48,8 @@ class Lines:
     wires: list[Wire] = attrs.Factory(list["Wire"])
     operations: int = 0
     breaks: int = 0
-    how: Literal["broken", "half", "end"] = "broken"
+    every: int = 0
+    how: Break = "broken"
 
     def dialer(self) -> Dialer:
         return _Dialer(self)
@@ -63,7 +69,7 @@ class Lines:
     def strikes(self) -> bool:
         """One more operation: whether it is the one that fails."""
         self.operations += 1
-        return self.operations == self.breaks
+        return self.operations == self.breaks or (self.every > 0 and self.operations % self.every == 0)
 
     @property
     def left_open(self) -> int:
@@ -157,10 +163,14 @@ def led_to(network: MemoryNetwork) -> Handler:
                 server.protocol.send_response(server.protocol.reject(failed.close.status or 500, failed.close.reason))
                 await server.flush()
             else:
-                server.protocol.send_response(server.protocol.accept(request))
-                await server.flush()
-                nursery.start_soon(server.outward, connection)
-                await server.inward(connection)
+                try:
+                    server.protocol.send_response(server.protocol.accept(request))
+                    await server.flush()
+                    nursery.start_soon(server.outward, connection)
+                    await server.inward(connection)
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await connection.aclose()
             nursery.cancel_scope.cancel()
 
     return handler
@@ -189,24 +199,22 @@ class _Server:
 
     async def inward(self, connection: MemoryConnection) -> None:
         """What the client sends, until it goes."""
-        try:
-            while self._more:
-                for event in await self._events():
-                    assert isinstance(event, Frame)
-                    if event.opcode is Opcode.TEXT:
-                        connection.send_text(bytes(event.data).decode())
-                        await connection.flush()
-                    elif event.opcode is Opcode.CLOSE:
-                        self._more = False
-                await self.flush()
-        finally:
-            with trio.CancelScope(shield=True):
-                await connection.aclose()
+        while self._more:
+            for event in await self._events():
+                assert isinstance(event, Frame)
+                if event.opcode is Opcode.TEXT:
+                    connection.send_text(bytes(event.data).decode())
+                    await connection.flush()
+                elif event.opcode is Opcode.CLOSE:
+                    self._more = False
+            await self.flush()
 
     async def outward(self, connection: MemoryConnection) -> None:
         """What the provider does, until it hangs up."""
         while True:
             read = await connection.read()
+            if self.protocol.state is not State.OPEN:
+                return
             for message in read.messages:
                 self.protocol.send_text(message.encode() if isinstance(message, str) else message)
             if read.close is None:
@@ -227,4 +235,5 @@ class _Server:
         else:
             self._more = False
             self.protocol.receive_eof()
+        assert not isinstance(self.protocol.parser_exc, ProtocolError | UnicodeDecodeError), "the client sent garbage"
         return list(self.protocol.events_received())

@@ -209,11 +209,14 @@ def test_a_connection_by_itself(kind: Kind, part: str) -> None:
         async with trio.open_nursery() as nursery:
             lines = Lines(nursery, led_to(network), kind.endswith("TLS"))
             transport = connector(kind, lines)
+            messages: list[str] = []
 
             async def serve() -> None:
                 peer = await network.accept()
                 with contextlib.suppress(trio.EndOfChannel):
-                    peer.send(await peer.receive())
+                    while True:
+                        messages.append(await peer.receive())
+                        peer.send(messages[-1])
 
             async with trio.open_nursery() as own:
                 own.start_soon(serve)
@@ -226,10 +229,16 @@ def test_a_connection_by_itself(kind: Kind, part: str) -> None:
                 if part == "read":
                     # Nothing that was read and not handed over is lost.
                     read = outcome.value if isinstance(outcome, Returned) else None
-                    messages = list(read.messages) if isinstance(read, Read) else []
-                    while not messages:
-                        messages += (await connection.read()).messages
-                    assert messages == ["hello"]
+                    got = list(read.messages) if isinstance(read, Read) else []
+                    while not got:
+                        got += (await connection.read()).messages
+                    assert got == ["hello"]
+                elif part == "flush":
+                    # Whole frames, or none: what was cut short is not gone on with.
+                    connection.send_text("more")
+                    await connection.flush()
+                    await trio.testing.wait_all_tasks_blocked()
+                    assert messages == ["hello", "more"][: len(messages)], "half a frame was gone on with"
                 await connection.aclose()
                 assert not lines.left_open
                 assert (await connection.read()).close is not None

@@ -81,7 +81,7 @@ async def shop(
             yield Shop(server, lines, api)
         await client.aclose()
         await trio.testing.wait_all_tasks_blocked()
-        assert not lines.left_open
+        assert not lines.left_open, "a connection is left open"
         assert server.gone == server.connections
         nursery.cancel_scope.cancel()
 
@@ -113,7 +113,7 @@ def test_a_call_that_may_not_be_repeated() -> None:
             begun = trio.current_time()
             assert await its.api.call(Order()) == b"hello"
             left = isinstance(outcome, Returned) or bool(its.api.unsettled)
-            assert trio.current_time() - begun == (60 if left else 0)
+            assert trio.current_time() - begun == (60 if left else 0), "not as many places were used as calls left"
             assert len(its.server.asked) == carried_out + 1
 
     assert at_every_moment(life).cancelled > 10
@@ -259,7 +259,7 @@ def test_a_token_that_is_fetched_stored_and_renewed() -> None:
         outcome = await attempt.run(lambda: keeper(TOKEN), reconnects=True)
         # One that may have used up its refresh token goes on without its caller, and is stored.
         await trio.sleep(10)
-        assert issuer.given == len(issuer.used)
+        assert issuer.given == len(issuer.used), "a renewal came to nothing"
         assert await keeper(TOKEN) == Secret("a2")
         assert issuer.given == 2
         assert isinstance(outcome, Cancelled) or outcome == Returned(Secret("a2"))
