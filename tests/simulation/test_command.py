@@ -36,12 +36,12 @@ def test_a_story_that_goes_wrong_says_how_to_play_it_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Backoff, "delay", no_delay)
-    assert stories("quickpay", 0, 1, 1, as_json=True)() == 1
+    assert stories("quickpay", 0, 10, 1, as_json=True)() == 1
     wrong = json.loads(capsys.readouterr().out.splitlines()[0])
     assert "dials within" in wrong["violation"]
     monkeypatch.undo()
     again = subprocess.run(shlex.split(wrong["again"]), capture_output=True, text=True, check=True)
-    assert again.stdout.startswith("seed 0: ")
+    assert again.stdout.startswith(f"seed {wrong['seed']}: ")
 
 
 def test_a_story_is_told_message_by_message(capsys: pytest.CaptureFixture[str]) -> None:
