@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+import attrs
 import pytest
 
 from pushwire.core.acks import AckConfig
@@ -14,13 +13,12 @@ from tests.core.rig import Rig, acked, delivered, owing, ready_acks, tx
 from tests.core.test_acks import Subjects
 from tests.core.toy import AckToy, Look
 
-QUIET = {"ping_interval": 1e6, "pong_timeout": 1e6}
+QUIET = AckConfig(ping_interval=1e6, pong_timeout=1e6)
 """No heartbeats, which count in the rate too."""
 
 
-def quiet(**settings: float) -> AckToy:
-    config: Mapping[str, float] = {**QUIET, **settings}
-    return AckToy(AckConfig(**config))  # type: ignore[arg-type]  # the counts among them are given as integers
+def quiet(config: AckConfig = QUIET) -> AckToy:
+    return AckToy(config)
 
 
 def test_the_longest_resend_may_be_as_short_as_the_shortest() -> None:
@@ -30,7 +28,7 @@ def test_the_longest_resend_may_be_as_short_as_the_shortest() -> None:
 
 
 def test_what_is_finished_is_known_for_as_long_as_it_may_be_sent_again_and_the_margin() -> None:
-    rig = owing("a", machine=quiet(resend_cap=1000.0, resend_margin=100.0))
+    rig = owing("a", machine=quiet(attrs.evolve(QUIET, resend_cap=1000.0, resend_margin=100.0)))
     rig.advance(1050.0)
     rig.say("tx b 1")
     rig.finish(tx("b"))
@@ -153,7 +151,7 @@ def test_an_ack_that_leaves_after_a_pause_has_all_its_time() -> None:
 
 
 def test_acks_count_in_the_rate_and_the_debt_they_leave_is_bounded() -> None:
-    rig = ready_acks(AckToy(AckConfig(send_rate=1.0, send_burst=1, **QUIET)))
+    rig = ready_acks(quiet(attrs.evolve(QUIET, send_rate=1.0, send_burst=1)))
     rig.say(*(f"tx {key} 1" for key in "abcdefgh"))
     rig.finish(*(tx(key) for key in "abcdefgh"))
     rig.commit()
