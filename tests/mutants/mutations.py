@@ -6,7 +6,8 @@ What must not live here: running tests. What is left out is left out by rule, be
 - annotations, docstrings, the first argument of `cast`, what stands in `assert` and `assert_never`;
 - texts for people, that is a literal with a blank in it: neither changed nor taken from an exception that is made with it;
 - `len` and `isinstance`, and functions that are an `@overload`, as mutmut does;
-- a false, empty or zero literal that is assigned is not replaced by None, nor None by an empty text: the type checkers refuse it;
+- a false, empty or zero literal is not replaced by None, nor None by an empty text: the type checkers refuse it;
+- the name of a codec is not spelled in capitals, which is the same codec;
 - what compiles to the same code as another mutant, or as the original.
 """
 
@@ -31,6 +32,7 @@ __all__ = ["Mutant", "mutants_of"]
 
 UNJUDGED_CALLS: Final = frozenset({"len", "isinstance", "assert_never"})
 
+CODECS: Final = frozenset({'"utf-8"', '"ascii"', '"latin-1"'})
 NOTHING: Final = frozenset({"None", "False", "0", "0.0", '""', 'b""', "()", "[]", "{}"})
 
 
@@ -119,7 +121,7 @@ class _Visitor(cst.CSTVisitor):
         match node:
             case cst.If(test=test) | cst.While(test=test) | cst.IfExp(test=test) | cst.CompIf(test=test):
                 self._replace(test, f"(not ({self._module.code_for_node(test)}))")
-            case cst.Return(value=cst.BaseExpression() as value):
+            case cst.Return(value=cst.BaseExpression() as value) if _code(value) not in NOTHING:
                 self._replace(value, "None")
             case cst.Expr(value=cst.Call() | cst.Await()):
                 self._replace(node, "pass")
@@ -140,7 +142,7 @@ class _Visitor(cst.CSTVisitor):
             changes: Iterable[cst.CSTNode] = operator(node)
             if operator is operator_arg_removal and isinstance(node, cst.Call):
                 changes = self._arguments(node, changes)
-            yield from changes
+            yield from (changed for changed in changes if not (_code(node) in CODECS and _code(changed).lower() == _code(node)))
 
     def _arguments(self, node: cst.Call, changes: Iterable[cst.CSTNode]) -> Iterator[cst.CSTNode]:
         """Without those that only take an exception its text, or a cast its type."""
@@ -152,6 +154,8 @@ class _Visitor(cst.CSTVisitor):
             if self._raising and all(_is_text(argument.value) for argument in gone):
                 continue
             if casts and gone[0] is node.args[0]:
+                continue
+            if len(changed.args) == len(node.args) and all(_code(argument.value) in NOTHING for argument in gone):
                 continue
             yield changed
 
@@ -195,9 +199,13 @@ def _is_text(node: cst.CSTNode) -> bool:
 def _assigns_nothing(node: cst.CSTNode) -> bool:
     match node:
         case cst.Assign(value=value) | cst.AnnAssign(value=value):
-            return value is not None and cst.Module([]).code_for_node(value) in NOTHING
+            return value is not None and _code(value) in NOTHING
         case _:
             return False
+
+
+def _code(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)
 
 
 def _flat(code: str) -> str:
