@@ -8,7 +8,6 @@ checked before anyone sees them. Empty text and null both mean "none".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -189,22 +188,46 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
 
     def dump(self) -> str:
         """The transaction as JSON: what the provider sent, in its own spelling, without what it sent as null."""
-        # What is ours comes last.
-        text, ours, _ = _encode(self).decode().partition(_OURS)
-        if ours:
-            text += "}"
-        if ':""' in text or ":null" in text:
-            text = _FIRST_EMPTY.sub("{", _EMPTY.sub("", text))
+        text = _encode(self).decode()
+        # What is ours comes last, and of that nearly always this first: so it is found from the end.
+        ours = text.rfind(_RECEIVED)
+        if ours < 0:
+            ours = text.find(_OURS)
+        if ours >= 0:
+            text = text[:ours] + "}"
+        for empty in _EMPTY:
+            text = _without(empty, text)
         return text
 
 
 _encode: Final = msgspec.json.Encoder().encode
 
-# Inside a text of JSON no quotation mark stands without a backslash: one that is followed by what these ask for begins a field's
-# name.
+# Inside a text of JSON no quotation mark stands without a backslash: what begins with two others can be no part of one.
 _OURS: Final = ',"(set by pushwire)'
-_EMPTY: Final = re.compile(r',"[A-Za-z0-9_]+":(?:""|null)')
-_FIRST_EMPTY: Final = re.compile(r'\{"[A-Za-z0-9_]+":(?:""|null),?')
+_RECEIVED: Final = f'{_OURS} received":'
+_EMPTY: Final = ('":""', '":null')
+
+
+def _without(empty: str, text: str) -> str:
+    """JSON without the fields whose name ends as `empty` begins. (A regular expression takes five times as long.)"""
+    end = text.find(empty)
+    if end < 0:
+        return text
+    kept: list[str] = []
+    done = 0
+    first = -1  # where a field stands whose predecessors were all left out, with the comma behind them
+    while end >= 0:
+        name, after = text.rfind('"', 0, end), end + len(empty)
+        # Else the mark begins a text, or stands in one, after a backslash. All names end with a letter.
+        if text[end - 1].isalpha():
+            if text[name - 1] == "{" or name == first:
+                first = after = after + (text[after] == ",")
+            else:
+                name -= 1
+            kept.append(text[done:name])
+            done = after
+        end = text.find(empty, after)
+    return "".join((*kept, text[done:]))
 
 
 def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Key, Key]:
