@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pushwire.cli.sandboxes import BUILDERS
@@ -24,6 +26,14 @@ def test_a_planted_bug_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> No
     found = next((violation for seed in SEEDS if (violation := story(bug.provider, seed).violation) is not None), None)
     assert found is not None
     assert bug.finding in found
+
+
+def test_the_page_lists_all_planted_bugs() -> None:
+    page = (Path(__file__).parents[2] / "docs/simulation.md").read_text()
+    rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| ") and row.count(" | ") == 2]
+    found = {(name.removeprefix("| "), provider): int(story.removesuffix(" |")) for name, provider, story in rows[1:]}
+    assert found.keys() == {(bug.name, bug.provider) for bug in BUGS}
+    assert max(found.values()) <= len(SEEDS)
 
 
 @pytest.mark.parametrize("provider", BUILDERS)
