@@ -1,0 +1,149 @@
+"""Bugs that could have been: each takes the place of code that is right, for as long as a test wants it."""
+
+from __future__ import annotations
+
+import hmac
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+import msgspec
+import pytest
+
+from pushwire.core.events import Malformed
+from pushwire.core.session import Session
+from pushwire.wire.client import ClientWire
+from tests.fuzz.case import Raw
+
+__all__ = ["PLANTED", "Plant"]
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+class Escaped(Exception):
+    """What nobody expects to be raised."""
+
+
+def escapes(module: str, name: str, *kinds: type[Exception]) -> Plant:
+    """These exceptions of a decoder are not thought of by whoever calls it."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        home = importlib.import_module(f"pushwire.{module}")
+        right: Callable[..., Any] = getattr(home, name)  # whatever the decoder is
+
+        def wrong(*given: object, **named: object) -> object:
+            try:
+                return right(*given, **named)
+            except kinds as error:
+                raise Escaped(type(error).__name__) from error
+
+        patch.setattr(home, name, wrong)
+
+    return plant
+
+
+def replaced(module: str, name: str, value: object) -> Plant:
+    """Something of a module is another thing."""
+    return lambda patch: patch.setattr(importlib.import_module(f"pushwire.{module}"), name, value)
+
+
+def _not_redacted(patch: pytest.MonkeyPatch) -> None:
+    def wrong(session: object, text: str) -> str:
+        return text
+
+    patch.setattr(Session, "_redacted", wrong)
+
+
+def _unbounded(patch: pytest.MonkeyPatch) -> None:
+    def wrong(wire: object) -> None:
+        return None
+
+    patch.setattr(ClientWire, "_too_big", wrong)
+
+
+def _cut_short(patch: pytest.MonkeyPatch) -> None:
+    def wrong(now: float, raw: Raw, reason: str) -> Malformed:
+        return Malformed(now, raw[:200], reason)
+
+    patch.setattr(importlib.import_module("pushwire.providers.gelabs.machine"), "Malformed", wrong)
+
+
+def _any_path(value: object) -> str | None:
+    return None
+
+
+def _quadratic(patch: pytest.MonkeyPatch) -> None:
+    home = importlib.import_module("pushwire.providers.satoriex.machine")
+    right: Callable[[Raw], object] = home.decode
+
+    def wrong(raw: Raw) -> object:
+        for end in range(len(raw)):
+            if len(raw[:end]) > len(raw):
+                raise AssertionError
+        return right(raw)
+
+    patch.setattr(home, "decode", wrong)
+
+
+def _takes_the_code(patch: pytest.MonkeyPatch) -> None:
+    home = importlib.import_module("pushwire.providers.pusher.machine")
+    right: Callable[..., Any] = home.PusherSession._on_error  # whatever it takes
+
+    def wrong(self: Any, message: Any, *rest: Any) -> object:  # as above
+        assert int(json.loads(bytes(message.data))["code"]) >= 0
+        return right(self, message, *rest)
+
+    patch.setattr(home.PusherSession, "_on_error", wrong)
+
+
+class AnySignature:
+    """In the place of `hmac`."""
+
+    new = staticmethod(hmac.new)
+
+    @staticmethod
+    def compare_digest(ours: bytes, theirs: bytes) -> bool:
+        return True
+
+
+@attrs.frozen
+class Bug:
+    """`target` is what should find it."""
+
+    target: str
+    plant: Plant
+
+
+PLANTED: Final[Mapping[str, Bug]] = {
+    "gelabs: bytes that are no UTF-8 are not thought of": Bug(
+        "receive-gelabs", escapes("providers.gelabs.machine", "decode", UnicodeDecodeError)
+    ),
+    "satoriex: nesting too deep is not thought of": Bug(
+        "receive-satoriex", escapes("providers.satoriex.machine", "decode", RecursionError)
+    ),
+    "bitpanda: a reply of another shape is not thought of": Bug(
+        "receive-bitpanda", escapes("providers.bitpanda.machine", "decode_unknown", msgspec.ValidationError)
+    ),
+    "quantcite: an unknown message of another shape is not thought of": Bug(
+        "receive-quantcite", escapes("providers.quantcite.machine", "decode_unknown", msgspec.ValidationError)
+    ),
+    "pusher: an event whose data is nested too deep is not thought of": Bug(
+        "receive-pusher", escapes("providers.pusher.machine", "content", msgspec.MsgspecError)
+    ),
+    "pusher: the code of an error is taken to be there (KeyError, TypeError)": Bug("receive-pusher", _takes_the_code),
+    "quickpay: a payment whose amount is no decimal is not thought of": Bug(
+        "receive-quickpay", escapes("providers.quickpay.machine", "typed", msgspec.ValidationError)
+    ),
+    "gelabs: the raw text of what is malformed is cut to 200 characters": Bug("receive-gelabs", _cut_short),
+    "the session does not redact what a peer repeats": Bug("receive-quantcite", _not_redacted),
+    "satoriex: time that grows with the square of a message": Bug("receive-satoriex", _quadratic),
+    "frames: no bound on a message": Bug("frames", _unbounded),
+    "webhook: any signature is taken": Bug("webhook-gelabs", replaced("providers.gelabs.webhook", "hmac", AnySignature)),
+    "webhook: nesting too deep is not thought of": Bug(
+        "webhook-quickpay", escapes("providers.quickpay.webhook", "parsed", RecursionError)
+    ),
+    "journal: nesting too deep is not thought of": Bug("journal", replaced("core.journal_lines", "read_json", json.loads)),
+    "toml: a path that no file can have is not thought of": Bug("toml", replaced("relay.config", "is_path", _any_path)),
+}
