@@ -45,7 +45,7 @@ def test_decimals_are_exact_strings_and_secrets_are_hidden() -> None:
 
 def test_what_is_not_said_is_left_out_and_a_number_that_came_as_text_stays_text() -> None:
     shown = describe("gelabs", gelabs.transaction(raw_amount="007"), wall)
-    assert (shown.event, shown.data["amount"]) == ("transaction", "007")
+    assert (shown.provider, shown.event, shown.data["amount"]) == ("gelabs", "transaction", "007")
     assert None not in shown.data.values()
 
 

@@ -176,3 +176,12 @@ class Replies(RuleBasedStateMachine):
 
 def test_a_reply_only_ever_reaches_the_caller_who_waits_for_it() -> None:
     explore(Replies)
+
+
+def test_what_ends_a_call_names_its_command() -> None:
+    unknown = Call[str](Ticket(1), Buy(), left=True).dropped()
+    assert isinstance(unknown, OutcomeUnknown)
+    assert (str(unknown), unknown.command) == ("the connection ended before the reply to Buy came", Buy())
+    lost = Call[str](Ticket(1), Buy(), left=False).dropped()
+    assert isinstance(lost, ConnectionLost)
+    assert (str(lost), lost.sent) == ("the connection ended before Buy left", "no")

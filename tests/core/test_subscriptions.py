@@ -130,3 +130,28 @@ class Wanted(RuleBasedStateMachine):
 
 def test_any_order_of_wishes_replies_and_losses_agrees_with_the_model() -> None:
     explore(Wanted)
+
+
+def test_what_is_asked_for_is_made_until_it_is_forgotten_dropped_or_lost() -> None:
+    subscriptions: Subscriptions[str] = Subscriptions()
+    for end in (subscriptions.forget, subscriptions.unmade):
+        for made in (subscriptions.asked, subscriptions.confirmed):
+            subscriptions.want("a")
+            made("a")
+            assert subscriptions.is_made("a")
+            end("a")
+            assert not subscriptions.is_made("a")
+            assert not subscriptions.is_confirmed("a")
+
+
+def test_what_was_confirmed_and_then_dropped_is_missing() -> None:
+    subscriptions: Subscriptions[str] = Subscriptions()
+    subscriptions.want("a")
+    subscriptions.asked("a")
+    subscriptions.confirmed("a")
+    assert subscriptions.missing() == []
+    subscriptions.refused("a")
+    assert not subscriptions.is_confirmed("a")
+    assert subscriptions.missing() == [], "not asked again before the next connection"
+    subscriptions.unmade("a")
+    assert subscriptions.missing() == ["a"]
