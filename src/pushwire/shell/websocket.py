@@ -28,6 +28,15 @@ __all__ = ["WebSocketConnection", "WebSocketConnector"]
 _READ_SIZE: Final = 2**18
 """Bytes."""
 
+_FIRST_READ: Final = 2**12
+"""Bytes of the first read, and of each that follows one of tiny frames."""
+
+_TINY: Final = 32
+"""Bytes that frames have at least on the average, heads included, where they are not tiny. Each costs as much as a big one."""
+
+_PART: Final = 512
+"""Messages that are handed over at a time: there may be 100,000 in a read, and to judge one that is malformed takes 40 us."""
+
 _MAX_BACKLOG: Final = 16384
 """Frames. With more unsent, reading stops: a peer that sends pings and reads no pongs must not fill our memory."""
 
@@ -82,7 +91,7 @@ class WebSocketConnector:
         try:
             await stream.send_all(wire.request())
             while wire.handshake is None and wire.close is None:
-                data = await stream.receive_some(_READ_SIZE)
+                data = await stream.receive_some(_FIRST_READ)
                 if data:
                     wire.feed(data)
                 else:
@@ -105,12 +114,19 @@ class WebSocketConnection:
         self._writing = False
         self._written: trio.Event | None = None
         self._write_error: str | None = None
+        self._size = _FIRST_READ
+        self._held: list[str | bytes] = []
+        """What has been read; `_given` of them have been handed over."""
+        self._given = 0
         if wire.backlog:
             # A ping came in one piece with the handshake's response.
             nursery.start_soon(self.flush)
 
     async def read(self) -> Read:
-        """Wait for the next bytes."""
+        """Wait for the next bytes. Many small messages are handed over in parts, so that other tasks get their turn."""
+        if self._held:
+            await trio.lowlevel.checkpoint()
+            return self._next_part()
         wire = self._wire
         if not wire.has_input:
             if wire.backlog > _MAX_BACKLOG:
@@ -118,7 +134,11 @@ class WebSocketConnection:
             await self._receive()
         if wire.backlog:
             await self._answer()
-        return Read(wire.take_messages(), wire.take_pongs(), wire.close)
+        messages = wire.take_messages()
+        if len(messages) <= _PART:
+            return Read(messages, wire.take_pongs(), wire.close)
+        self._held = messages
+        return self._next_part()
 
     def send_text(self, text: str) -> None:
         """Buffer a message."""
@@ -160,6 +180,15 @@ class WebSocketConnection:
         """Drop the connection at once."""
         await trio.aclose_forcefully(self._stream)
 
+    def _next_part(self) -> Read:
+        part = self._held[self._given : self._given + _PART]
+        self._given += _PART
+        if self._given < len(self._held):
+            return Read(part)
+        self._held, self._given = [], 0
+        # A pong says that what was sent before it has come, and the end that nothing follows.
+        return Read(part, self._wire.take_pongs(), self._wire.close)
+
     async def _answer(self) -> None:
         """Let out what reading left to send. A peer that does not read must not keep us from reading, hence the task."""
         if self._wire.close is not None:
@@ -170,18 +199,27 @@ class WebSocketConnection:
 
     async def _receive(self) -> None:
         try:
-            data = await self._stream.receive_some(_READ_SIZE)
+            data = await self._stream.receive_some(self._size)
         except trio.ClosedResourceError:
             self._wire.lost("closed here")
         except trio.BrokenResourceError as error:
             self._wire.lost(self._write_error or f"read: {explain(error)}")
         else:
             if data:
+                before = self._wire.waiting
                 self._wire.feed(data)
+                self._pace(len(data), self._wire.waiting - before)
             elif self._write_error is not None:
                 self._wire.lost(self._write_error)
             else:
                 self._wire.feed_eof()
+
+    def _pace(self, size: int, frames: int) -> None:
+        """How much to read next, after so many bytes in so many frames: no other task gets its turn while it is gone through."""
+        if frames * _TINY > size:
+            self._size = _FIRST_READ
+        elif size == self._size:
+            self._size = min(4 * size, _READ_SIZE)
 
     def _stop_writing(self, reason: str) -> None:
         self._write_error = reason

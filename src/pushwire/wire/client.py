@@ -115,6 +115,11 @@ class ClientWire:
         return len(self._protocol.writes)
 
     @property
+    def waiting(self) -> int:
+        """How many messages and pongs wait to be taken, and frames to be sent."""
+        return len(self._messages) + len(self._pongs) + len(self._protocol.writes)
+
+    @property
     def has_input(self) -> bool:
         """Whether a message, a pong or the end waits to be taken."""
         return bool(self._messages or self._pongs) or self.close is not None

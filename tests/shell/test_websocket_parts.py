@@ -1,0 +1,75 @@
+"""How much the default transport reads and hands over at a time: no peer keeps the other tasks of the process waiting."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from pushwire.core.effects import Close
+from pushwire.shell.transport import Read
+from pushwire.shell.websocket import WebSocketConnection, WebSocketConnector
+
+from .raw_server import Server, raw
+from .sockets import dial, echo, serve, serve_websocket
+
+
+async def connect(nursery: trio.Nursery, port: int) -> WebSocketConnection:
+    return await WebSocketConnector().dial(dial(f"ws://127.0.0.1:{port}/"), nursery)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_many_small_messages_are_handed_over_in_parts_and_others_get_their_turn(ends: bool, nursery: trio.Nursery) -> None:
+    count = 1300
+    turns = 0
+
+    async def script(server: Server) -> None:
+        await server.receive()
+        for number in range(count):
+            server.protocol.send_text(b"%d" % number)
+        if ends:
+            server.protocol.send_close(4000, "enough")
+        await server.flush()
+        await server.receive()
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    connection = await connect(nursery, await serve(nursery, raw(script)))
+    connection._size = 2**16  # as if it had read much before
+    connection.send_ping(b"us")
+    await connection.flush()
+    nursery.start_soon(take_turns)
+    reads: list[Read] = []
+    at: list[int] = []
+    while not (reads and reads[-1].pongs):
+        reads.append(await connection.read())
+        at.append(turns)
+    assert [len(read.messages) for read in reads] == [512, 512, 276]
+    assert [message for read in reads for message in read.messages] == [*map(str, range(count))]
+    assert [read.pongs for read in reads] == [(), (), [b"us"]]
+    assert [read.close for read in reads] == [None, None, Close(code=4000, reason="enough") if ends else None]
+    assert at[-1] > at[0]
+    nursery.cancel_scope.cancel()
+    await connection.aclose()
+
+
+async def test_more_is_read_at_a_time_as_long_as_it_is_not_tiny_frames(nursery: trio.Nursery) -> None:
+    connection = await connect(nursery, await serve_websocket(nursery, echo))
+    sizes: list[int] = []
+
+    def feed(size: int, frames: int) -> None:
+        connection._pace(size, frames)
+        sizes.append(connection._size)
+
+    first = connection._size
+    feed(first - 1, 10)
+    for _ in range(4):
+        feed(connection._size, 10)
+    feed(connection._size, connection._size // 100)
+    feed(connection._size, connection._size // 10)
+    feed(connection._size, 1)
+    assert sizes == [first, 4 * first, 16 * first, 64 * first, 64 * first, 64 * first, first, 4 * first]
+    await connection.aclose()
