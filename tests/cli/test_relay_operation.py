@@ -100,7 +100,7 @@ async def test_systemd_is_told_when_it_runs_and_when_it_ends(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_ended_under_load_it_has_stored_what_it_acked_and_the_next_goes_on(tmp_path: Path, number: signal.Signals) -> None:
-    server = gelabs(rate=1000)
+    server = gelabs(rate=500)
 
     async def run_until(done: Callable[[], bool], sandbox_url: str) -> None:
         assert not done(), "a signal before it has started would end it otherwise"
