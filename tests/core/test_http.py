@@ -34,3 +34,8 @@ def test_a_response_shows_no_body() -> None:
 )
 def test_a_response_may_say_when_to_come_again(headers: dict[str, str], seconds: float | None) -> None:
     assert Response(429, headers).retry_after == seconds
+
+
+@pytest.mark.parametrize("query", ["", "?a=1", "?a=1?b=2"])
+def test_a_url_is_shown_up_to_its_query(query: str) -> None:
+    assert Request("GET", f"https://shop.example/orders{query}").shown == "GET https://shop.example/orders"

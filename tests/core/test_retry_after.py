@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from pushwire.core.retry_after import retry_after
+from pushwire.core.retry_after import http_date, retry_after
 
 DATE = "Tue, 15 Nov 1994 08:12:31 GMT"
 
@@ -40,3 +42,18 @@ def test_what_is_neither_seconds_nor_a_date_is_none(value: str) -> None:
 
 def test_a_date_without_a_date_to_count_from_is_none() -> None:
     assert retry_after(DATE, "") is None
+
+
+@pytest.mark.parametrize(
+    "date, until",
+    [
+        ("Wed, 30 Nov 1994 23:59:30 GMT", "Thu, 01 Dec 1994 00:00:00 GMT"),
+        ("Sat, 31 Dec 1994 23:59:30 GMT", "Sun, 01 Jan 1995 00:00:00 GMT"),
+    ],
+)
+def test_a_date_may_be_in_the_next_month_or_year(date: str, until: str) -> None:
+    assert retry_after(until, date) == 30.0
+
+
+def test_a_date_is_in_utc() -> None:
+    assert http_date(DATE) == datetime(1994, 11, 15, 8, 12, 31, tzinfo=UTC)
