@@ -130,9 +130,18 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """The property tests, with many more examples, drawn anew each time. Takes pytest arguments."""
+    """A million inputs to all that reads what strangers wrote, then the property tests with many more examples; all drawn anew
+    each time. Takes pytest arguments. `-- --inputs N` is the first alone, with the options of `python -m tests.fuzz`, and
+    `-- --guided TARGET` one target led by coverage, with libFuzzer's options, until it is interrupted."""
+    if "--guided" in session.posargs:
+        _install(session, "tests", "fuzz")
+        session.run("python", "-m", "tests.fuzz.guided", *(word for word in session.posargs if word != "--guided"))
+        return
     _install(session, "tests")
-    session.run("pytest", "-m", "fuzz or hypothesis", "--hypothesis-profile=fuzz", *session.posargs)
+    alone = "--inputs" in session.posargs
+    session.run("python", "-m", "tests.fuzz", *(session.posargs if alone else ["--inputs", "1000000"]))
+    if not alone:
+        session.run("pytest", "-m", "fuzz or hypothesis", "--hypothesis-profile=fuzz", *session.posargs)
 
 
 @nox.session
