@@ -91,9 +91,13 @@ _SHARED: Final = 4096
 
 def _code(versions: Versions, version: Key) -> int | None:
     """The state of a version, None where there is none."""
-    if version not in versions:
+    if len(versions) == 2 and versions[0] == version:
+        # So it is with nearly all.
+        code = versions[1]
+    elif version in versions:
+        code = versions[versions.index(version) + 1]
+    else:
         return None
-    code = versions[versions.index(version) + 1]
     assert isinstance(code, int), "versions and states alternate"
     return code
 

@@ -26,6 +26,9 @@ _DUMPED: Final[dict[type, str | None]] = {}
 event for its name alone would be most of the relay's work."""
 
 
+_NUMBER: Final = (float, int)  # as a union it would be made anew for each message
+
+
 def payload(event: object, wall_of: Callable[[float], float]) -> tuple[str, str]:
     """The event's kind, and what the provider said, as JSON. `wall_of` turns seconds on trio's clock into POSIX seconds."""
     found = type(event)
@@ -51,6 +54,6 @@ def entry_of(stream: str, config: ProviderConfig, event: object, wall_of: Callab
         None if key is None else f"{stream}:{key}",
         blake2b(said.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
         said,
-        wall_of(received if isinstance(received, float | int) else 0.0),
+        wall_of(received if isinstance(received, _NUMBER) else 0.0),
         cast(Ledgered, event).identity if _DUMPED[type(event)] is not None else None,
     )

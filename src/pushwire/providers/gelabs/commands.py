@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import attrs
 import msgspec
@@ -61,10 +61,14 @@ class GetTransaction(Command[Event, Transaction]):
             raise LocalProtocolError("GetTransaction: tx_hash or message_id is needed")
 
 
+_encode: Final = msgspec.json.Encoder().encode
+
+
 def frame(command_id: str, kind: str, data: Mapping[str, Scalar]) -> str:
     """A client message; fields that are None are left out."""
-    present = {name: value for name, value in data.items() if value is not None}
-    return msgspec.json.encode({"id": command_id, "type": kind, "data": present}).decode()
+    if None in data.values():
+        data = {name: value for name, value in data.items() if value is not None}
+    return _encode({"id": command_id, "type": kind, "data": data}).decode()
 
 
 class GelabsDialect(Dialect[Topic]):
