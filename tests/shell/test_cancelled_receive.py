@@ -11,11 +11,13 @@ import trio.testing
 
 import pushwire
 from pushwire import gelabs
+from pushwire.core.effects import Dial
 from pushwire.core.events import Hydrated
 from tests.core.toy import Data, Sub
 from tests.shell import toys
 from tests.shell.cancelled import TRANSPORTS, LazyStore, Transport, World, events_at_hand, nobody_waits, world
 from tests.shell.checkpoints import Attempt, Cancelled, Outcome, Returned, at_every_moment
+from tests.shell.lines import KINDS, Kind, Lines, connector, led_to
 from tests.shell.provider import tx_hash
 from tests.shell.streams import SlowNetwork, transaction
 from tests.shell.toys import ToyServer, data
@@ -161,6 +163,39 @@ def test_an_event_that_was_acked_on_receipt() -> None:
             assert made.provider.acks == [tx_hash(1), tx_hash(2)]
 
     assert at_every_moment(life).cancelled > 1
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_more_messages_at_a_time_than_are_handed_over_at_once(kind: Kind) -> None:
+    sent = [str(number) for number in range(1100)]
+
+    async def life(attempt: Attempt) -> None:
+        network = SlowNetwork()
+        async with trio.open_nursery() as nursery:
+            lines = Lines(nursery, led_to(network), kind.endswith("TLS"))
+            got: list[str | bytes] = []
+            async with trio.open_nursery() as own:
+
+                async def serve() -> None:
+                    (await network.accept()).send(*sent)
+
+                own.start_soon(serve)
+                url = f"{'wss' if lines.secure else 'ws'}://127.0.0.1/"
+                connection = await connector(kind, lines).dial(Dial(1, url, {}, 1000), own)
+
+                async def read() -> None:
+                    while len(got) < 900:
+                        got.extend((await connection.read()).messages)
+
+                await attempt.run(read, reconnects=True)
+                while len(got) < len(sent):
+                    got.extend((await connection.read()).messages)
+                assert got == sent
+                await connection.aclose()
+                own.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
+
+    assert at_every_moment(life).moments >= 1
 
 
 # Of the toy provider: feeds, queries, snapshots
