@@ -5,6 +5,7 @@ What must not live here: running tests. What is left out is left out by rule, be
 - what is read when the module is imported: module and class bodies, decorators, default values (they are data, or types);
 - annotations, docstrings, the first argument of `cast`, what stands in `assert` and `assert_never`;
 - texts for people, that is a literal with a blank in it: neither changed nor taken from an exception that is made with it;
+- `strict` of `zip`, which guards against what is impossible in right code;
 - `len` and `isinstance`, and functions that are an `@overload`, as mutmut does;
 - a false, empty or zero literal is not replaced by None, nor None by an empty text: the type checkers refuse it;
 - the name of a codec is not spelled in capitals, which is the same codec;
@@ -79,7 +80,7 @@ class _Visitor(cst.CSTVisitor):
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
             return self._enter(node)
-        if isinstance(node, (cst.Annotation, cst.Assert)) or _is_docstring(node):
+        if isinstance(node, (cst.Annotation, cst.Assert)) or _is_docstring(node) or _is_guard(node):
             return False
         if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in UNJUDGED_CALLS:
             return False
@@ -153,7 +154,7 @@ class _Visitor(cst.CSTVisitor):
             gone = [argument for argument in node.args if id(argument) not in kept]
             if self._raising and all(_is_text(argument.value) for argument in gone):
                 continue
-            if casts and gone[0] is node.args[0]:
+            if _is_guard(gone[0]) or (casts and gone[0] is node.args[0]):
                 continue
             if len(changed.args) == len(node.args) and all(_code(argument.value) in NOTHING for argument in gone):
                 continue
@@ -181,6 +182,10 @@ class _Visitor(cst.CSTVisitor):
 
 def _is_docstring(node: cst.CSTNode) -> bool:
     return isinstance(node, cst.Expr) and isinstance(node.value, (cst.SimpleString, cst.ConcatenatedString, cst.Ellipsis))
+
+
+def _is_guard(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value == "strict"
 
 
 def _is_text(node: cst.CSTNode) -> bool:

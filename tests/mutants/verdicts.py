@@ -18,17 +18,9 @@ from tests.mutants.hunting import Outcome
 
 __all__ = ["ROOT", "SCOPE", "TESTS", "judge", "previous", "write"]
 
-SCOPE: Final = [
-    "core",
-    "providers",
-    "relay/loop",
-    "relay/lanes",
-    "relay/tables",
-    "relay/entries",
-    "relay/tally",
-    "relay/identity",
-]
-TESTS: Final = ["tests/core", "tests/providers", "tests/relay/test_loop.py", "tests/relay/test_loop_runs.py"]
+LOOP: Final = ("loop", "lanes", "entries")
+SCOPE: Final = ["core", *(f"relay/{name}" for name in LOOP)]
+TESTS: Final = ["tests/core", *(f"tests/relay/test_{name}.py" for name in ("loop", "loop_counts", "loop_runs", "lanes"))]
 SHARE: Final = 0.9
 ROOT: Final = Path(__file__).parents[2]
 SURVIVORS: Final = Path(__file__).with_name("survivors.toml")
