@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pushwire.core.retries import Retries, RetryPolicy
 
@@ -61,3 +63,30 @@ def test_a_limit_without_a_time_is_waited_out_by_the_delays() -> None:
 def test_a_time_beyond_the_patience_is_not_waited_for() -> None:
     assert attempts(patience=30.0).limited(31.0) is None
     assert attempts(patience=30.0).unavailable(31.0) is None
+
+
+STEPS = st.tuples(st.sampled_from(["lost", "sent", "unavailable", "limited"]), st.sampled_from([None, 0.0, 0.5, 4.0, 20.0]))
+
+
+@given(st.lists(STEPS, max_size=30), st.booleans(), st.integers(1, 4))
+def test_in_any_order_no_more_is_tried_and_no_longer_waited_than_the_policy_has_it(
+    steps: list[tuple[str, float | None]], repeatable: bool, tries: int
+) -> None:
+    retries = attempts(repeatable=repeatable, tries=tries, patience=10.0)
+    tried, waited = 1, 0.0
+    for step, seconds in steps:
+        match step:
+            case "limited":
+                again = retries.limited(seconds)
+            case "unavailable":
+                again = retries.unavailable(seconds)
+            case _:
+                again = retries.lost(sent=step == "sent")
+        if again is None:
+            break
+        assert again >= (seconds or 0.0) or step in {"lost", "sent"}
+        assert repeatable or step in {"lost", "limited"}, "twice what is not to be done twice"
+        tried += step != "limited"
+        waited += again if step == "limited" or (step == "unavailable" and seconds is not None) else 0.0
+    assert tried <= tries
+    assert waited <= 10.0

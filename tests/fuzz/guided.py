@@ -1,6 +1,6 @@
 """The same targets, led by coverage: `python -m tests.fuzz.guided TARGET [libFuzzer's options]`, where `atheris` is installed.
 
-libFuzzer keeps what reaches new code and goes on from there; half of what it tries is changed by our own mutators, the rest by its
+libFuzzer keeps what reaches new code and goes on from there; half of what it tries is changed by our own mutators, half by its
 own. It stops at the first fault, and writes the case into a file `crash-...`, which it plays again when given as an argument.
 """
 
