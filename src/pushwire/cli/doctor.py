@@ -14,7 +14,7 @@ import trio
 
 from ..core.describing import encode
 from ..core.secrets import Secret
-from ..doctor.habits import HABITS
+from ..doctor.habits import HABITS, STRANGER
 from ..doctor.run import examine
 from ..doctor.steps import Chart, Finding, Verdict
 from ..providers import load
@@ -81,7 +81,7 @@ class Doctor:
     async def _goal(self) -> AsyncGenerator[tuple[Target, str | None]]:
         """Whom to examine, and the spelling of what to subscribe to; a sandbox is served meanwhile."""
         if not self.sandbox:
-            spec = HABITS[self.provider].spec if self.spec is None else self.spec
+            spec = HABITS.get(self.provider, STRANGER).spec if self.spec is None else self.spec
             yield self._target(spec, url=self.url, settings=self.settings), spec
             return
         simulated = simulate(self.provider, Wanted(RATE))

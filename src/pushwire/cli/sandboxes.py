@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
+from importlib.metadata import entry_points
 from random import Random
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -30,14 +31,15 @@ from ..sandbox.quickpay_events import event_id
 from ..sandbox.quickpay_settings import QuickPaySettings
 from ..sandbox.satoriex import SatoriexServer
 from ..sandbox.satoriex_settings import SatoriexSettings
-from ..sandbox.simulated import MADE_UP, Simulated, Wanted
+from ..sandbox.simulated import MADE_UP, Builder, Simulated, Wanted
 from .settings import collect, read_fields, read_pairs
 
 __all__ = ["BUILDERS", "accepted_secrets", "simulate"]
 
-Builder: TypeAlias = Callable[[Wanted, Random, list[str]], Simulated | None]
 SettingsT = TypeVar("SettingsT", bound=attrs.AttrsInstance)
 
+GROUP: Final = "pushwire.sandboxes"
+"""The entry points of builders for providers that do not come with pushwire."""
 MERCHANT: Final = "merchant_001"
 
 
@@ -57,9 +59,7 @@ def _variables(provider: str) -> Mapping[str, str]:
 
 def simulate(provider: str, wanted: Wanted) -> Simulated:
     """The sandbox of `provider`. Raises `ConfigError` naming all that is wrong with what is wanted."""
-    builder = BUILDERS.get(provider)
-    if builder is None:
-        raise ConfigError([f"there is no sandbox for {provider!r}; there are: {', '.join(BUILDERS)}"])
+    builder = BUILDERS.get(provider) or _installed(provider)
     # Without a seed it is one from the system: two sandboxes should differ.
     rng = Random(wanted.seed)
     problems: list[str] = []
@@ -68,6 +68,18 @@ def simulate(provider: str, wanted: Wanted) -> Simulated:
     if simulated is None or faults is None or problems:
         raise ConfigError(problems)
     return simulated.disturbed(faults, rng)
+
+
+def _installed(provider: str) -> Builder:
+    """What the package of another provider declares."""
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if provider not in found:
+        raise ConfigError([f"there is no sandbox for {provider!r}; there are: {', '.join((*BUILDERS, *sorted(found)))}"])
+    try:
+        builder: Builder = found[provider].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError([f"the sandbox of {provider!r} cannot be loaded from {found[provider].value}: {error}"]) from error
+    return builder
 
 
 def _read(

@@ -56,12 +56,13 @@ TOKEN: Final = Secret("tk-never-to-be-shown")
 
 def subject(provider: str, rng: Random) -> Subject:
     """A provider and its sandbox, ready for a story."""
-    varied = [rng.choice(VARIANTS[provider])] if rng.random() < 1 / 3 else []
+    variants = VARIANTS.get(provider, ())
+    varied = [rng.choice(variants)] if rng.random() < 1 / 3 and variants else []
     simulated = simulate(provider, Wanted(RATE, SECRETS.get(provider, {}), seed=rng.getrandbits(64), settings=varied))
     url = URL + simulated.machine.path
     secrets = {**dict.fromkeys(load(provider).secrets, MADE_UP), **simulated.secrets}
     settings = [*simulated.settings(url), *(CLIENTS.get(provider, ()) if rng.random() < 1 / 2 else ())]
-    goal = target(provider, url=url, settings=settings, specs=simulated.specs or MORE[provider], secrets=secrets)
+    goal = target(provider, url=url, settings=settings, specs=simulated.specs or MORE.get(provider, ()), secrets=secrets)
     return Subject(provider, goal.config, simulated, goal.commands, TOKEN)
 
 

@@ -18,7 +18,7 @@ from ..core.events import CONTROL, Down, Malformed, Unrecognized, Up
 from ..core.provider import ProviderConfig
 from ..core.secrets import Redactor, Secret
 from ..errors import AuthenticationRefused
-from ..providers import NAMES, load
+from ..providers import load, names
 from ..shell.connect import connect
 from ..shell.credentials import TOKEN, Credentials
 from ..shell.entropy import Entropy
@@ -239,9 +239,9 @@ def _bound(settings: ConnectionConfig, wait: float) -> float:
 
 def _variables(provider: str) -> str:
     """Where the credentials come from, for people."""
-    known = load(provider) if provider in NAMES else None
-    names = [] if known is None else [*known.secrets.values(), *known.optional_secrets.values()]
-    return ", ".join(names) or "the settings"
+    known = load(provider) if provider in names() else None
+    variables = [] if known is None else [*known.secrets.values(), *known.optional_secrets.values()]
+    return ", ".join(variables) or "the settings"
 
 
 def _secrets(value: object) -> Iterator[Secret]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -13,7 +13,7 @@ from ..core.secrets import Secret
 from .base import ServerMachine
 from .faults import Fault, with_faults
 
-__all__ = ["MADE_UP", "Simulated", "Wanted"]
+__all__ = ["MADE_UP", "Builder", "Simulated", "Wanted"]
 
 MADE_UP: Final = Secret("of no value: the sandbox takes any")
 
@@ -74,3 +74,8 @@ class Simulated:
     def disturbed(self, faults: Sequence[Fault | str], rng: Random) -> Simulated:
         """The same, behind faults. Raises `ConfigError` for one that is none."""
         return attrs.evolve(self, machine=with_faults(self.machine, faults, rng))
+
+
+Builder: TypeAlias = Callable[[Wanted, Random, list[str]], Simulated | None]
+"""Makes a sandbox; all its randomness is from the generator. What is wrong with what is wanted goes into the list, and where that
+leaves none, it gives None. The command line finds one for each provider."""
