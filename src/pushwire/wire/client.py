@@ -8,6 +8,7 @@ Whatever bytes arrive, nothing here raises: a broken peer ends in a `Close`.
 from __future__ import annotations
 
 import logging
+import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -42,6 +43,12 @@ _LONG_HEAD: Final = 4
 _LONGEST_HEAD: Final = 10
 _TWO_BYTES: Final = 126
 _EIGHT_BYTES: Final = 127
+_MAX_LENGTH: Final = 127
+_HEAD: Final = struct.Struct(">HH")
+"""The two bytes of every head, and the two behind them, which are the length where those say so."""
+# The two bytes of plain texts: final, uncompressed, unmasked. The short ones hold the length.
+_SHORTEST_PLAIN: Final = _FINAL_TEXT << 8
+_PLAIN: Final = _SHORTEST_PLAIN | _TWO_BYTES
 
 _SMALL_FRAGMENT: Final = 64
 """Bytes."""
@@ -251,14 +258,17 @@ class ClientWire:
         This is the hot path: one loop, and nothing in it that such a frame does not need. One of less than four bytes at the very
         end, or with a 64-bit length, is left to websockets.
         """
-        append, limit, end = self._messages.append, self._limit, len(data)
+        append, limit, end, head_of = self._messages.append, self._limit, len(data), _HEAD.unpack_from
         try:
-            while end - at >= _LONG_HEAD and data[at] == _FINAL_TEXT:
-                length, start = data[at + 1], at + _SHORT_HEAD
-                if length > _MAX_CONTROL:
-                    if length != _TWO_BYTES:
-                        break
-                    length, start = data[start] << 8 | data[at + 3], at + _LONG_HEAD
+            while end - at >= _LONG_HEAD:
+                head, length = head_of(data, at)
+                if head == _PLAIN:
+                    start = at + _LONG_HEAD
+                elif _SHORTEST_PLAIN <= head < _PLAIN:
+                    # The length is in the head, and what was taken for it is of the message.
+                    length, start = head & _MAX_LENGTH, at + _SHORT_HEAD
+                else:
+                    break
                 stop = start + length
                 if stop > end or length > limit:
                     break
