@@ -82,7 +82,6 @@ _UNSEEN: Final = _CODES[Entry.UNSEEN]
 _HELD: Final = _CODES[Entry.HELD]
 _COMMITTING: Final = _CODES[Entry.COMMITTING]
 _FINISHED: Final = _CODES[Entry.FINISHED]
-_ONE_FINISHED: Final = (_FINISHED,)
 _AFTER: Final = {(_CODES[before], trigger): _CODES[after] for (before, trigger), after in ENTRY.rows.items()}
 
 _SHARED: Final = 4096
@@ -136,12 +135,12 @@ class Ledger:
         self.withheld: int = 0
         self.forgotten: int = 0
         for (key, version), at in restored.finished.items():
-            self._put(key, version, _FINISHED)
+            self._put(key, version, _FINISHED, self._keys.get(key, ()))
             self._done.append((key, version, at))
         for key, version in restored.delivered:
             # An earlier run did not finish it: until it comes again, nothing may be ACKed that would speak for it too.
             if version not in self._keys.get(key, ()):
-                self._put(key, version, _UNSEEN)
+                self._put(key, version, _UNSEEN, self._keys.get(key, ()))
 
     def first(self, arrived: Iterable[tuple[Key, Key]], at: float) -> tuple[list[Received], tuple[Key, Key] | None]:
         """Messages arrived, by key and version, no older than `at`: those before the first whose key is known, to be delivered as
@@ -175,7 +174,7 @@ class Ledger:
         if before:
             self.withheld += 1
             return "ack again" if self._settled(versions) else "withheld"
-        self._put(key, version, _HELD)
+        self._put(key, version, _HELD, versions)
         self.unfinished += 1
         received = (key, version, at)
         self._order.append(received)
@@ -235,16 +234,17 @@ class Ledger:
     def _move(self, identity: Identity, trigger: EntryTrigger) -> Versions:
         """Returns the versions of the key."""
         key, version = identity
-        before = _code(self._keys.get(key, ()), version) or _UNSEEN
+        versions = self._keys.get(key, ())
+        before = _code(versions, version) or _UNSEEN
         after = _AFTER.get((before, trigger))
         if after is None:
             # Refused: this raises.
             after = _CODES[ENTRY.next(_STATES[before], trigger)]
-        return self._put(key, version, after)
+        return self._put(key, version, after, versions)
 
-    def _put(self, key: Key, version: Key, code: int) -> Versions:
-        versions = self._keys.get(key, ())
-        if not versions or (len(versions) == 2 and version in versions):
+    def _put(self, key: Key, version: Key, code: int, versions: Versions) -> Versions:
+        """Returns the versions of the key, which were `versions`."""
+        if not versions or (len(versions) == 2 and versions[0] == version):
             # So it is with nearly all.
             _, states = self._shared.get(version) or self._share(version)
             versions = states[code]
@@ -264,7 +264,9 @@ class Ledger:
 
     @staticmethod
     def _settled(versions: Versions) -> bool:
-        return versions[1:] == _ONE_FINISHED or all(code == _FINISHED for code in versions[1::2])
+        if len(versions) == 2:
+            return versions[1] == _FINISHED
+        return all(code == _FINISHED for code in versions[1::2])
 
     def _forget(self, now: float) -> None:
         done = self._done

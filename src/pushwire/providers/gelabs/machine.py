@@ -184,7 +184,8 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             if isinstance(message, Push):
                 pushes.append(message)
             else:
-                self._on_pushes(pushes, messages, at, now)
+                if pushes:
+                    self._on_pushes(pushes, messages, at, now)
                 self._on_answer(message, raw, now)
         self._on_pushes(pushes, messages, len(messages), now)
 

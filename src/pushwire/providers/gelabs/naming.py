@@ -6,7 +6,7 @@ There is an entry for each message in hand, hence the two forms that one is kept
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from ...core.effects import Scalar
 from ...core.ledger import Key
@@ -49,7 +49,9 @@ class Naming:
 
     def messages(self, key: Key) -> Sequence[str | None]:
         """The ids of the messages that no ACK has confirmed."""
-        return [part for part in self._parts(key)[1:] if isinstance(part, str | None)]
+        named = self._named.get(key, ())
+        # Behind the hash there are ids alone.
+        return cast("tuple[str | None, ...]", named[1:]) if isinstance(named, tuple) else (named,)
 
     def keep(self, key: Key, messages: Sequence[str | None]) -> None:
         """Of the messages, these are still to be confirmed."""
