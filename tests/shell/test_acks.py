@@ -15,7 +15,7 @@ from pushwire.core.commands import Finish, Park
 from pushwire.core.effects import Committed, Identity, Ticket, Write
 from pushwire.testing.gelabs import transaction as built
 from tests.shell.provider import Provider, tx_hash
-from tests.shell.streams import MemoryStream, connect, next_of, transaction
+from tests.shell.streams import MemoryStream, SlowStore, connect, next_of, transaction
 
 # By hand
 
@@ -81,6 +81,19 @@ async def test_an_event_of_another_stream_cannot_be_settled(provider: Provider) 
         assert stream.status.session.unacked == 1
 
 
+async def test_an_event_that_another_call_is_settling_is_refused(provider: Provider) -> None:
+    provider.push(1)
+    store = SlowStore()
+    async with connect(provider.network, store=store) as stream, trio.open_nursery() as nursery:
+        event = await transaction(stream)
+        nursery.start_soon(stream.ack, event)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(pushwire.LocalProtocolError, match="it is committing"):
+            await stream.ack(event)
+        store.may.set()
+    assert provider.acks == [tx_hash(1)]
+
+
 async def test_an_event_that_is_none_to_ack_is_refused(provider: Provider) -> None:
     async with connect(provider.network) as stream:
         up: Any = await next_of(stream, gelabs.Up)
@@ -114,7 +127,7 @@ async def test_who_has_kept_the_identity_alone_acks_and_parks_by_it(provider: Pr
         await stream.settle(Finish((first,)))
         await stream.settle(Park(second, "poison", "{}"))
         assert stream.status.session.unacked == 0
-        with pytest.raises(pushwire.LocalProtocolError, match="cannot settle .* it is unseen"):
+        with pytest.raises(pushwire.LocalProtocolError, match=r"cannot settle .* it is unseen"):
             await stream.settle(Finish((Identity(("nobody's",), ()),)))
     assert [(record.note, record.raw) for record in await store.parked()] == [("poison", "{}")]
     assert provider.acks == [tx_hash(1), tx_hash(2)]

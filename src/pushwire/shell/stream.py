@@ -135,7 +135,7 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         `book` runs in the store's thread inside the same transaction; what it raises leaves here unwrapped, and nothing is
         settled. Once begun this waits for the transaction's end, also when cancelled. Raises `StoreError` when nothing was stored
         or when that is unknown; repeating the same call is safe. Raises `LocalProtocolError` for an event this stream does not
-        hold.
+        hold, and for one that another call is settling at the moment.
 
         `receipt`, from `store.finish`, says that a transaction of your own has finished them: they are settled where the store
         finds that durable, else that is a `StoreError`, and they stay yours.
