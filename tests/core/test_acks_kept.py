@@ -161,3 +161,16 @@ def test_acks_count_in_the_rate_and_the_debt_they_leave_is_bounded() -> None:
     assert rig.machine.next_deadline() == 6.0, "as far below nothing as the bucket is deep, and what is kept for the next such"
     rig.advance(6.0)
     assert len(rig.frames()) == 1
+
+
+def test_of_a_key_that_has_nothing_left_to_ack_nothing_is_kept() -> None:
+    machine = Subjects()
+    rig = ready_acks(machine)
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.commit()
+    rig.say("ok 1", "ok 2")
+    rig.say("tx a 1")
+    assert machine._owed == {}
+    rig.say("tx a 2")
+    assert machine._owed == {}

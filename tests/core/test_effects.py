@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pushwire.core.effects import Close, Committed, Identity, Restored
+from pushwire.core.effects import Close, Committed, Identity, Resends, Restored
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,9 @@ def test_an_identity_is_the_same_text_everywhere_and_none_where_it_is_empty() ->
     assert Identity(("eth", 1), ("ok", None, False)).text == '[["eth",1],["ok",null,false]]'
     assert Identity((), ("ok",)).text is None
     assert Identity(("half \ud800",), ()).text == '[["half \\ud800"],[]]'
+
+
+def test_what_may_be_sent_again_reaches_back_from_the_mark_and_not_beyond_what_is_ever_sent() -> None:
+    resends = Resends(before_mark=30.0, ever=1000.0)
+    assert resends.since(mark=5000.0, now=5100.0) == 4970.0
+    assert resends.since(mark=100.0, now=5100.0) == 4100.0

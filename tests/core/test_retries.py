@@ -90,3 +90,13 @@ def test_in_any_order_no_more_is_tried_and_no_longer_waited_than_the_policy_has_
         waited += again if step == "limited" or (step == "unavailable" and seconds is not None) else 0.0
     assert tried <= tries
     assert waited <= 10.0
+
+
+def test_patience_is_for_what_the_provider_asks_for_and_may_be_used_up_exactly() -> None:
+    retries = attempts(patience=0.5)
+    assert retries.lost(sent=False) == 1.0
+    assert retries.unavailable(None) == 2.0
+    retries = attempts(patience=5.0)
+    assert retries.limited(5.0) == 5.0
+    short = Retries(RetryPolicy(first=0.25), Highest(), repeatable=True)
+    assert short.limited(None) == 0.25
