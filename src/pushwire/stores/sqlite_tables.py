@@ -187,7 +187,7 @@ class Tables:
             if kind == "delivered":
                 _DELIVERED(db, [(namespace, *self._remembered(record.identity), record.at, 0, turn) for record in alike])
                 continue
-            spelled = [self._spelled.pop(record.identity, None) or _spell(record.identity) for record in alike]
+            spelled = [self._take_spelled(record.identity) for record in alike]
             if kind == "held":
                 self._holding.add(namespace)
                 raws = (record.raw.encode("utf-8", "surrogatepass") for record in alike)
@@ -207,11 +207,20 @@ class Tables:
                 db.executemany(_PARKED, rows)
         return turn
 
+    def _take_spelled(self, identity: Identity) -> _Spelled:
+        found = self._spelled.pop(identity, None)
+        return _spell(identity) if found is None else found
+
     def _remembered(self, identity: Identity) -> _Spelled:
         if len(self._spelled) >= SPELLED:
             self._spelled.clear()
         spelled = self._spelled[identity] = _spell(identity)
         return spelled
+
+    def _recalled(self, identity: Identity) -> _Spelled:
+        """For the last time."""
+        spelled = self._spelled.pop(identity, None)
+        return _spell(identity) if spelled is None else spelled
 
     def retain(self, db: sqlite3.Connection, namespace: int, turn: int, mark: float, times: Sequence[float]) -> None:
         """Let go of what is too old or too much, oldest first: of at most two rows for each one written, and of none that may be
