@@ -152,6 +152,29 @@ def test_leaving_a_store_in_a_file_and_its_thread(tmp_path: Path) -> None:
     assert at_every_moment(life, clock=standing, exact=False).cancelled >= 1
 
 
+def test_coming_up_and_leaving_while_what_was_acked_on_receipt_is_loaded_from_a_file(tmp_path: Path) -> None:
+    paths = (tmp_path / f"{number}.db" for number in itertools.count())
+
+    async def life(attempt: Attempt) -> None:
+        store = pushwire.SqliteStore(next(paths))
+        async with world() as made:
+            async with made.connect(store, ack="on_receipt") as stream:
+                made.provider.push(1)
+                made.provider.push(2)
+                await transaction(stream, 1)
+                await transaction(stream, 2)
+            assert not made.provider.owed
+            with attempt.watching():
+                attempt.begin()
+                async with made.connect(store, ack="on_receipt"):
+                    pass
+            await made.deserted()
+            async with made.connect(store, ack="on_receipt") as stream:
+                await stream.ack(await transaction(stream, 1), await transaction(stream, 2))
+
+    assert at_every_moment(life, clock=standing, exact=False).cancelled >= 1
+
+
 # What is closed by itself
 
 
