@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import attrs
+import pytest
 
 from pushwire.core.acks import AckConfig
 from pushwire.core.config import ConnectionConfig
@@ -12,7 +13,7 @@ from pushwire.core.effects import Close, Dial, Failed, Handshake, Hangup, Ping
 from pushwire.core.events import Gap
 from pushwire.core.machine import Phase
 from tests.core.rig import Rig, ready_acks, ready_toy, subscribed, tx
-from tests.core.toy import AckToy, Look, Toy
+from tests.core.toy import AckToy, Look, Toy, ToyDialect
 
 QUIET = ConnectionConfig(ping_interval=1e6, pong_timeout=1e6)
 
@@ -203,3 +204,26 @@ def test_heartbeats_count_in_the_rate() -> None:
     rig.submit(Look("b"))
     rig.advance(179.0)
     assert "look" not in " ".join(rig.frames())
+
+
+def test_once_it_hangs_up_nothing_more_is_due() -> None:
+    rig = Rig(Toy(QUIET))
+    rig.start()
+    rig.give_token()
+    rig.open()
+    rig.say("denied not you")
+    assert standing(rig) == (Phase.HANGING_UP, 0.0)
+    assert rig.machine.next_deadline() == math.inf
+
+
+def test_a_gap_is_told_when_a_restoration_without_an_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyDialect, "unanswered_ends", False)
+    rig = ready_toy(Toy(QUIET))
+    subscribed(rig, "a")
+    rig.advance(5.0)
+    rig.drop()
+    rig.get_ready()
+    rig.news()
+    rig.advance(QUIET.reply_timeout)
+    gaps = [event for event in rig.news() if isinstance(event, Gap)]
+    assert [(gap.received, gap.until) for gap in gaps] == [(rig.now, rig.wall)]
