@@ -217,11 +217,6 @@ class Tables:
         spelled = self._spelled[identity] = _spell(identity)
         return spelled
 
-    def _recalled(self, identity: Identity) -> _Spelled:
-        """For the last time."""
-        spelled = self._spelled.pop(identity, None)
-        return _spell(identity) if spelled is None else spelled
-
     def retain(self, db: sqlite3.Connection, namespace: int, turn: int, mark: float, times: Sequence[float]) -> None:
         """Let go of what is too old or too much, oldest first: of at most two rows for each one written, and of none that may be
         sent again."""
