@@ -2,6 +2,7 @@
 
 `websockets` speaks the protocol: handshake, control frames, fragments, compression, closing. What most bytes of a push feed are,
 whole text frames, is cut out of the stream here and never reaches it; it gets everything else, byte for byte.
+The same is true of plain texts that we send (`sending`).
 Whatever bytes arrive, nothing here raises: a broken peer ends in a `Close`.
 """
 
@@ -22,6 +23,7 @@ from websockets.typing import Subprotocol
 from ..core.effects import Close, Handshake
 from ..errors import LocalProtocolError
 from .refusal import ResponseHead, printable
+from .sending import LONGEST, Masking
 from .target import resolve_target
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class ClientWire:
             max_size=self._frame_limit,
             logger=_SILENT,
         )
+        self._masking = Masking()
         self._messages: list[str | bytes] = []
         self._pongs: list[bytes] = []
         self._head = ResponseHead()
@@ -193,8 +196,13 @@ class ClientWire:
 
     def send_text(self, text: str) -> None:
         """Send a message; nothing happens unless the connection is open."""
-        if self._protocol.state is OPEN:
-            self._protocol.send_text(text.encode())
+        if self._protocol.state is not OPEN:
+            return
+        payload = text.encode()
+        if self._scanner and not self._protocol.extensions and len(payload) <= LONGEST:
+            self._protocol.writes.append(self._masking.frame(payload))
+        else:
+            self._protocol.send_text(payload)
 
     def send_ping(self, payload: bytes) -> None:
         """Send a ping frame (at most 125 bytes); nothing happens unless the connection is open."""
