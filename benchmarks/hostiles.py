@@ -8,6 +8,7 @@ comes again after BACK seconds, more or less. It says a line once all have come.
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 
@@ -61,6 +62,9 @@ async def attack(port: int, count: int, back: float) -> None:
 
 
 if __name__ == "__main__":
+    if os.sched_getscheduler(0) == os.SCHED_FIFO:
+        # In life they have machines of their own: the victim's processor is not theirs.
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     if sys.argv[1] == "serve":
         trio.run(play)
     else:

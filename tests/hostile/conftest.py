@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 import pytest
@@ -38,13 +38,16 @@ async def greet(server: Server) -> None:
     await server.stream.receive_some()
 
 
+GOOD: Final = play(greet)
+
+
 @pytest.fixture
 def victim(nursery: trio.Nursery) -> Victim:
     """A client in a process of its own that dials these peers by this transport, all at once, for at most so many seconds."""
 
     async def run(transport: str, peers: Sequence[Handler], seconds: float) -> Told:
-        good = await serve(nursery, play(greet))
-        ports = {peer: await serve(nursery, peer) for peer in set(peers)}
+        good = await serve(nursery, GOOD)
+        ports = {peer: good if peer is GOOD else await serve(nursery, peer) for peer in set(peers)}
         arguments = [transport, str(good), str(seconds), *(str(ports[peer]) for peer in peers)]
         done = await trio.run_process([sys.executable, "-m", "tests.hostile.victim", *arguments], capture_stdout=True)
         said = json.loads(done.stdout)

@@ -24,7 +24,7 @@ from tests.wire.server import BINARY, CLOSE, CONT, PING, TEXT, frame
 
 from .peers import ACCEPTED, Again, answer, bomb, drip, drop, forever, head, pour, say, shut, silent
 
-__all__ = ["AT_THE_DIAL", "LATE", "LIMIT", "ONCE_OPEN", "Late", "Row"]
+__all__ = ["AT_THE_DIAL", "FLOODS", "LATE", "LIMIT", "ONCE_OPEN", "Late", "Row"]
 
 LIMIT: Final = 2**20
 """The limit of messages by default, in bytes."""
@@ -194,3 +194,11 @@ LATE: Final = (
     Late("pings without end, pongs unread", pour(lambda: forever(b"", frame(PING, bytes(125))), reads=False), NO_ANSWER, ANSWER),
     Late("empty pings without end", pour(lambda: forever(b"", frame(PING)), reads=False), NO_ANSWER, ANSWER),
 )
+
+FLOODS: Final = {
+    **{late.name: late.peer for late in LATE if "without end" in late.name},
+    "empty pings without end, pongs read": pour(lambda: forever(b"", frame(PING))),
+    "empty messages without end": pour(lambda: forever(b"", frame(TEXT))),
+    "empty binary messages without end": pour(lambda: forever(b"", frame(BINARY))),
+}
+"""Nothing here is against the rules: they may cost time, but no memory, and the good ones beside them get their turn."""

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from .conftest import Victim
-from .table import AT_THE_DIAL, LATE, ONCE_OPEN, Late, Row
+from .conftest import GOOD, Victim
+from .table import AT_THE_DIAL, FLOODS, ONCE_OPEN, Row
 from .victim import CONNECTORS
 
 BOUND: Final = 16 * 2**20
@@ -17,7 +17,6 @@ LONG: Final = 600.0
 """Seconds, after which something is wrong."""
 
 MUCH: Final = [row for row in AT_THE_DIAL + ONCE_OPEN if any(word in row.name for word in ("without end", "bomb", "fragments"))]
-FLOODS: Final = [late for late in LATE if "without end" in late.name]
 MANY: Final = [
     row for row in AT_THE_DIAL + ONCE_OPEN if not (row in MUCH or row.tls or row.secure or row.name == "a frame of 4 EiB")
 ]
@@ -33,11 +32,11 @@ async def test_a_peer_that_sends_too_much_is_ended_before_it_costs_16_mib(row: R
 
 
 @pytest.mark.parametrize("transport", CONNECTORS)
-@pytest.mark.parametrize("late", FLOODS, ids=lambda late: late.name)
-async def test_a_peer_that_floods_us_costs_at_most_16_mib_until_a_deadline_ends_it(
-    late: Late, transport: str, victim: Victim
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_a_flood_costs_at_most_16_mib_and_the_good_ones_beside_it_get_their_turn(
+    flood: str, transport: str, victim: Victim
 ) -> None:
-    told = await victim(transport, [late.peer], 1.0)
+    told = await victim(transport, [FLOODS[flood]], 1.0)
     assert told.ends == []
     assert told.friend == 1000
     assert told.grown <= BOUND
@@ -51,7 +50,9 @@ async def test_a_thousand_at_once_end_each_for_its_own_fault_and_cost_no_more_th
     told = await victim(transport, [row.peer for row in rows], LONG)
     assert sorted(told.ends, key=repr) == sorted((outcome(row, transport) for row in rows), key=repr)
     assert told.friend == 1000
-    assert told.grown <= BOUND
+    good = await victim(transport, [GOOD] * CROWD, LONG)
+    assert good.ends == [(1000, None, "us")] * CROWD
+    assert told.grown <= good.grown + BOUND
 
 
 def outcome(row: Row, transport: str) -> tuple[object, ...]:

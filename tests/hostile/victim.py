@@ -1,7 +1,7 @@
-"""`python -m tests.hostile.victim TRANSPORT GOOD_PORT SECONDS BAD_PORT...`: a client in a process of its own, whose memory shows.
+"""`python -m tests.hostile.victim TRANSPORT GOOD_PORT SECONDS PORT...`: a client in a process of its own, whose memory shows.
 
-First it holds as many connections to the good server as there are bad ones; then it dials all the bad ones at once and reads
-each to its end, or for so many seconds. It says how each ended, and how far its memory was ever above what the good ones took.
+It dials them all at once and reads each to its end, or for so many seconds; those that are the good one are held until all of
+them are there. It says how each ended, and how far its memory was ever above what one good connection had left.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ def forget() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-async def visit(connector: Connector, port: int, nursery: trio.Nursery, greeted: Callable[[], Awaitable[None]]) -> Close:
-    """Read until the end; when the first message comes, `greeted` is called, and that is the end as well."""
+async def visit(
+    connector: Connector, port: int, nursery: trio.Nursery, greeted: Callable[[], Awaitable[None]] | None = None
+) -> Close:
+    """Read until the end, or until the first message where that is waited for: `greeted` is called then."""
     wanted = Dial(1, f"ws://127.0.0.1:{port}/", {}, 2**20, True, ())
     try:
         connection = await connector.dial(wanted, nursery)
@@ -50,16 +52,17 @@ async def visit(connector: Connector, port: int, nursery: trio.Nursery, greeted:
     try:
         while True:
             read = await connection.read()
-            if read.messages:
+            if read.messages and greeted is not None:
                 await greeted()
-            if read.messages or read.close is not None:
-                return read.close or Close(code=1000, by="us")
+                return Close(code=1000, by="us")
+            if read.close is not None:
+                return read.close
     finally:
         with trio.CancelScope(shield=True):
             await connection.aclose()
 
 
-async def main(transport: str, good: int, seconds: float, bad: list[int]) -> None:
+async def main(transport: str, good: int, seconds: float, ports: list[int]) -> None:
     connector = CONNECTORS[transport]()
     ends: list[dict[str, object]] = []
     gate = trio.Event()
@@ -68,22 +71,20 @@ async def main(transport: str, good: int, seconds: float, bad: list[int]) -> Non
     async def hold() -> None:
         nonlocal held
         held += 1
-        if held == len(bad):
+        if held == ports.count(good):
             gate.set()
         await gate.wait()
 
     async def suffer(port: int) -> None:
         with trio.move_on_after(seconds):
-            ends.append(attrs.asdict(await visit(connector, port, nursery, trio.lowlevel.checkpoint)))
+            ends.append(attrs.asdict(await visit(connector, port, nursery, hold if port == good else None)))
 
     async with trio.open_nursery() as nursery:
-        async with trio.open_nursery() as crowd:
-            for _ in bad:
-                crowd.start_soon(visit, connector, good, nursery, hold)
-        before = memory("VmHWM") if len(bad) > 1 else memory("VmRSS")
+        await visit(connector, good, nursery, trio.lowlevel.checkpoint)
         forget()
+        before = memory("VmRSS")
         async with trio.open_nursery() as crowd:
-            for port in bad:
+            for port in ports:
                 crowd.start_soon(suffer, port)
             friend = await visit(connector, good, nursery, trio.lowlevel.checkpoint)
         told = {"ends": ends, "friend": friend.code, "grown": memory("VmHWM") - before}
