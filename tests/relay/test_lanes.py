@@ -193,3 +193,17 @@ def test_a_stream_takes_again_only_when_events_and_bytes_are_few_enough() -> Non
     for _ in range(4):
         source.add(SIZE)
     assert not settle(source, 1), "of the events there are"
+
+
+def test_a_byte_below_the_bound_a_batch_is_not_full() -> None:
+    bench = Bench(Limits(batch_bytes=SIZE + 1, linger=0.5))
+    bench.add(1.0)
+    assert bench.lane.due() == 1.5
+
+
+def test_what_was_stored_by_several_batches_is_counted_together() -> None:
+    bench = Bench(Limits(batch_events=1, in_flight=2))
+    bench.add(1.0, 2.0)
+    for batch in [bench.take(), bench.take()]:
+        bench.store(batch)
+    assert (bench.ready(), bench.source.ready.bytes, bench.source.ready.oldest) == ([0, 1], 2 * SIZE, 1.0)

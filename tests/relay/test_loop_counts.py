@@ -167,3 +167,20 @@ def test_while_the_sink_is_not_open_nothing_is_due_in_a_partition() -> None:
     loop.start(0.0)
     loop.offer(entry(1), 0.0)
     assert loop.next_deadline() == math.inf
+
+
+@pytest.mark.parametrize("answer, low", [(Outcome.STORED, 0.5), (Outcome.DUPLICATE, 0.5), (Refused("no"), 2.0)])
+def test_what_was_there_already_proves_a_sink_and_what_it_refuses_does_not(answer: Outcome | Refused, low: float) -> None:
+    loop = made(batch_events=2, timing=NEVER)
+    loop.offer_many(STREAM, [entry(1), entry(2)], 0.0)
+    fail(loop, 0.0)
+    again(loop)
+    now = fail(loop, 1.0) + 1.0
+    loop.handle_timer(now)
+    loop.take_effects()
+    loop.opened(now)
+    (write,) = writes(loop)
+    loop.written(write.number, [answer, Outcome.UNKNOWN], now)
+    loop.take_effects()
+    loop.shut(now)
+    assert low <= loop.next_deadline() - now <= 2 * low
