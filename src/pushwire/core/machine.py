@@ -8,8 +8,8 @@ How to drive one
 1. `start`. Then, after every input, take `take_effects`, `take_events` and `take_settled` until they are empty, and call
    `handle_timer` no later than `next_deadline` (early is allowed, late never).
 2. `Dial`: open a connection; answer with `opened`, or with `closed` when that failed. From `opened` on, hand in what arrives:
-   `receive` (all whole messages of one read), `heard` (bytes, but no whole message), `pong`. Answer exactly one `closed` a
-   connection, after which nothing of it may be handed in.
+   `receive` (the whole messages of one read; very many come in parts), `heard` (bytes, but no whole message), `pong`. Answer
+   exactly one `closed` a connection, after which nothing of it may be handed in.
 3. `Hangup`: end the connection, or the attempt, and answer with `closed`.
 4. `Persist` and `Fetch`: answer each token once with `fulfil`, in any order, also after the connection it was asked on has gone.
 5. Tell `reading(False)` when you stop reading, for your own back-pressure or where `Pause` asks, and `reading(True)` before you
@@ -92,7 +92,7 @@ class Machine(Protocol[EventT_co]):
         ...
 
     def receive(self, messages: Sequence[str | bytes], now: float) -> None:
-        """All whole messages of one read. Total: never raises, whatever the peer sent."""
+        """The whole messages of one read, or the next part of them. Total: never raises, whatever the peer sent."""
         ...
 
     def heard(self, now: float) -> None:

@@ -27,7 +27,8 @@ class DialFailed(Exception):
 
 @attrs.define
 class Read:
-    """What one read brought: whole messages in order, pong payloads, and the end of the connection where it came."""
+    """What one read brought, or a part of it: whole messages in order; with the last of them pong payloads, and the end of the
+    connection where it came."""
 
     messages: Sequence[str | bytes] = ()
     pongs: Sequence[bytes] = ()
