@@ -174,3 +174,18 @@ def test_of_a_key_that_has_nothing_left_to_ack_nothing_is_kept() -> None:
     assert machine._owed == {}
     rig.say("tx a 2")
     assert machine._owed == {}
+
+
+def test_an_answer_may_come_when_its_key_is_owed_no_longer() -> None:
+    rig = owing("a", machine=quiet())
+    rig.advance(5.0)
+    rig.say("tx a 1")
+    assert acked(rig) == ["a"]
+    rig.say("tx a 2")
+    rig.advance(5.0)
+    assert acked(rig) == [], "the first is overdue, but would speak for the other version too"
+    rig.say("ok 2")
+    assert rig.machine.status().acks_confirmed == 1
+    rig.finish(tx("a", "2"))
+    rig.commit()
+    assert acked(rig) == ["a"]

@@ -38,6 +38,7 @@ def test_secrets_compare_by_value_and_with_nothing_else() -> None:
     assert Secret(VALUE) == Secret(VALUE)
     assert Secret(VALUE) != Secret("other")
     assert Secret(VALUE) != VALUE
+    assert (Secret(VALUE) == VALUE) is False
     assert Secret("\udc80") == Secret("\udc80")
 
 
