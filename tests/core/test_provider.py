@@ -148,3 +148,9 @@ def test_an_optional_secret_is_no_setting_either() -> None:
     assert caught.value.problems == (
         "api_key: comes from the environment variable PUSHWIRE_GELABS_API_KEY, never from a setting",
     )
+
+
+def test_text_that_spells_nothing_is_refused_also_where_a_setting_may_be_left_out() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_settings(load("bitpanda"), {"items_per_frame": "many"}, {})
+    assert [problem for problem in caught.value.problems if problem.startswith("items_per_frame: ")]
