@@ -121,6 +121,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def gate(session: nox.Session) -> None:
+    """Does a message cost more than it did? Instructions are counted, never time. `nox -s gate -- --write` keeps the figures."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks.gate", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Check the pages and run their code, then build the site into `docs/_build`. `nox -s docs -- --write` draws what is drawn."""
     _install(session, "tests", "docs", extras="cli,proxy,testing,nats,postgres")
