@@ -110,6 +110,8 @@ class Receive:
             if client.hangups and rng.random() < 0.7:
                 client = self._go_on(client, rng)
         self._judge_replies(client)
+        # The last error may be older than what has been told since.
+        self._hidden = tuple(self._feed.secrets)
         shown = repr(client.machine.status()) + repr(client.machine.failure)
         assert not self._shows(shown), f"a secret in the status: {shown}"
         client.closed()
