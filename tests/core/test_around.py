@@ -86,3 +86,11 @@ def test_an_input_is_recorded_and_reaches_the_machine_as_it_came(give: Callable[
     assert isinstance(record, Input)
     record.apply(replayed)
     assert replayed.given == [given]
+
+
+def test_what_records_says_how_its_machine_stands() -> None:
+    inner = Scripted()
+    recording = Recording(inner, header(), io.StringIO(newline="\n"))
+    assert recording.finished is False
+    inner.finished = True
+    assert recording.finished is True

@@ -92,3 +92,16 @@ def test_a_topic_confirmed_in_a_pause_counts_from_its_end() -> None:
     staleness = watching("a", at=3000.0)
     staleness.resumed(3603.0, 3600.0)
     assert staleness.due() == 3613.0
+
+
+def test_data_of_many_topics_at_once_is_as_that_of_each() -> None:
+    staleness: Staleness[str] = Staleness(10.0)
+    for topic in ("a", "b", "c"):
+        staleness.watch(topic, 0.0)
+    assert staleness.overdue(10.0) == [("a", 0.0), ("b", 0.0), ("c", 0.0)]
+    staleness.data_all(["a", "b", "nobody's"], 12.0)
+    assert staleness.due() == 22.0
+    assert staleness.overdue(21.9) == []
+    assert staleness.overdue(22.0) == [("a", 12.0), ("b", 12.0)]
+    staleness.data_all(["c"], 25.0)
+    assert staleness.due() == 35.0

@@ -155,3 +155,14 @@ def test_what_was_confirmed_and_then_dropped_is_missing() -> None:
     assert subscriptions.missing() == [], "not asked again before the next connection"
     subscriptions.unmade("a")
     assert subscriptions.missing() == ["a"]
+
+
+def test_a_topic_wanted_three_times_is_given_up_with_the_third() -> None:
+    subscriptions: Subscriptions[str] = Subscriptions()
+    for _ in range(3):
+        subscriptions.want("a")
+    kept: list[bool] = []
+    for _ in range(4):
+        subscriptions.unwant("a")
+        kept.append("a" in subscriptions)
+    assert kept == [True, True, False, False]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.hunting import Hunter, Task
+from tests.mutants.hunting import Hunter, Task, module_name
 from tests.mutants.tracing import Record, Tracer
-from tests.mutants.verdicts import ROOT, SCOPE, TESTS, judge, previous, write
+from tests.mutants.verdicts import ELSEWHERE, ROOT, SCOPE, TESTS, judge, previous, write
 
 WORK = ROOT / "build" / "mutants"
 QUIET = ["-q", "-p", "no:cacheprovider", "--capture=no", "--no-header", "-m", "not fuzz", "--assert=plain", "--tb=line"]
@@ -56,7 +56,8 @@ def _trace(record: Path, tests: list[str]) -> int:
 
 def _files(module: str) -> list[Path]:
     base = ROOT / "src" / "pushwire" / module
-    return sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
+    files = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
+    return [file for file in files if len(files) == 1 or module_name(file) not in ELSEWHERE]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ from tests.mutants.mutations import Mutant, mutants_of
 from tests.mutants.swapping import Swapper, shape
 from tests.mutants.tracing import Record
 
-__all__ = ["Hunter", "Outcome", "Task"]
+__all__ = ["Hunter", "Outcome", "Task", "module_name"]
 
 SURVIVED: Final = 0
 KILLED: Final = 1

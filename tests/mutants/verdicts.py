@@ -16,9 +16,13 @@ import attrs
 
 from tests.mutants.hunting import Outcome
 
-__all__ = ["ROOT", "SCOPE", "TESTS", "judge", "previous", "write"]
+__all__ = ["ELSEWHERE", "ROOT", "SCOPE", "TESTS", "judge", "previous", "write"]
 
 LOOP: Final = ("loop", "lanes", "entries")
+ELSEWHERE: Final = frozenset(
+    f"core/{name}" for name in ("config", "describing", "journal_lines", "journal_writer", "strict", "values")
+)
+"""Of `core`, but no part of it by default: what is run as modules are imported, or put to the test by tests of other folders."""
 SCOPE: Final = ["core", *(f"relay/{name}" for name in LOOP)]
 TESTS: Final = ["tests/core", *(f"tests/relay/test_{name}.py" for name in ("loop", "loop_counts", "loop_runs", "lanes"))]
 SHARE: Final = 0.9
