@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from pushwire import providers
+from pushwire import providers, registry
 from pushwire.errors import LocalProtocolError
 
 PAGE: Final = (Path(__file__).parent.parent / "docs" / "adding-a-provider.md").read_text(encoding="utf-8")
@@ -81,9 +81,9 @@ def test_the_doctor_examines_it(environment: dict[str, str]) -> None:
 
 def test_it_is_named_with_the_others(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(package), *sys.path])
-    assert providers.names() == (*providers.NAMES, "tides")
+    assert registry.names() == (*providers.NAMES, "tides")
     with pytest.raises(LocalProtocolError, match="tides"):
-        providers.load("nobody")
+        registry.load("nobody")
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_a_package_that_does_not_have_what_it_declares_is_refused(
     monkeypatch.setattr(sys, "path", [str(package), *sys.path])
     monkeypatch.delitem(sys.modules, "tides", raising=False)
     with pytest.raises(LocalProtocolError, match=why):
-        providers.load("tides")
+        registry.load("tides")
 
 
 def test_it_may_not_take_the_name_of_one_of_ours(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = package / "tides-1.0.dist-info" / "entry_points.txt"
     file.write_text(file.read_text(encoding="utf-8").replace("tides = ", "gelabs = "), encoding="utf-8")
     monkeypatch.setattr(sys, "path", [str(package), *sys.path])
-    assert providers.names() == providers.NAMES
-    assert providers.load("gelabs").config.__module__ == "pushwire.providers.gelabs.config"
+    assert registry.names() == providers.NAMES
+    assert registry.load("gelabs").config.__module__ == "pushwire.providers.gelabs.config"

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from ..errors import ConfigError
-from ..providers import load
+from ..registry import load
 
 __all__ = ["run_command"]
 

@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from ..core.describing import Line, describe, encode
-from ..providers import load
+from ..registry import load
 from ..sandbox.server import serve
 from ..sandbox.simulated import MADE_UP, Simulated, Wanted
 from ..shell.connect import connect

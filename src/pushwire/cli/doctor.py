@@ -17,7 +17,7 @@ from ..core.secrets import Secret
 from ..doctor.habits import HABITS, STRANGER
 from ..doctor.run import examine
 from ..doctor.steps import Chart, Finding, Verdict
-from ..providers import load
+from ..registry import load
 from ..sandbox.server import serve
 from ..sandbox.simulated import MADE_UP, Wanted
 from .output import Output

@@ -14,7 +14,7 @@ from ..core.describing import Line, describe
 from ..core.journal import Closed, HandleTimer, Header, Opened, Start, Step, Truncated, replay
 from ..core.journal_lines import read_journal
 from ..errors import PushwireError
-from ..providers import load
+from ..registry import load
 from .output import Output, as_json, as_text
 from .running import Ending
 

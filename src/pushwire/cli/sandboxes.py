@@ -12,10 +12,11 @@ import attrs
 
 from ..core.secrets import Secret
 from ..errors import ConfigError
-from ..providers import load, pusher, quickpay, satoriex
+from ..providers import pusher, quickpay, satoriex
 from ..providers.bitpanda import PRICES
 from ..providers.quickpay.messages import MessageEvent
 from ..providers.quickpay.signing import read_private_key
+from ..registry import load
 from ..sandbox.bitpanda import BitpandaServer
 from ..sandbox.bitpanda_settings import BitpandaSettings
 from ..sandbox.faults import parse_faults

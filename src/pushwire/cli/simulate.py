@@ -20,7 +20,7 @@ from typing import Final
 import attrs
 
 from ..core.secrets import Secret
-from ..providers import load
+from ..registry import load
 from ..sandbox.simulated import MADE_UP, Wanted
 from ..simulation.run import Outcome, play
 from ..simulation.subject import Subject

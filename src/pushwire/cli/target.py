@@ -10,7 +10,7 @@ from ..core.commands import AnyCommand
 from ..core.provider import ProviderConfig, config_from_settings
 from ..core.secrets import Secret
 from ..errors import ConfigError
-from ..providers import load
+from ..registry import load
 from .settings import collect, read_pairs
 
 __all__ = ["Target", "target"]

@@ -18,7 +18,7 @@ from ..core.events import CONTROL, Down, Malformed, Unrecognized, Up
 from ..core.provider import ProviderConfig
 from ..core.secrets import Redactor, Secret
 from ..errors import AuthenticationRefused
-from ..providers import load, names
+from ..registry import load, names
 from ..shell.connect import connect
 from ..shell.credentials import TOKEN, Credentials
 from ..shell.entropy import Entropy

@@ -30,7 +30,7 @@ from ..core.config import path as is_path
 from ..core.provider import Provider, ProviderConfig, config_from_settings
 from ..core.secrets import PLACEHOLDER, Secret
 from ..errors import ConfigError, LocalProtocolError
-from ..providers import load
+from ..registry import load
 from ..shell.connect import AckStreamConfig
 from ..shell.proxy import proxy_of
 from .lanes import Limits

@@ -99,7 +99,7 @@ def open_journal(
 
 def _header(config: object, entropy: Entropy, restored: Restored, receipts: HoldLimits | None, hold: int | None) -> Header:
     from ..core.journal import Header
-    from ..providers import load
+    from ..registry import load
 
     name: object = getattr(config, "provider", None)
     provider = load(str(name))
