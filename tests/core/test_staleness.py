@@ -105,3 +105,12 @@ def test_data_of_many_topics_at_once_is_as_that_of_each() -> None:
     assert staleness.overdue(22.0) == [("a", 12.0), ("b", 12.0)]
     staleness.data_all(["c"], 25.0)
     assert staleness.due() == 35.0
+
+
+def test_data_of_many_topics_puts_off_what_was_not_reported() -> None:
+    staleness: Staleness[str] = Staleness(10.0)
+    for topic in ("a", "b"):
+        staleness.watch(topic, 0.0)
+    staleness.data_all(["a"], 5.0)
+    assert staleness.overdue(10.0) == [("b", 0.0)]
+    assert staleness.overdue(15.0) == [("a", 5.0)]

@@ -44,16 +44,18 @@ def previous(folder: Path) -> frozenset[str]:
 
 
 def judge(outcomes: Sequence[Outcome], *, whole: bool) -> int:
-    """Print the figures; 1 if they fall short. `whole`: what is listed and was not met is an error too."""
+    """Print the figures; 1 if they fall short. `whole`: what is listed and is no mutant any more is an error too."""
     reasons = {key: each["why"] for each in tomllib.loads(SURVIVORS.read_text())["reason"] for key in each["mutants"]}
     counted = [outcome for outcome in outcomes if outcome.verdict != "import"]
     alive = [outcome for outcome in counted if outcome.verdict != "killed"]
     unlisted = [outcome for outcome in alive if outcome.key not in reasons]
     for outcome in unlisted:
         print(f"{outcome.verdict}, line {outcome.line}: {outcome.key}")
-    stale = sorted(reasons.keys() - {outcome.key for outcome in alive}) if whole else []
+    stale = sorted(reasons.keys() - {outcome.key for outcome in outcomes}) if whole else []
     for key in stale:
-        print(f"listed, but not among the survivors: {key}")
+        print(f"listed, but no mutant: {key}")
+    for key in sorted({outcome.key for outcome in counted if outcome.verdict == "killed"} & reasons.keys()):
+        print(f"listed, but killed: {key}")
     share = 1 - len(alive) / len(counted) if counted else 1.0
     print(f"{len(counted)} mutants, {len(counted) - len(alive)} killed ({share:.1%}), {len(alive)} survived,", end=" ")
     print(f"{len(unlisted)} of them without a reason; {len(outcomes) - len(counted)} run at import only")
