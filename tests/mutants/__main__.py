@@ -28,12 +28,14 @@ def main() -> int:
     os.chdir(ROOT)
     WORK.mkdir(parents=True, exist_ok=True)
     if arguments.trace:
-        return _trace(WORK / "record.json", arguments.tests or TESTS)
+        return _trace(WORK / "record.json", arguments.tests or TESTS, arguments.modules or SCOPE)
     record = WORK / "record.json"
     if not (arguments.reuse and record.exists()):
         # In a process of its own: the one that forks must not have been traced.
         options = [f"--tests={each}" for each in arguments.tests or ()]
-        if subprocess.run([sys.executable, "-m", "tests.mutants", "--trace", *options], check=False).returncode:
+        if subprocess.run(
+            [sys.executable, "-m", "tests.mutants", "--trace", *options, *arguments.modules], check=False
+        ).returncode:
             print("the tests do not pass without a mutant")
             return 2
     paths = [path for module in arguments.modules or SCOPE for path in _files(module)]
@@ -47,8 +49,8 @@ def main() -> int:
     return judge(hunter.outcomes, whole=not (arguments.modules or arguments.sample or arguments.survivors))
 
 
-def _trace(record: Path, tests: list[str]) -> int:
-    tracer = Tracer([path for module in SCOPE for path in _files(module)])
+def _trace(record: Path, tests: list[str], modules: list[str]) -> int:
+    tracer = Tracer([path for module in modules for path in _files(module)])
     code = pytest.main([*QUIET, *tests], plugins=[tracer])
     tracer.record().save(record)
     return int(code)
