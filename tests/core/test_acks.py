@@ -236,16 +236,6 @@ def test_a_refused_ack_is_reported_and_not_repeated() -> None:
     assert rig.machine.status().acks_confirmed == 0
 
 
-def test_the_answer_to_an_ack_proves_the_connection() -> None:
-    rig = owing("a", machine=AckToy(AckConfig(ping_interval=1000.0, pong_timeout=1000.0)))
-    rig.say("ok 1")
-    rig.advance(500.0)
-    rig.drop()
-    rig.get_ready()
-    rig.drop()
-    assert rig.machine.status().attempt == 2
-
-
 def test_the_answer_to_an_ack_does_not_speak_for_a_version_that_came_meanwhile() -> None:
     rig = owing("a")
     rig.say("tx a 2", "ok 1")
