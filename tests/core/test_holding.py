@@ -138,12 +138,12 @@ def test_what_is_finished_may_be_finished_again_also_beside_what_is_not() -> Non
 def test_what_cannot_be_settled_is_refused_before_any_change() -> None:
     rig = holding("tx a 1", "tx b 1", limits=HoldLimits(out=2))
     rig.say("tx c 1")
-    with pytest.raises(LocalProtocolError, match="cannot settle .*: it is received"):
+    with pytest.raises(LocalProtocolError, match=r"cannot settle .*: it is received"):
         rig.finish(tx("a"), tx("c"))
     rig.commit()
-    with pytest.raises(LocalProtocolError, match="cannot settle .*: it is waiting"):
+    with pytest.raises(LocalProtocolError, match=r"cannot settle .*: it is waiting"):
         rig.finish(tx("c"))
-    with pytest.raises(LocalProtocolError, match="cannot park .*: it is waiting"):
+    with pytest.raises(LocalProtocolError, match=r"cannot park .*: it is waiting"):
         rig.submit(Park(tx("c"), "", ""))
     with pytest.raises(LocalProtocolError, match="it is unseen"):
         rig.finish(tx("d"))
