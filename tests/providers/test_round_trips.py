@@ -28,7 +28,7 @@ from pushwire.testing import quickpay as quickpay_build
 from pushwire.testing import satoriex as satoriex_build
 from tests.fuzz.feeds import FEEDS
 from tests.fuzz.receive import connect
-from tests.providers.harness import Client
+from tests.providers.harness import Client, expect
 from tests.providers.pusher import harness as pusher_harness
 from tests.providers.quickpay import harness as quickpay_harness
 from tests.providers.satoriex import harness as satoriex_harness
@@ -307,11 +307,11 @@ def _client(provider: str) -> Client[Any]:
 )
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_an_event_is_what_the_message_of_it_says(provider: str, kind: type, data: st.DataObject) -> None:
+def test_an_event_is_what_the_message_of_it_says(provider: str, kind: type[object], data: st.DataObject) -> None:
     client = _client(provider)
     raw, event = EVENTS[provider][kind](data)
     client.receive(raw)
-    back: object = client.the_event(kind)
+    back = expect(kind, client.the_event(object))
     if isinstance(back, gelabs.Transaction) and isinstance(event, gelabs.Transaction):
         # How the ledger knows it is the machine's own.
         assert (back.dump(), back.identity, back.sent) == (event.dump(), event.identity, event.sent)
