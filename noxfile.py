@@ -163,7 +163,7 @@ def sim(session: nox.Session) -> None:
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Small faults, put into the parts that decide one at a time: whether the tests notice. Takes modules (`core/acks`) and the
-    options of `python -m tests.mutants`; all of it is most of an hour."""
+    options of `python -m tests.mutants`; all of it is about half an hour of one core."""
     _install(session, "mutants")
     session.run("pytest", "tests/mutants/check_driver.py")
     session.run("python", "-m", "tests.mutants", *session.posargs)
