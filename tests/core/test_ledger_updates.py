@@ -38,3 +38,8 @@ def test_versions_of_one_key_are_known_each_for_itself_however_many() -> None:
         book.finish(tx("a", number))
         assert book.committed(tx("a", number), 7.0) is (number == "5")
     assert [book.receive(*tx("a", number), 8.0) for number in "12345"] == ["ack again"] * 5
+
+
+def test_all_versions_of_a_key_that_an_earlier_run_finished_are_known() -> None:
+    book = Ledger(Restored(finished={tx("a", number): 1.0 for number in "123"}), horizon=100.0, capacity=1000)
+    assert [book.receive(*tx("a", number), 2.0) for number in "123"] == ["ack again"] * 3
