@@ -88,6 +88,7 @@ class Exchange(Generic[EventT, TopicT]):
     def ready(self, now: float) -> None:
         """A connection was accepted: restore what is desired, then send what waits."""
         for call in self._waiting:
+            call.restores = True
             for topic in call.topics:
                 self.subscriptions.asked(topic)
         self._waiting.first(self._own(self.subscriptions.missing()))
@@ -205,7 +206,7 @@ class Exchange(Generic[EventT, TopicT]):
     @property
     def restored(self) -> bool:
         """Whether nothing that was subscribed to before is still on its way to be so again."""
-        return not any(call.own and call.topics for call in self._calls())
+        return not any((call.own or call.restores) and call.topics for call in self._calls())
 
     @property
     def complete(self) -> bool:

@@ -30,6 +30,8 @@ class Call(Generic[TopicT]):
     command: AnyCommand
     own: bool = False
     """The machine asks for itself (a re-subscription)."""
+    restores: bool = False
+    """It was asked for while the connection was down: what it subscribes to may be what was subscribed to before."""
     topics: tuple[TopicT, ...] = ()
     """What it subscribes to, without what was given up since."""
     stripped: bool = False
