@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pushwire.core.effects import Handshake
 from pushwire.core.events import Gap, Up
 from pushwire.errors import CommandRefused
 from tests.core.rig import ready_toy
-from tests.core.toy import Data, Sub
+from tests.core.toy import Data, Sub, ToyDialect
 
 
 def test_a_loss_is_told_as_a_gap_since_the_last_ping_that_was_answered() -> None:
@@ -95,3 +97,27 @@ def test_a_loss_meanwhile_makes_it_longer_too() -> None:
     rig.news()
     rig.say("ok 3")
     assert rig.news() == [Gap(rig.now, since, rig.wall)]
+
+
+def test_where_nothing_confirms_a_gap_ends_when_a_ping_behind_the_subscriptions_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ToyDialect, "confirms", False)
+    rig = ready_toy()
+    assert rig.frames() == [], "there is no gap to end"
+    rig.submit(Sub("a"))
+    rig.say("ok 1")
+    rig.drop()
+    since = rig.wall - rig.now
+    rig.get_ready()
+    rig.news()
+    rig.machine._send_ping(rig.now)
+    rig.say("ok 2")
+    rig.advance(0.5)
+    rig.say("pong")
+    assert rig.news() == [], "that ping left before they were restored"
+    rig.advance(0.5)
+    rig.say("pong")
+    assert rig.news() == [Gap(rig.now, since, rig.wall)]
+    rig.say("pong")
+    assert rig.news() == []

@@ -116,6 +116,7 @@ class Client(Generic[EventT]):
     def live(self, seconds: float) -> None:
         """Let time pass while the server answers every ping."""
         until = self.now + seconds
+        self.answer_pings()
         while (due := self.machine.next_deadline()) <= until:
             self.advance(max(0.0, due - self.now))
             self.answer_pings()

@@ -297,7 +297,7 @@ BUGS: Final = [
     Bug(
         "a frame that comes in two reads is lost",
         "satoriex",
-        "never came",
+        "though nothing went wrong any more",
         _around(ClientWire, "_cut", _forget_the_rest_of_a_frame),
     ),
     Bug("commands wait until the next connection", "pusher", "never subscribed", _returning(Exchange, "advance", None)),

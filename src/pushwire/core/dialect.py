@@ -27,6 +27,8 @@ class Dialect(abc.ABC, Generic[TopicT]):
     unanswered_ends: ClassVar[bool] = True
     """Whether a subscription without a reply ends the connection, as one that would be lost in silence. Where providers refuse in
     silence that would lead to one connection after another; it is reported as refused then."""
+    confirms: ClassVar[bool] = True
+    """Whether subscriptions are answered. Where none is, a gap ends when the peer has answered a ping sent behind them."""
 
     def check(self, command: AnyCommand, desired: Collection[TopicT]) -> None:
         """Raise `LocalProtocolError` for a command that is not this provider's, or cannot stand beside what is desired."""

@@ -40,6 +40,11 @@ class Heartbeat:
         self._since = min(self._since, now)
         self._out.append(now)
 
+    @property
+    def unanswered(self) -> int:
+        """Pings whose answer is still to come."""
+        return len(self._out)
+
     def answered(self) -> float | None:
         """The answer came. Returns when its ping was sent: what the peer sent before then has arrived. None: no ping was out."""
         self._since = math.inf

@@ -62,6 +62,9 @@ class Session(Hooks, Generic[EventT, TopicT]):
         self._wanted: dict[Token, str] = {}
         self._secrets: dict[str, Secret] = {}
         self._gaps = Gaps()
+        self._confirms = dialect.confirms
+        self._fence: int | None = None
+        """Answers to pings still to come until what restores the subscriptions has arrived; None: no ping follows it yet."""
         self._timers = Timers()
         self._redial = Redial(self.closes, config.backoff, rng, refreshable=bool(self.credentials))
         self._heartbeat = Heartbeat(config.ping_interval, config.pong_timeout)
@@ -98,6 +101,7 @@ class Session(Hooks, Generic[EventT, TopicT]):
     def pong(self, payload: bytes, now: float) -> None:
         if self._phase in _UP:
             self._pong()
+            self._tell_gap(now)
 
     def closed(self, close: Close, now: float, wall: float) -> None:
         # Refused before any change where there is no connection to lose.
@@ -266,6 +270,8 @@ class Session(Hooks, Generic[EventT, TopicT]):
         if sent is not None:
             # What the peer sent before it answered was on its way before the answer; of what came since, the last may be missing.
             self._gaps.complete_until(sent)
+            if self._fence:
+                self._fence -= 1
         return sent
 
     def _reply(self, slot: str, now: float, reply: object = None, error: CommandRefused | None = None) -> bool:
@@ -304,10 +310,24 @@ class Session(Hooks, Generic[EventT, TopicT]):
         return token
 
     def _tell_gap(self, now: float) -> None:
-        if self._gaps.since is not None and self._up() and self._exchange.restored:
+        if self._gaps.since is not None and self._up() and self._exchange.restored and self._arrived(now):
             gap = self._gaps.tell(now, self._wall(now), complete=self._exchange.complete)
             if gap is not None:
                 self._out.events.append(gap)
+
+    def _arrived(self, now: float) -> bool:
+        """Whether the peer is known to have what restores the subscriptions."""
+        if self._confirms:
+            return True
+        if self._fence is None:
+            self._send_ping(now)
+            self._fence = self._heartbeat.unanswered
+        return self._fence == 0
+
+    def _send_ping(self, now: float) -> None:
+        self._heartbeat.sent(now)
+        self._exchange.urgent(now)
+        self._out.effects.append(self._ping(now))
 
     def _token(self, generation: int = 0) -> Token:
         self._serial += 1
@@ -366,6 +386,7 @@ class Session(Hooks, Generic[EventT, TopicT]):
     def _reset(self) -> None:
         self._timers.clear()
         self._heartbeat.stop()
+        self._fence = None
         self._answered = False
         self._paused_at = None
         self._exchange.lost()
@@ -389,9 +410,7 @@ class Session(Hooks, Generic[EventT, TopicT]):
             self._hang_up(1011, f"no answer to a ping within {self._settings.pong_timeout:g} s", now)
             return
         if self._heartbeat.ping_due() <= now:
-            self._heartbeat.sent(now)
-            self._exchange.urgent(now)
-            self._out.effects.append(self._ping(now))
+            self._send_ping(now)
         ending = self._exchange.check(now, reading=reading)
         if ending is not None:
             self._hang_up(1011, ending, now)

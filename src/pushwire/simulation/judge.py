@@ -35,14 +35,12 @@ class Violation(AssertionError):
 @attrs.define(eq=False)
 class Judge:
     """`ledger`: the provider wants ACKs, and events are booked; `receipts`: it gets them before the caller gets the events, of
-    which no more than `held` may be stored and `out` be with it at a time; `longest` is the longest back-off in seconds, `wanted`
-    how many commands subscribe to all that is wanted."""
+    which no more than `held` may be stored and `out` be with it at a time; `longest` is the longest back-off in seconds."""
 
     simulated: Simulated
     ledger: bool
     secrets: set[str]
     longest: float
-    wanted: int = 0
     receipts: bool = False
     held: float = math.inf
     out: float = math.inf
@@ -65,8 +63,6 @@ class Judge:
     _parked: set[Hashable] = attrs.Factory(set[Hashable])
     _subscribed: set[Hashable] = attrs.Factory(set[Hashable])
     """What the server has ever been asked for."""
-    _heard_at: list[float] = attrs.Factory(list[float])
-    """POSIX seconds of what the server heard, but for ACKs."""
     _longest_read: int = 0
     """Messages in one read, which may exceed a limit."""
     _dial_by: float = math.inf
@@ -137,10 +133,9 @@ class Judge:
         self._steps += 1
         self._said_at[text] = self._steps
 
-    def heard(self, message: str | bytes, cleared: Collection[Hashable], wall: float) -> None:
+    def heard(self, message: str | bytes, cleared: Collection[Hashable]) -> None:
         """The server hears a message, which cleared these: nothing may be ACKed that is not durable."""
         if not cleared:
-            self._heard_at.append(wall)
             self._subscribed.update(self.simulated.subscribed())
             return
         self.counts["ACKed"] += len(cleared)
@@ -234,7 +229,7 @@ class Judge:
                 continue
             if at >= well_from:
                 raise Violation(f"never came, though nothing went wrong any more: {key}")
-            if not any(since - hold <= at <= self._reached(until) for since, until in self.gaps):
+            if not any(since - hold <= at <= until for since, until in self.gaps):
                 raise Violation(f"lost, and nothing was said of it: {key}")
             self.counts["missed in gaps"] += 1
         for key in finished:
@@ -243,12 +238,6 @@ class Judge:
         unacked = () if self.counts["crashes"] else self.simulated.unacked()
         if unacked:
             raise Violation(f"never ACKed, though it is done with: {next(iter(unacked))}")
-
-    def _reached(self, until: float) -> float:
-        """When a gap has ended. Where nothing is confirmed a client tells it as ended while the subscriptions are still on their
-        way; only the answer to a ping behind them would show that they have arrived, and none is waited for."""
-        heard = [] if self.simulated.answers else [at for at in self._heard_at if at >= until][: self.wanted]
-        return heard[-1] if heard else until
 
     def _gap(self, gap: Gap) -> None:
         """What was told as not restored is missing until the next connection has all again, which is told as a gap as well."""

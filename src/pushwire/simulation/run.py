@@ -54,7 +54,6 @@ def play(make: SubjectMaker, seed: str, *, tell: bool = False) -> Outcome:
         ledger,
         {secret.reveal() for secret in config.secrets},
         config.backoff_cap,
-        wanted=len(subject.commands),
         receipts=plan.receipts is not None,
         held=math.inf if plan.receipts is None else plan.receipts.rows,
         out=math.inf if plan.receipts is None else plan.receipts.out,

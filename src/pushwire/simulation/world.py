@@ -274,7 +274,7 @@ class World:
             owed = self.subject.simulated.unacked()
             self._server.receive(link.number, message, self.agenda.now)
             left = self.subject.simulated.unacked()
-            self._judge.heard(message, set(owed).difference(left) if len(left) < len(owed) else (), self.agenda.wall)
+            self._judge.heard(message, set(owed).difference(left) if len(left) < len(owed) else ())
 
     def gone(self, link: Link) -> None:
         self._links.pop(link.number, None)

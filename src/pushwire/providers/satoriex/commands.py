@@ -84,6 +84,7 @@ class SatoriexDialect(Dialect[Topic]):
     """How SatoriEx commands are written. `unsubscribe` gives the templates of the frames that are to end a subscription."""
 
     name: ClassVar[str] = "satoriex"
+    confirms: ClassVar[bool] = False
     commands: ClassVar[tuple[type[AnyCommand], ...]] = (
         SubscribeMarket,
         SubscribeMarketData,
