@@ -13,7 +13,9 @@ from . import relay
 from .payloads import SIZES
 from .results import keep
 
-PEERS: Final = ("websockets.asyncio + json.loads", "trio-websocket + json.loads")
+PEERS: Final = ("websockets.asyncio + json.loads", "websockets.trio + json.loads", "trio-websocket + json.loads")
+LIMIT: Final = "picows + msgspec"
+"""Reads only."""
 
 ROWS: Final = (("push", False), ("price", False), ("push", True))
 
@@ -36,7 +38,8 @@ def measure(client: str, kind: str, count: int, *, acks: bool) -> dict[str, floa
 
 def row(kind: str, count: int, rounds: int, *, acks: bool) -> dict[str, object]:
     """One row of the table: all clients in turn, `rounds` times, so that a drift of the machine hits all alike."""
-    samples: dict[str, list[dict[str, float]]] = {client: [] for client in ("pushwire", *PEERS)}
+    peers = PEERS if acks else (*PEERS, LIMIT)
+    samples: dict[str, list[dict[str, float]]] = {client: [] for client in ("pushwire", *peers)}
     for _ in range(rounds):
         for client, taken in samples.items():
             taken.append(measure(client, kind, count, acks=acks))
@@ -44,7 +47,7 @@ def row(kind: str, count: int, rounds: int, *, acks: bool) -> dict[str, object]:
         client: {clock: statistics.median(sample[clock] for sample in taken) for clock in ("wall", "cpu")}
         for client, taken in samples.items()
     }
-    ratios = {peer: {clock: medians[peer][clock] / medians["pushwire"][clock] for clock in ("wall", "cpu")} for peer in PEERS}
+    ratios = {peer: {clock: medians[peer][clock] / medians["pushwire"][clock] for clock in ("wall", "cpu")} for peer in peers}
     name = f"{SIZES[kind]}-byte {kind}" + (", full ACK cycle" if acks else ", receive only")
     return {"row": name, "messages": count, "rounds": rounds, "microseconds": medians, "times_faster": ratios}
 

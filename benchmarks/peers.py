@@ -1,7 +1,8 @@
 """The client side: one library takes `count` messages and says how long that took. Runs in a process of its own.
 
 Each peer is used as its documentation shows, with `json.loads`, since that is what its users write; none of them reconnects,
-checks or remembers anything. pushwire runs with all it has: typed validation, ledger, liveness, bounded inbox.
+checks or remembers anything. picows with msgspec is the limit: frames cut by compiled code, decoded into the types that pushwire
+decodes into, and no protocol at all. pushwire runs with all it has: typed validation, ledger, liveness, bounded inbox.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
+import picows
 import trio
 import trio.lowlevel
 import trio_websocket
 from websockets.asyncio.client import connect as asyncio_connect
+from websockets.trio.client import connect as trio_connect
 
 import pushwire
 from pushwire import bitpanda, gelabs
+from pushwire.providers.bitpanda.messages import decode as decode_price
+from pushwire.providers.gelabs.messages import decode as decode_push
 
 from .payloads import REQUESTS
 
@@ -131,6 +136,58 @@ async def websockets_client(url: str, kind: str, count: int, watch: Watch, *, ac
         watch.stop()
 
 
+async def websockets_trio_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
+    async with trio_connect(url, compression=None, max_queue=1024, close_timeout=0.1) as connection:
+        if REQUESTS[kind]:
+            await connection.send(REQUESTS[kind])
+        json.loads(await connection.recv())
+        left, replies = count, count if acks else 0
+        while left or replies:
+            message = json.loads(await connection.recv())
+            watch.start()
+            if acks and message["type"] != "transaction":
+                replies -= 1
+                continue
+            left -= 1
+            if acks:
+                await connection.send(ack(left, message))
+        watch.stop()
+
+
+class Limit(picows.WSListener):
+    """Decodes what comes, and keeps none of it."""
+
+    def __init__(self, kind: str, count: int, watch: Watch) -> None:
+        self._request = REQUESTS[kind]
+        self._decode: Callable[[str], object] = decode_push if kind == "push" else decode_price
+        self._left = count
+        self._watch = watch
+        self._greeted = False
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        if self._request:
+            transport.send(picows.WSMsgType.TEXT, self._request.encode())
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if not self._greeted:
+            self._greeted = True
+            return
+        self._decode(frame.get_payload_as_utf8_text())
+        self._watch.start()
+        self._left -= 1
+        if self._left == 0:
+            self._watch.stop()
+            transport.disconnect(graceful=False)
+
+
+async def picows_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
+    assert not acks, "the limit only reads"
+    listener = Limit(kind, count, watch)
+    # Its `**kwargs` have no type.
+    transport, _ = await picows.ws_connect(lambda: listener, url, read_buffer_init_size=262144)  # pyright: ignore[reportUnknownMemberType]
+    await transport.wait_disconnected()
+
+
 def run_trio(client: Callable[..., object]) -> Callable[[str, str, int, Watch, bool], None]:
     async def main(url: str, kind: str, count: int, watch: Watch, acks: bool) -> None:
         await client(url, kind, count, watch, acks=acks)  # type: ignore[misc]  # the clients above, all of one shape
@@ -138,14 +195,16 @@ def run_trio(client: Callable[..., object]) -> Callable[[str, str, int, Watch, b
     return lambda url, kind, count, watch, acks: trio.run(main, url, kind, count, watch, acks)
 
 
-def run_asyncio(url: str, kind: str, count: int, watch: Watch, acks: bool) -> None:
-    asyncio.run(websockets_client(url, kind, count, watch, acks=acks))
+def run_asyncio(client: Callable[..., Coroutine[object, object, None]]) -> Callable[[str, str, int, Watch, bool], None]:
+    return lambda url, kind, count, watch, acks: asyncio.run(client(url, kind, count, watch, acks=acks))
 
 
 CLIENTS: dict[str, Callable[[str, str, int, Watch, bool], None]] = {
     "pushwire": run_trio(pushwire_client),
     "trio-websocket + json.loads": run_trio(trio_websocket_client),
-    "websockets.asyncio + json.loads": run_asyncio,
+    "websockets.asyncio + json.loads": run_asyncio(websockets_client),
+    "websockets.trio + json.loads": run_trio(websockets_trio_client),
+    "picows + msgspec": run_asyncio(picows_client),
 }
 
 
