@@ -47,6 +47,17 @@ def test_a_push_is_delivered_as_the_transaction_of_the_same_overrides(overrides:
     assert delivered(build.push(**overrides)) == [build.transaction(**overrides)]
 
 
+def test_a_transaction_that_says_the_same_is_equal_whenever_it_came() -> None:
+    (first,) = delivered(build.push())
+    later = build.transaction()
+    assert isinstance(first, gelabs.Transaction)
+    assert first.ledgered != later.ledgered, "the low-water mark differs"
+    assert (first, hash(first)) == (later, hash(later))
+    assert first != build.transaction(identity=Identity(("a",), ("b",)))
+    assert first != build.transaction(raw_amount="7")
+    assert first != build.TX_HASH
+
+
 def test_the_identity_of_a_transaction_follows_its_fields_unless_it_is_given() -> None:
     assert build.transaction().identity == Identity(("ethereum", 1, build.TX_HASH), ("success", 21_000_000, False))
     assert build.transaction(tx_hash="0xAB").identity.key == ("ethereum", 1, "0xab")

@@ -8,6 +8,7 @@ checked before anyone sees them. Empty text and null both mean "none".
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -169,6 +170,15 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
         key, version, _ = self.ledgered
         return Identity(key, version)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, and are the same delivery; the low-water mark in `ledgered` says nothing of either."""
+        if not isinstance(other, Transaction):
+            return NotImplemented
+        return self.ledgered[:2] == other.ledgered[:2] and _says(self) == _says(other)
+
+    def __hash__(self) -> int:
+        return hash(self.ledgered[:2])
+
     def key(self, chain_ids: Mapping[str, int] = CHAIN_IDS) -> Key:
         """Chain, its id and the hash, in the form in which they are compared: the same however the transaction came, and for all
         its versions. `chain_ids` gives the id of a chain where the message names none."""
@@ -206,6 +216,9 @@ _encode: Final = msgspec.json.Encoder().encode
 _OURS: Final = ',"(set by pushwire)'
 _RECEIVED: Final = f'{_OURS} received":'
 _EMPTY: Final = ('":""', '":null')
+
+
+_says: Final = operator.attrgetter(*(name for name in Transaction.__struct_fields__ if name != "ledgered"))
 
 
 def _without(empty: str, text: str) -> str:
