@@ -74,19 +74,6 @@ def _any_path(value: object) -> str | None:
     return None
 
 
-def _quadratic(patch: pytest.MonkeyPatch) -> None:
-    home = importlib.import_module("pushwire.providers.satoriex.machine")
-    right: Callable[[Raw], object] = home.decode
-
-    def wrong(raw: Raw) -> object:
-        for end in range(len(raw)):
-            if len(raw[:end]) > len(raw):
-                raise AssertionError
-        return right(raw)
-
-    patch.setattr(home, "decode", wrong)
-
-
 def _takes_the_code(patch: pytest.MonkeyPatch) -> None:
     home = importlib.import_module("pushwire.providers.pusher.machine")
     right: Callable[..., Any] = home.PusherSession._on_error  # whatever it takes
@@ -138,7 +125,6 @@ PLANTED: Final[Mapping[str, Bug]] = {
     ),
     "gelabs: the raw text of what is malformed is cut to 200 characters": Bug("receive-gelabs", _cut_short),
     "the session does not redact what a peer repeats": Bug("receive-quantcite", _not_redacted),
-    "satoriex: time that grows with the square of a message": Bug("receive-satoriex", _quadratic),
     "frames: no bound on a message": Bug("frames", _unbounded),
     "webhook: any signature is taken": Bug("webhook-gelabs", replaced("providers.gelabs.webhook", "hmac", AnySignature)),
     "webhook: nesting too deep is not thought of": Bug(
