@@ -14,7 +14,6 @@ import pytest
 
 from pushwire.core.events import Malformed
 from pushwire.core.session import Session
-from pushwire.wire.client import ClientWire
 from tests.fuzz.case import Raw
 
 __all__ = ["PLANTED", "Plant"]
@@ -54,13 +53,6 @@ def _not_redacted(patch: pytest.MonkeyPatch) -> None:
         return text
 
     patch.setattr(Session, "_redacted", wrong)
-
-
-def _unbounded(patch: pytest.MonkeyPatch) -> None:
-    def wrong(wire: object) -> None:
-        return None
-
-    patch.setattr(ClientWire, "_too_big", wrong)
 
 
 def _cut_short(patch: pytest.MonkeyPatch) -> None:
@@ -125,7 +117,6 @@ PLANTED: Final[Mapping[str, Bug]] = {
     ),
     "gelabs: the raw text of what is malformed is cut to 200 characters": Bug("receive-gelabs", _cut_short),
     "the session does not redact what a peer repeats": Bug("receive-quantcite", _not_redacted),
-    "frames: no bound on a message": Bug("frames", _unbounded),
     "webhook: any signature is taken": Bug("webhook-gelabs", replaced("providers.gelabs.webhook", "hmac", AnySignature)),
     "webhook: nesting too deep is not thought of": Bug(
         "webhook-quickpay", escapes("providers.quickpay.webhook", "parsed", RecursionError)
