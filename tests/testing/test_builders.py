@@ -53,6 +53,7 @@ def test_a_transaction_that_says_the_same_is_equal_whenever_it_came() -> None:
     assert isinstance(first, gelabs.Transaction)
     assert first.ledgered != later.ledgered, "the low-water mark differs"
     assert (first, hash(first)) == (later, hash(later))
+    assert (first != later) is False, "one operator is not the other's opposite by itself"
     assert first != build.transaction(identity=Identity(("a",), ("b",)))
     assert first != build.transaction(raw_amount="7")
     assert first != build.TX_HASH

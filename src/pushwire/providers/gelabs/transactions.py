@@ -176,6 +176,10 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
             return NotImplemented
         return self.ledgered[:2] == other.ledgered[:2] and _says(self) == _says(other)
 
+    def __ne__(self, other: object) -> bool:
+        # The struct's own compares all fields.
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self.ledgered[:2])
 
