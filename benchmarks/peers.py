@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
 import picows
 import trio
@@ -98,20 +98,38 @@ async def trio_websocket_client(url: str, kind: str, count: int, watch: Watch, *
 
 async def trio_websocket_messages(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
     async with trio_websocket.open_websocket_url(url, disconnect_timeout=0.1) as connection:
-        if REQUESTS[kind]:
-            await connection.send_message(REQUESTS[kind])
-        json.loads(await connection.get_message())
-        left, replies = count, count if acks else 0
-        while left or replies:
-            message = json.loads(await connection.get_message())
-            watch.start()
-            if acks and message["type"] != "transaction":
-                replies -= 1
-                continue
-            left -= 1
-            if acks:
-                await connection.send_message(ack(left, message))
-        watch.stop()
+        await take(connection.get_message, connection.send_message, kind, count, watch, acks=acks)
+
+
+async def websockets_trio_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
+    async with trio_connect(url, compression=None, max_queue=1024, close_timeout=0.1) as connection:
+        await take(connection.recv, connection.send, kind, count, watch, acks=acks)
+
+
+async def take(
+    receive: Callable[[], Awaitable[str | bytes]],
+    send: Callable[[str], Awaitable[None]],
+    kind: str,
+    count: int,
+    watch: Watch,
+    *,
+    acks: bool,
+) -> None:
+    """What is done on either connection of trio's."""
+    if REQUESTS[kind]:
+        await send(REQUESTS[kind])
+    json.loads(await receive())
+    left, replies = count, count if acks else 0
+    while left or replies:
+        message = json.loads(await receive())
+        watch.start()
+        if acks and message["type"] != "transaction":
+            replies -= 1
+            continue
+        left -= 1
+        if acks:
+            await send(ack(left, message))
+    watch.stop()
 
 
 async def websockets_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
@@ -133,24 +151,6 @@ async def websockets_client(url: str, kind: str, count: int, watch: Watch, *, ac
                     await connection.send(ack(number, message))
             if left == 0 and replies == 0:
                 break
-        watch.stop()
-
-
-async def websockets_trio_client(url: str, kind: str, count: int, watch: Watch, *, acks: bool) -> None:
-    async with trio_connect(url, compression=None, max_queue=1024, close_timeout=0.1) as connection:
-        if REQUESTS[kind]:
-            await connection.send(REQUESTS[kind])
-        json.loads(await connection.recv())
-        left, replies = count, count if acks else 0
-        while left or replies:
-            message = json.loads(await connection.recv())
-            watch.start()
-            if acks and message["type"] != "transaction":
-                replies -= 1
-                continue
-            left -= 1
-            if acks:
-                await connection.send(ack(left, message))
         watch.stop()
 
 
