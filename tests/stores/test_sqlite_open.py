@@ -32,7 +32,7 @@ async def fails(store: SqliteStore, match: str) -> StoreError:
     with pytest.raises(StoreError, match=match) as caught:
         await store.open(NAMESPACE)
     assert caught.value.outcome == "not_stored"
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads  # a worker of an earlier test may have gone meanwhile
     with pytest.raises(StoreError, match="is not open"):
         await ack(store, 1)
     return caught.value
