@@ -123,7 +123,7 @@ async def test_no_thread_is_left(make: Make) -> None:
         await sink.open()
         await sink.write([entry(1)])
         await sink.close()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 async def test_text_that_no_file_can_hold_is_kept_as_escapes(make: Make, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ async def test_a_folder_that_is_not_there_is_an_error_that_leaves_nothing_open(t
         await SqliteSink(tmp_path / "no" / "e.db").open()
     with pytest.raises(SinkError, match="No such file or directory"):
         await JsonlSink(tmp_path / "no" / "e.jsonl").open()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 async def test_a_function_stores_by_returning() -> None:
