@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .stores.postgres import PostgresStore
     from .stores.sqlite import SqliteStore
 
+    __version__: str
+
 __all__ = [
     "AckStream",
     "AlreadyFinished",
@@ -123,6 +125,10 @@ _PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "pusher", "quantcite", "qui
 def __getattr__(name: str) -> object:
     if name in _PROVIDERS:
         return importlib.import_module(f".providers.{name}", __name__)
+    if name == "__version__":
+        from .version import version
+
+        return version()
     if name in __all__:
         return getattr(importlib.import_module(_HOMES.get(name, ".errors"), __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

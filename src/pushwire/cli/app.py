@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Final, TypeAlias
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from ..errors import ConfigError
 from ..registry import load
+from ..version import version
 
 __all__ = ["run_command"]
 
@@ -46,14 +46,7 @@ Proxy: TypeAlias = Annotated[str | None, Parameter(help="The URL of a proxy; PUS
 Seconds: TypeAlias = Annotated[float | None, Parameter(validator=Positive, help="End after so many seconds.")]
 
 
-def _version() -> str:
-    try:
-        return version("pushwire")
-    except PackageNotFoundError:
-        return "unknown: not installed as a package"
-
-
-app: Final = App(name="pushwire", help="Push APIs over WebSocket." + EPILOGUE, version=_version)
+app: Final = App(name="pushwire", help="Push APIs over WebSocket." + EPILOGUE, version=version)
 
 
 def run_command(argv: Sequence[str]) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ..shell.prometheus import Samples, counter, gauge, one_of
+from ..version import version
 from .link import Link
 from .looking import RelayLook, StreamLook
 from .tally import OUTCOMES, Histogram, RelayTally
@@ -18,13 +18,6 @@ from .tally import OUTCOMES, Histogram, RelayTally
 __all__ = ["RelayMetrics"]
 
 _STREAM: Final = ("stream",)
-
-
-def _version() -> str:
-    try:
-        return version("pushwire")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 class RelayMetrics(Collector):
@@ -41,7 +34,7 @@ class RelayMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """All metrics as they are now. To be called where trio runs."""
         look = self._look()
-        built = (_version(), platform.python_version())
+        built = (version(), platform.python_version())
         yield gauge("pushwire_build_info", "What runs here.", ("version", "python"), [(built, 1.0)])
         providers = [((name, stream.provider), 1.0) for name, stream in look.streams.items()]
         yield gauge("pushwire_stream_info", "The provider of a stream.", ("stream", "provider"), providers)

@@ -6,13 +6,13 @@ import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..core.effects import Restored
 from ..core.holds import HoldLimits
 from ..core.machine import Machine
 from ..errors import LocalProtocolError
+from ..version import version
 from .entropy import Entropy
 
 if TYPE_CHECKING:
@@ -105,11 +105,4 @@ def _header(config: object, entropy: Entropy, restored: Restored, receipts: Hold
     provider = load(str(name))
     if not isinstance(config, provider.config):
         raise LocalProtocolError(f"a journal cannot hold a {type(config).__name__}: it is no config of {name}")
-    return Header(provider, config, entropy.seed, entropy.prefix, restored, _version(), hold, receipts)
-
-
-def _version() -> str:
-    try:
-        return version("pushwire")
-    except PackageNotFoundError:
-        return "unknown"
+    return Header(provider, config, entropy.seed, entropy.prefix, restored, version(), hold, receipts)
