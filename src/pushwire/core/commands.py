@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -36,7 +36,7 @@ class Command(Generic[EventT_co, ReplyT_co]):
         return ()
 
 
-AnyCommand: TypeAlias = Command[Any, Any]
+AnyCommand: TypeAlias = Command[object, object]
 """A command of whichever provider: its own event and reply types bind the caller alone."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 try:
     import psycopg
@@ -81,7 +81,7 @@ class PostgresStore(ThreadedStore[psycopg.Connection[TupleRow], PostgresLedger])
     def __repr__(self) -> str:
         return f"PostgresStore({self._shown})"
 
-    def finish(self, connection: psycopg.Connection[Any], *events: Ledgered, namespace: str | None = None) -> Receipt:
+    def finish(self, connection: psycopg.Connection[object], *events: Ledgered, namespace: str | None = None) -> Receipt:
         """Mark deliveries as finished in your own transaction, on any connection to the database and in any thread; hand the
         receipt to `stream.ack` when you have committed.
 

@@ -1,6 +1,6 @@
 """Bitpanda Enterprise prices: ask and bid of the assets of a partner's domain, and how they have changed."""
 
-from ...core.events import Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
 from .commands import Drop, Subscribe, Unsubscribe
 from .config import Config
 from .machine import CLOSES, BitpandaMachine
@@ -14,6 +14,7 @@ __all__ = [
     "FORMS",
     "PRICES",
     "PRICE_CHANGES",
+    "AckRefused",
     "BitpandaMachine",
     "ClientCredentials",
     "Config",

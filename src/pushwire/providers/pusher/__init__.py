@@ -1,6 +1,6 @@
 """Pusher Channels, protocol 7: events on channels, from Pusher itself and from any server that speaks its protocol."""
 
-from ...core.events import Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
 from .auth import AuthEndpoint, Authoriser, Grant
 from .commands import SignIn, Subscribe, Trigger, Unsubscribe
 from .config import Config, ProtocolConfig, app_url
@@ -28,6 +28,7 @@ from .values import Json
 __all__ = [
     "CLOSES",
     "HANDSHAKE",
+    "AckRefused",
     "AuthEndpoint",
     "Authoriser",
     "CacheMiss",

@@ -1,7 +1,7 @@
 """QuantCite unified transactions: deposits, withdrawals and trades of exchange accounts, as they come."""
 
 from ...core.effects import Identity
-from ...core.events import Delivery, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ...core.events import AckRefused, Delivery, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
 from .commands import GetExchanges, SubscribeTransactions, ValidateCredentials
 from .config import Config
 from .machine import QuantciteMachine
@@ -41,6 +41,7 @@ __all__ = [
     "TIERS",
     "Account",
     "AccountInfo",
+    "AckRefused",
     "Amount",
     "ApiHealth",
     "Authenticate",

@@ -1,8 +1,19 @@
 """QuickPay: a merchant's payments, rates, verifications and notifications, by the Pusher protocol; and its webhooks."""
 
-from ...core.events import Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
 from ..pusher.commands import Subscribe, Unsubscribe
-from ..pusher.messages import CacheMiss, ChannelEvent, Members, PeerError, Subscribed, SubscriptionCount
+from ..pusher.messages import (
+    CacheMiss,
+    ChannelEvent,
+    MemberAdded,
+    MemberRemoved,
+    Members,
+    PeerError,
+    Subscribed,
+    SubscriptionCount,
+    Undecipherable,
+    Watchlist,
+)
 from ..pusher.tables import CLOSES, HANDSHAKE
 from .channels import TEST_CHANNEL, merchant, notifications, payments
 from .config import APP_KEY, Config
@@ -16,6 +27,7 @@ __all__ = [
     "CLOSES",
     "HANDSHAKE",
     "TEST_CHANNEL",
+    "AckRefused",
     "CacheMiss",
     "ChannelEvent",
     "Config",
@@ -27,6 +39,8 @@ __all__ = [
     "Kyc",
     "KycData",
     "Malformed",
+    "MemberAdded",
+    "MemberRemoved",
     "Members",
     "Notification",
     "OtherEvent",
@@ -41,9 +55,11 @@ __all__ = [
     "Subscribed",
     "SubscriptionCount",
     "SubscriptionRefused",
+    "Undecipherable",
     "Unrecognized",
     "Unsubscribe",
     "Up",
+    "Watchlist",
     "Webhook",
     "WebhookVerifier",
     "merchant",

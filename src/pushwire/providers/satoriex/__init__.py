@@ -1,6 +1,6 @@
 """SatoriEx prediction markets: your wallet and orders, the trades and prices of markets, and its REST calls."""
 
-from ...core.events import Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
 from ...core.ratelimit import RateLimit
 from .commands import SubscribeMarket, SubscribeMarketData, UnsubscribeMarket, UnsubscribeMarketData
 from .config import Config
@@ -80,6 +80,7 @@ __all__ = [
     "STAGING",
     "STAGING_API",
     "USER",
+    "AckRefused",
     "Balance",
     "Bps",
     "CancelOrder",
