@@ -11,7 +11,7 @@ from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Close
 from pushwire.core.events import AckRefused, SubscriptionRefused
 from pushwire.core.secrets import Redactor, Secret, clean
-from pushwire.errors import AuthenticationRefused, CommandRefused, RateLimited, RemoteProtocolError
+from pushwire.errors import AuthenticationRefused, CommandRefused, OutcomeUnknown, RateLimited, RemoteProtocolError
 from tests.core.rig import Rig, subscribed, tx
 from tests.core.toy import AckToy, Sub, Toy
 
@@ -108,3 +108,12 @@ def test_an_error_that_carries_more_than_texts_is_cleaned() -> None:
     error = RemoteProtocolError("no hunter2", 7)
     clean(error, Redactor([Secret("hunter2")]))
     assert error.args == ("no ***", 7)
+
+
+def test_the_error_that_an_error_came_of_is_cleaned_as_well() -> None:
+    refused = CommandRefused("order", 5, "no hunter2")
+    unknown = OutcomeUnknown("it may have been placed: no hunter2", command=None)
+    unknown.__cause__ = refused
+    clean(unknown, Redactor([Secret("hunter2")]))
+    assert str(unknown) == "it may have been placed: no ***"
+    assert (refused.text, str(refused)) == ("no ***", "order refused: no *** (code 5)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import importlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,10 @@ import pytest
 
 from pushwire.core.events import Malformed
 from pushwire.core.session import Session
+from pushwire.errors import PushwireError, RemoteProtocolError
+from pushwire.providers import gelabs
+from pushwire.relay.sinks.base import SinkError
+from pushwire.relay.sinks.nats_wire import Message, WireReader
 from tests.fuzz.case import Raw
 
 __all__ = ["PLANTED", "Plant"]
@@ -77,6 +82,50 @@ def _takes_the_code(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(home.PusherSession, "_on_error", wrong)
 
 
+def _nothing_hidden(secrets: object) -> Callable[[str], str]:
+    return str
+
+
+def _refusals_alone(patch: pytest.MonkeyPatch) -> None:
+    home = importlib.import_module("pushwire.shell.api")
+    right = home.clean
+
+    def wrong(error: PushwireError, redact: Callable[[str], str]) -> None:
+        if isinstance(error, RemoteProtocolError):
+            right(error, redact)
+
+    patch.setattr(home, "clean", wrong)
+
+
+def _any_digit(patch: pytest.MonkeyPatch) -> None:
+    def wrong(message: Message) -> int:
+        words = message.headers.split(b"\r\n", 1)[0].decode(errors="replace").split(" ", 2)
+        return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+
+    patch.setattr(Message, "status", property(wrong))
+
+
+def _forgets_where_it_was(patch: pytest.MonkeyPatch) -> None:
+    home = importlib.import_module("pushwire.providers.gelabs.rest.transfers")
+
+    def wrong(query: gelabs.QueryTransfers, page: gelabs.Page) -> gelabs.QueryTransfers | None:
+        return None if page.next is None else attrs.evolve(query, id=page.next)
+
+    patch.setattr(home.QueryTransfers, "next_page", wrong)
+
+
+def _believes_the_size(patch: pytest.MonkeyPatch) -> None:
+    right = WireReader._message
+
+    def wrong(reader: WireReader, line: bytes, start: int) -> tuple[Message | None, int]:
+        message, after = right(reader, line, start)
+        if message is None and len(reader._buffer) >= start + int(line.split()[-1]):
+            raise SinkError("longer than it said")
+        return message, after
+
+    patch.setattr(WireReader, "_message", wrong)
+
+
 class AnySignature:
     """In the place of `hmac`."""
 
@@ -121,6 +170,22 @@ PLANTED: Final[Mapping[str, Bug]] = {
     "webhook: nesting too deep is not thought of": Bug(
         "webhook-quickpay", escapes("providers.quickpay.webhook", "parsed", RecursionError)
     ),
+    "gelabs' REST: nesting too deep is not thought of": Bug(
+        "rest-gelabs", escapes("providers.gelabs.rest.call", "_decode", RecursionError)
+    ),
+    "gelabs' REST: where earlier pages were asked for is forgotten": Bug("rest-gelabs", _forgets_where_it_was),
+    "quantcite's REST: a Retry-After of any length is taken": Bug(
+        "rest-quantcite", replaced("core.retry_after", "_SECONDS", re.compile("[0-9]+|inf"))
+    ),
+    "satoriex' REST: bytes that are no UTF-8 are not thought of": Bug(
+        "rest-satoriex", escapes("providers.satoriex.envelope", "decode", UnicodeDecodeError)
+    ),
+    "an order whose outcome is unknown shows the token": Bug("rest-satoriex", _refusals_alone),
+    "bitpanda's tokens: a secret that is sent back as a code is shown": Bug(
+        "rest-bitpanda", replaced("providers.bitpanda.oauth", "Redactor", _nothing_hidden)
+    ),
+    "nats: a message counts as whole before its end has come": Bug("nats", _believes_the_size),
+    "nats: digits of other alphabets count as a status": Bug("nats", _any_digit),
     "journal: nesting too deep is not thought of": Bug("journal", replaced("core.journal_lines", "read_json", json.loads)),
     "toml: a path that no file can have is not thought of": Bug("toml", replaced("relay.config", "is_path", _any_path)),
 }

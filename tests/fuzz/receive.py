@@ -18,10 +18,12 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import LocalProtocolError
 from tests.fuzz.case import Case, Raw, Tally
 from tests.fuzz.mutate import JsonMutator
+from tests.fuzz.reading import names_of
 from tests.providers.harness import Client, text_of
 
 __all__ = ["Feed", "Receive", "connect"]
 
+STATUSES: Final = (*(200,) * 8, 201, 302, 400, 401, 403, 404, 429, 500, 503, 0, 999)
 LONGEST: Final = 30
 """Inputs of a conversation."""
 
@@ -69,7 +71,6 @@ class Receive:
         self.share: Final = feed.share
         self._feed: Final = feed
         self._mutator: Final = JsonMutator([*feed.corpus, *feed.often * 8], [*feed.values, *feed.secrets, *feed.told])
-        self._properties: Final[dict[type, tuple[str, ...]]] = {}
         self._hidden: tuple[str, ...] = ()
         """What must not be shown at this moment of a conversation."""
 
@@ -93,7 +94,7 @@ class Receive:
         while inputs:
             raw = inputs.pop()
             if client.fetches:
-                self._answer(client, raw, tally)
+                self._answer(client, raw, rng, tally)
                 continue
             together = [raw]
             if inputs and rng.random() < 0.2:
@@ -156,14 +157,14 @@ class Receive:
         client.events.clear()
         return client
 
-    def _answer(self, client: Client[Any], raw: Raw, tally: Tally) -> None:
+    def _answer(self, client: Client[Any], raw: Raw, rng: random.Random, tally: Tally) -> None:
         """An endpoint answers a request of the machine."""
         fetch = client.fetches.pop(0)
         if isinstance(fetch.what, Credential):
             outcome = Done(Secret(self._feed.credential))
         else:
             body = raw if isinstance(raw, bytes) else raw.encode(errors="surrogatepass")
-            outcome = Done(Response(200, {}, body))
+            outcome = Done(Response(rng.choice(STATUSES), {}, body))
         client.machine.fulfil(fetch.token, outcome, client.now)
         client.drain()
         tally.count(raw, "endpoint")
@@ -193,12 +194,7 @@ class Receive:
 
     def _look_at(self, event: object, *, own_words: bool) -> None:
         """What is delivered is whole: all of it can be read, and shown."""
-        kind = type(event)
-        names = self._properties.get(kind)
-        if names is None:
-            names = tuple(name for name in dir(kind) if not name.startswith("_") and not callable(getattr(kind, name)))
-            self._properties[kind] = names
-        for name in names:
+        for name in names_of(type(event)):
             getattr(event, name)
         shown = repr(event)
         assert not own_words or not self._shows(shown), f"a secret in an event: {shown}"

@@ -11,14 +11,19 @@ from tests.fuzz.configs import Configs
 from tests.fuzz.feeds import FEEDS
 from tests.fuzz.frames import Frames
 from tests.fuzz.journals import Journals
+from tests.fuzz.nats import NatsWire
 from tests.fuzz.receive import Receive
+from tests.fuzz.rest import Rest
+from tests.fuzz.services import SERVICES
 from tests.fuzz.webhooks import GelabsWebhook, QuickpayWebhook
 
 __all__ = ["TARGETS", "target"]
 
 TARGETS: Final[Mapping[str, Callable[[], Target]]] = {
     **{f"receive-{feed.name}": partial(Receive, feed) for feed in FEEDS},
+    **{f"rest-{service.name}": partial(Rest, service) for service in SERVICES},
     "frames": Frames,
+    "nats": NatsWire,
     "webhook-gelabs": GelabsWebhook,
     "webhook-quickpay": QuickpayWebhook,
     "journal": Journals,

@@ -9,7 +9,7 @@ from tests.fuzz.run import run
 from tests.fuzz.targets import target
 
 MOST = 60_000
-"""Inputs until it must be found; CI gives each target as many or more."""
+"""Inputs until it must be found."""
 
 
 @pytest.mark.slow

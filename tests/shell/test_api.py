@@ -23,6 +23,7 @@ from pushwire.errors import (
     LocalProtocolError,
     NotReady,
     OutcomeUnknown,
+    PushwireError,
     RemoteProtocolError,
 )
 from pushwire.shell.ratelimit import RateBuckets
@@ -308,11 +309,16 @@ class Repeating(Get):
                 raise AuthenticationRefused(words, status=401)
             case 500:
                 raise RemoteProtocolError(words)
+            case 409:
+                try:
+                    raise RemoteProtocolError(words)
+                except RemoteProtocolError as error:
+                    raise OutcomeUnknown(words, command=self) from error
             case _:
                 raise CommandRefused("Repeating", words, words)
 
 
-@pytest.mark.parametrize("status", [400, 401, 429, 500])
+@pytest.mark.parametrize("status", [400, 401, 409, 429, 500])
 async def test_no_error_repeats_a_secret_that_the_provider_repeats(server: Server, nursery: trio.Nursery, status: int) -> None:
     async def repeat(asked: Asked) -> Answer:
         url = f"{server.url}{asked.target}"
@@ -321,7 +327,7 @@ async def test_no_error_repeats_a_secret_that_the_provider_repeats(server: Serve
     server.answers = repeat
     await server.start(nursery)
     async with pushwire.open_api(config(server, Secret("hunter2")), tries=1) as api:
-        with pytest.raises(RemoteProtocolError, match=r"\*\*\* is no good, nor is \*\*\*, at \*\*\*") as caught:
+        with pytest.raises(PushwireError, match=r"\*\*\* is no good, nor is \*\*\*, at \*\*\*") as caught:
             await api.call(Repeating())
     error = caught.value
     shown = f"{''.join(traceback.format_exception(error))} {getattr(error, 'text', '')} {getattr(error, 'code', '')}"

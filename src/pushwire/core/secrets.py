@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote, quote_plus
 
-from ..errors import CommandRefused, ConfigError
+from ..errors import CommandRefused, ConfigError, PushwireError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from ..errors import RemoteProtocolError
 
 __all__ = ["PLACEHOLDER", "Redactor", "Secret", "clean"]
 
@@ -123,13 +121,15 @@ class Redactor:
         return f"Redactor({self._known} secrets)"
 
 
-def clean(error: RemoteProtocolError, redact: Callable[[str], str]) -> None:
-    """Redact the peer's words in an error."""
+def clean(error: PushwireError, redact: Callable[[str], str]) -> None:
+    """Redact the peer's words in an error, and in the one that it came of."""
     error.args = tuple(redact(part) if isinstance(part, str) else part for part in error.args)
     if isinstance(error, CommandRefused):
         error.text = redact(error.text)
         error.code = redact(error.code) if isinstance(error.code, str) else error.code
         error.trace_id = None if error.trace_id is None else redact(error.trace_id)
+    if isinstance(error.__cause__, PushwireError):
+        clean(error.__cause__, redact)
 
 
 def _spellings(secret: str) -> set[str]:

@@ -232,7 +232,7 @@ def _read(endpoint: Endpoint[ConfigT, ReplyT], request: Request, response: Respo
     """What the response says. A provider's words may repeat the key they are about: no error shows what the request hid."""
     try:
         return endpoint.decode(response)
-    except RemoteProtocolError as error:
+    except (RemoteProtocolError, OutcomeUnknown) as error:
         clean(error, Redactor(_hidden(request)))
         raise
 

@@ -141,6 +141,15 @@ def test_a_client_that_is_not_accepted_is_refused_for_good(shape: dict[str, obje
 
 
 @pytest.mark.parametrize("shape", REFUSALS)
+@pytest.mark.parametrize("held", [None, HELD])
+def test_a_secret_that_is_sent_back_as_a_code_is_not_shown(shape: dict[str, object], held: Tokens | None) -> None:
+    hidden = "r1" if held is not None else SECRET
+    with pytest.raises(RemoteProtocolError, match=r"HTTP 400, \*\*\*") as caught:
+        grant().decode(refusal(shape, hidden, 400), held, 0.0)
+    assert hidden not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", REFUSALS)
 @pytest.mark.parametrize("status", [400, 401, 422])
 def test_a_refresh_token_that_is_refused_is_told_apart(shape: dict[str, object], status: int) -> None:
     with pytest.raises(GrantExpired, match="invalid_grant") as caught:

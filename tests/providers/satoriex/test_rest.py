@@ -268,6 +268,15 @@ def test_a_code_or_a_status_alone_refuses(status: int, code: int) -> None:
         assert caught.value.code == code
 
 
+@pytest.mark.parametrize("code", [0, 5007, 50000])
+@pytest.mark.parametrize("status", [0, 100, 199, 300, 302, 399])
+def test_what_a_redirect_says_of_a_call_is_not_believed(status: int, code: int) -> None:
+    for call in (BUY, satoriex.CancelOrder("ord_1"), satoriex.ListOrders()):
+        with pytest.raises(RemoteProtocolError, match=f"HTTP {status}, and no reply") as caught:
+            call.decode(refusal(code, status=status))
+        assert type(caught.value) is RemoteProtocolError
+
+
 UNREADABLE = [b"", b"<html>", b"[]", b'{"msg":"ok"}', b'{"code":"0","data":{}}', b'{"code":null}', b'{"code":0,"data":', b"\xff"]
 
 
@@ -297,3 +306,9 @@ def test_that_a_reply_to_an_order_cannot_be_read_is_left_to_the_caller(answer: R
     with pytest.raises(RemoteProtocolError) as caught:
         BUY.decode(answer)
     assert type(caught.value) is RemoteProtocolError
+
+
+def test_an_order_that_is_one_too_many_was_not_placed_whatever_the_code() -> None:
+    with pytest.raises(CommandRefused) as caught:
+        BUY.decode(refusal(50000, "internal error", status=429, trace_id="abc"))
+    assert (caught.value.code, caught.value.trace_id) == (50000, "abc")

@@ -16,7 +16,7 @@ import msgspec
 
 from ...core.config import check_all, checked, flag, http_url, one_of, optional, seconds, secret, text
 from ...core.http import Request, Response
-from ...core.secrets import Secret
+from ...core.secrets import Redactor, Secret
 from ...core.tokens import Grant, GrantExpired, Tokens
 from ...errors import AuthenticationRefused, RemoteProtocolError
 
@@ -95,7 +95,7 @@ class ClientCredentials(Grant):
 
     def decode(self, response: Response, held: Tokens | None, wall: float) -> Tokens:
         if not 200 <= response.status < 300:
-            raise self._refused(response, refreshing=held is not None and held.refresh is not None)
+            raise self._refused(response, None if held is None else held.refresh)
         try:
             granted = _decode_granted(response.body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -107,15 +107,17 @@ class ClientCredentials(Grant):
         refresh = Secret(granted.refresh_token) if granted.refresh_token else None
         return Tokens(Secret(granted.access_token), wall, wall + lifetime, refresh)
 
-    def _refused(self, response: Response, *, refreshing: bool) -> Exception:
+    def _refused(self, response: Response, refresh: Secret | None) -> Exception:
         status = response.status
         try:
             code = _decode_refusal(response.body).code
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             code = None
-        told = f"HTTP {status}" + (f", {code}" if code else "")
+        # A secret may look like a code.
+        redact = Redactor([self.client_secret] if refresh is None else [self.client_secret, refresh])
+        told = f"HTTP {status}" + (f", {redact(code)}" if code else "")
         # Only a plain 401 leaves open what was refused: the client, or a refresh token that is too old.
-        if refreshing and (code == "invalid_grant" or (status == 401 and code != "invalid_client")):
+        if refresh is not None and (code == "invalid_grant" or (status == 401 and code != "invalid_client")):
             return GrantExpired(f"the refresh token is no longer accepted ({told})")
         if code in _FOR_GOOD or code == "invalid_grant" or status in {401, 403}:
             return AuthenticationRefused(f"the token endpoint does not accept the client ({told})", status=status)

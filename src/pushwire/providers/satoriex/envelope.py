@@ -58,8 +58,10 @@ def data_of(call: str, response: Response) -> object:
     number = code if type(code) is int else None
     if response.status == 401 or number == TOKEN_EXPIRED:
         raise AuthenticationRefused(f"{call}: {message}", status=response.status, code=number)
-    if number is None:
+    is_success = 200 <= response.status < 300
+    if number is None or not (is_success or response.status >= 400):
+        # A redirect, which is not followed, is nothing that SatoriEx says of the call, whatever stands in its body.
         raise RemoteProtocolError(f"{call}: HTTP {response.status}, and no reply that can be read")
-    if number != 0 or response.status >= 400:
+    if number != 0 or not is_success:
         raise CommandRefused(call, number, message, trace_id=text(envelope, "trace_id"))
     return envelope.get("data")

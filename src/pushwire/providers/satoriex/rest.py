@@ -38,6 +38,9 @@ __all__ = [
 INTERNAL_ERROR: Final = 500
 """The HTTP status, which counts for what became of an order also where the code beside it is another."""
 
+TOO_MANY: Final = 429
+"""The HTTP status of a call that was not carried out, whatever the code beside it."""
+
 
 def _id(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     some_text(instance, attribute, value)
@@ -113,7 +116,7 @@ class PlaceOrder(Endpoint[Config, OrderRecord]):
         try:
             return one(data_of("PlaceOrder", response), OrderRecord)
         except CommandRefused as error:
-            if is_internal(error) or response.status == INTERNAL_ERROR:
+            if response.status != TOO_MANY and (is_internal(error) or response.status == INTERNAL_ERROR):
                 # It may have failed behind the queue that the order went into.
                 raise OutcomeUnknown(f"the order may have been placed: {error}", command=self) from error
             raise
