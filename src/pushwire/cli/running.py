@@ -5,11 +5,14 @@ The first SIGINT or SIGTERM asks gently, where the command has said how; the sec
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
 import trio
+
+from ..shell.warner import LOGGER as STREAMS
 
 __all__ = ["Ending", "run"]
 
@@ -42,6 +45,8 @@ Program: TypeAlias = Callable[[Ending], Awaitable[int]]
 
 def run(program: Program) -> int:
     """Run `program` to its end. Returns its status, or 128 and a signal's number. Raises what it raises, bare."""
+    # A command shows the events of its streams itself; without any handler Python would print their warnings between its lines.
+    STREAMS.addHandler(logging.NullHandler())
     return trio.run(_supervise, program)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from ..core.describing import encode
+from ..shell.warner import LOGGER as STREAMS
 
 __all__ = ["LOGGER", "log_to", "say"]
 
@@ -44,6 +45,8 @@ def log_to(stream: TextIO | None = None) -> logging.Handler:
     target = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(target)
     handler.setFormatter(_Lines(plain=target.isatty()))
+    # What streams warn of, the relay says itself, with the stream's name and as data.
+    handler.addFilter(lambda record: record.name != STREAMS.name)
     root = logging.getLogger("pushwire")
     root.addHandler(handler)
     root.setLevel(logging.INFO)

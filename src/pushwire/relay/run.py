@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import trio
 
 from ..core.commands import Finish, Ledgered, Park
+from ..core.cures import cure_of
 from ..core.describing import describe
 from ..core.events import CONTROL, Gap, Malformed, Unrecognized
 from ..errors import ConfigError, LocalProtocolError, PushwireError, StoreError
@@ -223,6 +224,9 @@ class Relay:
     def _tell(self, plan: StreamSettings, event: object, wall_of: Callable[[float], float]) -> None:
         line = describe(plan.config.provider, event, wall_of)
         data = {name: value for name, value in line.data.items() if name != "raw"}
+        cure = cure_of(event)
+        if cure is not None:
+            data["cure"] = cure
         say(line.event, logging.INFO if line.event == "up" else logging.WARNING, stream=plan.name, **data)
 
     # The loop's driver

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast, overload, runtime_checkable
 
@@ -40,6 +40,7 @@ from .observer import Observer
 from .router import Router
 from .stream import ACK_POLICIES, AckPolicy, AckStream, HandPolicy, Stream
 from .transport import Connector
+from .warner import Warner
 from .websocket import WebSocketConnector
 
 __all__ = ["AckStreamConfig", "StreamConfig", "connect"]
@@ -234,13 +235,20 @@ async def _connected(
     credentials = Credentials(config, credential, http or client, wall=entropy.wall)
     acked = _acked(config)
     inbox: Inbox[Any] = Inbox(capacity, overflow, config.expendable, capacity_bytes=capacity_bytes)
+
+    def seen(events: Sequence[object]) -> None:
+        warner.saw(events)
+        if observer is not None:
+            observer.saw(events)
+
     router: Router[Any] = Router(
         inbox,
         config.topics,
         config.expendable,
         lambda event: acked is not None and isinstance(event, acked),
-        None if observer is None else observer.saw,
+        seen,
     )
+    warner = Warner(config.namespace, lambda: len(router), trio.current_time)
     restored = await store.open(config.namespace, config.resends() if isinstance(config, AckConfig) else NOTHING)
     try:
         check_arguments(ack=None if receipts is not None else _held_problem(restored))
@@ -256,6 +264,7 @@ async def _connected(
                 entropy,
                 unread_bytes=unread_bytes,
                 fetch=Fetcher(credentials, http or client, snapshot, lambda held: store.payloads(config.namespace, held)),
+                stopped=warner.stopped,
             )
             stream = _stream(driver, acked, ack)
             if observer is not None:

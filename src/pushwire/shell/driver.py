@@ -49,7 +49,8 @@ EffectT = TypeVar("EffectT", bound=Effect)
 
 
 class Driver(Generic[EventT, ConnectionT]):
-    """One machine with its connector, store and inboxes. `run` ends when the machine has finished, and never raises."""
+    """One machine with its connector, store and inboxes. `run` ends when the machine has finished, and never raises. `stopped` is
+    called when full inboxes stop the reading."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Driver(Generic[EventT, ConnectionT]):
         *,
         unread_bytes: int,
         fetch: Callable[[Fetchable], Awaitable[object]],
+        stopped: Callable[[], None],
     ) -> None:
         self.machine: Machine[EventT] = machine
         self.router: Router[EventT] = router
@@ -72,6 +74,7 @@ class Driver(Generic[EventT, ConnectionT]):
         self._committer = Committer(store, namespace, self._fulfil)
         self._wall = entropy.wall
         self._get = fetch
+        self._tell_stopped = stopped
         self._unread_bytes = unread_bytes
         self._unread = 0
         self._connection: Connection | None = None
@@ -312,6 +315,8 @@ class Driver(Generic[EventT, ConnectionT]):
             if self._blocked():
                 machine.reading(False, trio.current_time())
                 self.pump()
+                if self.router.full:
+                    self._tell_stopped()
                 while self._blocked():
                     await self.router.inbox.wait_room()
                 machine.reading(True, trio.current_time())
