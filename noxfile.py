@@ -19,6 +19,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.download_python = "never"
 nox.options.reuse_existing_virtualenvs = False
 nox.options.error_on_external_run = True
+nox.options.stop_on_first_error = True  # so that what failed is said last
 nox.options.sessions = ["tests", "types", "lint", "arch"]
 
 ROOT = Path(__file__).parent
@@ -133,6 +134,16 @@ def docs(session: nox.Session) -> None:
     _install(session, "tests", "docs", extras="cli,proxy,testing,nats,postgres")
     session.run("python", "docs/build.py", *session.posargs)
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "docs/_build")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Wheel and sdist are built and agree on the version; each is installed alone in a fresh environment, and each extra is there
+    for what it is for."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "package"))
+    folder = session.create_tmp()
+    session.run("python", "-m", "build", "--installer", "pip", "--outdir", folder, silent=True)
+    session.run("python", "tests/packaging/check_package.py", folder)
 
 
 @nox.session
