@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sys
-import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from pushwire.relay.sinks.base import SinkError
 from pushwire.relay.sinks.postgres import PostgresSink
 from tests.relay.kit import entry, number_of
 from tests.stores.postgres_server import PostgresServer, needed_server
+from tests.threads import threads_at_work
 
 KILLS = 3
 EVENTS = "public.pushwire_events"
@@ -61,10 +61,10 @@ async def opened(server: PostgresServer) -> AsyncGenerator[PostgresSink]:
 
 async def fails(sink: PostgresSink, match: str) -> str:
     """What opening it says; nothing is left running."""
-    threads = set(threading.enumerate())
+    threads = threads_at_work()
     with pytest.raises(SinkError, match=match) as caught:
         await sink.open()
-    assert set(threading.enumerate()) == threads
+    assert threads_at_work() == threads
     return str(caught.value)
 
 

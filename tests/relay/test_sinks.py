@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from pushwire.relay.sinks.function import FunctionSink
 from pushwire.relay.sinks.jsonl import JsonlSink
 from pushwire.relay.sinks.sqlite import SqliteSink
 from tests.relay.kit import entry, number_of
+from tests.threads import threads_at_work
 
 FileSink: TypeAlias = JsonlSink | SqliteSink
 Make: TypeAlias = Callable[[], FileSink]
@@ -117,13 +117,13 @@ async def test_it_is_used_between_open_and_close_alone_and_closing_twice_is_harm
 
 
 async def test_no_thread_is_left(make: Make) -> None:
-    before = threading.active_count()
+    before = threads_at_work()
     sink = make()
     for _ in range(3):
         await sink.open()
         await sink.write([entry(1)])
         await sink.close()
-    assert threading.active_count() <= before
+    assert threads_at_work() == before
 
 
 async def test_text_that_no_file_can_hold_is_kept_as_escapes(make: Make, tmp_path: Path) -> None:
@@ -149,12 +149,12 @@ async def test_a_cancelled_write_is_not_waited_for_and_the_sink_can_be_opened_ag
 
 
 async def test_a_folder_that_is_not_there_is_an_error_that_leaves_nothing_open(tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = threads_at_work()
     with pytest.raises(SinkError):
         await SqliteSink(tmp_path / "no" / "e.db").open()
     with pytest.raises(SinkError, match="No such file or directory"):
         await JsonlSink(tmp_path / "no" / "e.jsonl").open()
-    assert threading.active_count() <= before
+    assert threads_at_work() == before
 
 
 async def test_a_function_stores_by_returning() -> None:

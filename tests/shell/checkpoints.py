@@ -26,6 +26,8 @@ import pytest
 import trio
 import trio.testing
 
+from tests.threads import threads_at_work
+
 ResultT = TypeVar("ResultT")
 
 SEED: Final = int(os.environ.get("PUSHWIRE_SEED", "1"))
@@ -163,7 +165,7 @@ class Outside:
 
     @classmethod
     def look(cls) -> Outside:
-        kept = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("Trio thread")}
+        kept = {thread.native_id for thread in set(threading.enumerate()) - threads_at_work()}
         return cls(dict(_files()), {int(name) for name in os.listdir("/proc/self/task")} - kept)
 
     def compare(self) -> None:
@@ -205,9 +207,9 @@ class Figures:
     """Lives in which the cancellation came out of the operation."""
 
 
-def one_life(life: Life, at: int, clock: Clock) -> Attempt:
+def one_life(life: Life, at: int, clock: Clock, make: Callable[[int], Attempt] = Attempt) -> Attempt:
     """One life, cancelled at this moment, and the checks that are the same for all."""
-    attempt = Attempt(at)
+    attempt = make(at)
 
     async def framed() -> None:
         before = tasks()
@@ -231,13 +233,16 @@ def one_life(life: Life, at: int, clock: Clock) -> Attempt:
     return attempt
 
 
-def at_every_moment(life: Life, *, clock: Clock = virtual, exact: bool = True) -> Figures:
-    """Lives that are cancelled at every moment. Not `exact`: threads or real sockets have a say in how many there are."""
-    whole = one_life(life, 0, clock)
+def at_every_moment(
+    life: Life, *, clock: Clock = virtual, exact: bool = True, make: Callable[[int], Attempt] = Attempt
+) -> Figures:
+    """Lives that are cancelled at every moment. Not `exact`: threads or real sockets have a say in how many there are. What a
+    moment is, those that `make` makes say."""
+    whole = one_life(life, 0, clock, make)
     assert whole.moments > 0, "there was no operation"
     cancelled = 0
     for at in itertools.count(1):
-        attempt = one_life(life, at, clock)
+        attempt = one_life(life, at, clock, make)
         cancelled += attempt.cancelled
         if exact:
             assert attempt.struck == (at <= whole.moments), f"moment {at} of {whole.moments}: not the same life again"

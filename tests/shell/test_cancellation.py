@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import random
 import sqlite3
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -26,6 +25,7 @@ from pushwire.core.secrets import Secret
 from pushwire.stores.base import Store
 from tests.shell.provider import Provider, Wall, tx_hash
 from tests.shell.streams import LOOK, SUBSCRIBE, SlowNetwork, transaction
+from tests.threads import threads_at_work
 
 NUMBERS = (1, 2, 3)
 # The clock is a real one where threads are waited for: the waits of a reconnect are short.
@@ -147,14 +147,14 @@ async def one_life(world: World, scenario: Scenario, cancel: CancelAtStep) -> bo
         for number in NUMBERS:
             world.provider.push(number)
         await trio.testing.wait_all_tasks_blocked()
-        tasks, threads = trio.lowlevel.current_statistics().tasks_living, threading.enumerate()
+        tasks, threads = trio.lowlevel.current_statistics().tasks_living, threads_at_work()
 
         with trio.CancelScope() as scope:
             cancel.arm(scope)
             await world.run(scenario)
             cancel.arm(None)
         cancel.arm(None)
-        assert threading.enumerate() == threads
+        assert threads_at_work() == threads
         await trio.testing.wait_all_tasks_blocked()
         assert trio.lowlevel.current_statistics().tasks_living == tasks
         assert world.is_deserted()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,16 @@ from pushwire.stores.postgres_leash import LeashedConnection
 from tests.stores.kit import NAMESPACE
 from tests.stores.postgres_kit import Schema, ack, inside, numbers, opened
 from tests.stores.postgres_server import PostgresServer
+from tests.threads import threads_at_work
 
 
 async def fails(store: PostgresStore, match: str) -> StoreError:
     """The error of opening it; nothing is left running."""
-    threads = set(threading.enumerate())
+    threads = threads_at_work()
     with pytest.raises(StoreError, match=match) as caught:
         await store.open(NAMESPACE)
     assert caught.value.outcome == "not_stored"
-    assert set(threading.enumerate()) == threads
+    assert threads_at_work() == threads
     with pytest.raises(StoreError, match="is not open"):
         await ack(store, 1)
     return caught.value
@@ -310,14 +310,14 @@ def test_a_schema_is_a_plain_name(name: str) -> None:
 
 
 def test_a_run_of_trio_that_ends_without_a_close_leaves_the_namespace_free(schema: Schema, tmp_path: Path) -> None:
-    store, threads = schema.store(), set(threading.enumerate())
+    store, threads = schema.store(), threads_at_work()
 
     async def run(store: PostgresStore, number: int) -> Committed:
         await store.open(NAMESPACE)
         return await ack(store, number)
 
     assert trio.run(run, store, 1) == Committed({})
-    assert set(threading.enumerate()) == threads
+    assert threads_at_work() == threads
     assert trio.run(run, store, 2) == Committed({})
     assert trio.run(run, schema.store(), 3) == Committed({})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from pushwire.core.effects import Committed
 from pushwire.errors import StoreError
 from pushwire.stores.sqlite import SqliteStore
 from tests.stores.kit import NAMESPACE, Gate, ack, column, numbers, opened, process
+from tests.threads import threads_at_work
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def insert(db: sqlite3.Connection) -> None:
 
 async def fails(store: SqliteStore, match: str) -> StoreError:
     """The error of opening it; nothing is left running."""
-    threads = set(threading.enumerate())
+    threads = threads_at_work()
     with pytest.raises(StoreError, match=match) as caught:
         await store.open(NAMESPACE)
     assert caught.value.outcome == "not_stored"
-    assert set(threading.enumerate()) <= threads  # a worker of an earlier test may have gone meanwhile
+    assert threads_at_work() == threads
     with pytest.raises(StoreError, match="is not open"):
         await ack(store, 1)
     return caught.value
@@ -189,7 +189,7 @@ async def test_nothing_works_before_open_or_after_close(path: Path) -> None:
 
 async def test_the_last_of_several_streams_closes_the_file(path: Path) -> None:
     store = SqliteStore(path)
-    threads = set(threading.enumerate())
+    threads = threads_at_work()
     await store.open("one")
     await store.open("other")
     await store.open("one")
@@ -202,44 +202,44 @@ async def test_the_last_of_several_streams_closes_the_file(path: Path) -> None:
         await store.close("one")
     assert await ack(store, 2, namespace="other") == Committed({})
     await store.close("other")
-    assert set(threading.enumerate()) <= threads
+    assert threads_at_work() == threads
     async with opened(SqliteStore(path), "one") as again:
         assert await numbers(again, "one") == [1]
 
 
 async def test_streams_that_open_at_the_same_time_share_one_thread(path: Path) -> None:
     store = SqliteStore(path)
-    threads = set(threading.enumerate())
+    threads = threads_at_work()
     async with trio.open_nursery() as nursery:
         for number in range(5):
             nursery.start_soon(store.open, str(number))
-    (thread,) = set(threading.enumerate()) - threads
+    (thread,) = threads_at_work() - threads
     assert thread.name == "pushwire ledger.db"
     assert thread.daemon
     async with trio.open_nursery() as nursery:
         for number in range(5):
             nursery.start_soon(store.close, str(number))
-    assert set(threading.enumerate()) <= threads
+    assert threads_at_work() == threads
 
 
 async def test_opening_that_is_cancelled_leaves_nothing(path: Path) -> None:
     store = SqliteStore(path)
-    threads = set(threading.enumerate())
+    threads = threads_at_work()
     with trio.CancelScope() as scope:
         scope.cancel()
         await store.open(NAMESPACE)
     assert scope.cancelled_caught
-    assert set(threading.enumerate()) <= threads
+    assert threads_at_work() == threads
 
 
 async def test_closing_that_is_cancelled_closes(path: Path) -> None:
     store = SqliteStore(path)
-    threads = set(threading.enumerate())
+    threads = threads_at_work()
     await store.open(NAMESPACE)
     with trio.CancelScope() as scope:
         scope.cancel()
         await store.close(NAMESPACE)
-    assert set(threading.enumerate()) <= threads
+    assert threads_at_work() == threads
 
 
 async def test_closing_waits_for_commits_under_way_and_opening_for_the_close(path: Path) -> None:
@@ -283,14 +283,14 @@ def test_the_same_store_serves_one_run_of_trio_after_the_other(path: Path) -> No
 
 
 def test_a_run_of_trio_that_ends_without_a_close_leaves_the_file_free(path: Path) -> None:
-    store, threads = SqliteStore(path), set(threading.enumerate())
+    store, threads = SqliteStore(path), threads_at_work()
 
     async def run(store: SqliteStore, number: int) -> None:
         await store.open(NAMESPACE)
         await ack(store, number)
 
     trio.run(run, store, 1)
-    assert set(threading.enumerate()) <= threads
+    assert threads_at_work() == threads
     trio.run(run, store, 2)
     trio.run(run, SqliteStore(path), 3)
 

@@ -12,6 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from pushwire.stores.writer import Job, WriterThread
 from tests.stores.kit import Gate
+from tests.threads import threads_at_work
 
 
 def one_by_one(jobs: list[Job[Any]]) -> None:  # of whatever result
@@ -66,7 +67,7 @@ async def test_jobs_that_gather_are_handed_over_together_and_in_order() -> None:
 
 
 async def test_the_end_comes_after_what_is_queued_and_leaves_no_thread() -> None:
-    before = set(threading.enumerate())
+    before = threads_at_work()
     thread = WriterThread("pushwire", one_by_one)
     gate = Gate()
     done: list[int] = []
@@ -80,7 +81,7 @@ async def test_the_end_comes_after_what_is_queued_and_leaves_no_thread() -> None
         nursery.cancel_scope.cancel()
         gate.open()
     assert done == [1]
-    assert set(threading.enumerate()) <= before
+    assert threads_at_work() == before
 
 
 def test_a_job_that_outlives_its_run_is_done_all_the_same() -> None:
@@ -96,7 +97,7 @@ def test_a_job_that_outlives_its_run_is_done_all_the_same() -> None:
 
 
 def test_a_thread_that_nobody_ends_ends_with_its_run_after_what_is_queued() -> None:
-    before = set(threading.enumerate())
+    before = threads_at_work()
     said: list[str] = []
 
     async def main() -> None:
@@ -107,7 +108,7 @@ def test_a_thread_that_nobody_ends_ends_with_its_run_after_what_is_queued() -> N
 
     trio.run(main)
     assert said == ["queued", "last", "abandoned"]
-    assert set(threading.enumerate()) <= before
+    assert threads_at_work() == before
 
 
 async def test_a_thread_that_is_ended_is_not_abandoned_and_does_its_last_thing_once() -> None:
