@@ -6,6 +6,9 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+# By the name that its entry point has as well: where pushwire is installed, it is there already, and is not registered twice.
+pytest_plugins = ["pushwire.testing.plugin"]
+
 # A test passes or fails for the same reasons each time: the same examples, no deadline on a shared machine.
 settings.register_profile("pushwire", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(

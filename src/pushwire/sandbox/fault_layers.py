@@ -16,7 +16,7 @@ from ..core.http import Response
 from .base import Accept, CloseConn, Cut, HttpMachine, ListeningMachine, Refuse, SendTo, ServerEffect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from random import Random
 
     from .base import ConnectRequest, HttpCall, ServerMachine
@@ -87,6 +87,25 @@ class Layer:
     def take_effects(self) -> Sequence[ServerEffect]:
         out, self._out = self._out, []
         return out
+
+    # For whoever puts faults around a server that runs, and takes them away again
+
+    def adopt(self, conns: Iterable[int], now: float) -> None:
+        """These connections were there before this layer was."""
+        conns = list(conns)
+        if isinstance(self._inner, Layer):
+            self._inner.adopt(conns, now)
+        for conn in conns:
+            self._live.add(conn)
+            self._opened(conn, now)
+
+    def let_go(self, now: float) -> None:
+        """Send now all that is held back: the layer is taken away."""
+        if isinstance(self._inner, Layer):
+            self._inner.let_go(now)
+        self._drain(now)
+        for conn in sorted(self._live):
+            self._release(conn)
 
     # What a fault may override
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .base import ServerMachine
 
-__all__ = ["MAX_QUEUE", "SandboxServer", "serve"]
+__all__ = ["MAX_QUEUE", "SandboxServer", "listen", "serve"]
 
 MAX_QUEUE: Final = 32 * 1024 * 1024
 """Characters that may wait for a slow reader before its connection is cut."""
@@ -184,6 +184,7 @@ class SandboxServer:
         self._last = 0
         self._armed = math.inf
         self._rearm = trio.Event()
+        self._nursery: trio.Nursery | None = None
 
     @property
     def connections(self) -> int:
@@ -217,6 +218,15 @@ class SandboxServer:
                 await self._rearm.wait()
                 deadline = -math.inf
 
+    def own(self, nursery: trio.Nursery) -> None:
+        """Where its tasks live."""
+        self._nursery = nursery
+
+    def take(self, raw: trio.abc.Stream) -> None:
+        """Serve a client that comes by another way than the listeners: through memory, in a test."""
+        assert self._nursery is not None, "it is served"
+        self._nursery.start_soon(self.handle, raw)
+
     async def handle(self, raw: trio.abc.Stream) -> None:
         """Serve one client, to the end of its connection."""
         self._last += 1
@@ -230,7 +240,7 @@ class SandboxServer:
                     return
                 stream = _Corked(Peeked(raw, head), partial(self._heard, connection.number), connection.cut)
                 if not is_websocket(head):
-                    await answer_http(stream, self._answer, within=HTTP_WITHIN)
+                    await answer_http(stream, self.answer, within=HTTP_WITHIN)
                     return
                 async with trio.open_nursery() as nursery:
                     await self._converse(connection, stream, nursery)
@@ -247,7 +257,8 @@ class SandboxServer:
         if self._listening is not None:
             self._listening.sign_of_life(number, trio.current_time())
 
-    def _answer(self, call: HttpCall) -> Response:
+    def answer(self, call: HttpCall) -> Response:
+        """What the HTTP side says."""
         if not isinstance(self.machine, HttpMachine):
             return Response(404)
         response = self.machine.http(call, trio.current_time(), self._wall())
@@ -319,7 +330,17 @@ async def serve(
     opening handshake, or the head of its first request. `wall` gives POSIX seconds. An exception of the block leaves it as
     itself. Raises `OSError` when the address cannot be bound.
     """
-    server = SandboxServer(machine, max_queue=max_queue, handshake_within=handshake_within, wall=wall)
+    async with listen(
+        SandboxServer(machine, max_queue=max_queue, handshake_within=handshake_within, wall=wall), host, port, tls=tls
+    ) as server:
+        yield server
+
+
+@asynccontextmanager
+async def listen(
+    server: SandboxServer, host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[SandboxServer, None]:
+    """As `serve`, for a server that was made already."""
     listeners = await trio.open_tcp_listeners(port, host=host)
     if port == 0:
         # A name with several addresses gets another free port on each, and there is one URL to tell.
@@ -328,9 +349,10 @@ async def serve(
         del listeners[1:]
     server.port = listeners[0].socket.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
-    server.url = f"{'ws' if tls is None else 'wss'}://{shown}:{server.port}{machine.path}"
+    server.url = f"{'ws' if tls is None else 'wss'}://{shown}:{server.port}{server.machine.path}"
     failure: Exception | KeyboardInterrupt | None = None
     async with trio.open_nursery() as nursery:
+        server.own(nursery)
         nursery.start_soon(server.run_timers)
         if tls is None:
             nursery.start_soon(trio.serve_listeners, server.handle, listeners)
