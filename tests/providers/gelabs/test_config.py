@@ -135,6 +135,14 @@ def test_the_namespace_is_stable_and_tells_keys_and_urls_apart_without_the_key()
     assert config(url="wss://other.example/ws").namespace != namespace
 
 
+def test_with_an_account_the_ledger_outlives_the_key() -> None:
+    before = config()
+    replaced = gelabs.Config(api_key=Secret("other"), account=before.namespace.rpartition(" ")[2])
+    assert replaced.namespace == before.namespace
+    assert config(account="wallets").namespace == "gelabs wss://api.gelabs.org/tx/api/v1/transaction/ws wallets"
+    assert config(account="wallets").namespace != before.namespace
+
+
 def test_a_config_says_whose_it_is_and_what_is_acked() -> None:
     assert config().provider == "gelabs"
     assert config().acked() is gelabs.Transaction

@@ -11,7 +11,7 @@ from typing import Final, TypeGuard, cast
 import attrs
 
 from ...core.acks import AckConfig
-from ...core.config import as_websocket_url, checked, flag, http_url, secret, websocket_url
+from ...core.config import as_websocket_url, checked, flag, http_url, optional, secret, text, websocket_url
 from ...core.effects import Identity, Restored
 from ...core.events import Delivery
 from ...core.ratelimit import RateLimit
@@ -66,15 +66,19 @@ class Config(AckConfig):
     rate_limit: RateLimit = attrs.field(default=RateLimit(10, 1.0), metadata=checked(_rate_limit))
     """How many REST calls may be made in how many seconds. The document names no limit; this is ours."""
 
+    account: str | None = attrs.field(default=None, metadata=checked(optional(text)))
+    """The business identity's name in the ledger, in place of a digest of the key: with it, a key can be replaced by another of the
+    same identity, and the ledger goes on. One that has begun without it has the last word of `namespace` for a name."""
+
     @property
     def provider(self) -> str:
         return "gelabs"
 
     @property
     def namespace(self) -> str:
-        """What this connection's ledger is stored under: provider, URL, and a digest of the key."""
-        digest = hashlib.sha256(self.api_key.reveal().encode()).hexdigest()[:16]
-        return f"gelabs {as_websocket_url(self.url)} {digest}"
+        """What this connection's ledger is stored under: provider, URL, and the account or else a digest of the key."""
+        whose = self.account or hashlib.sha256(self.api_key.reveal().encode()).hexdigest()[:16]
+        return f"gelabs {as_websocket_url(self.url)} {whose}"
 
     @property
     def rate_limits(self) -> Mapping[str, RateLimit]:
