@@ -30,6 +30,15 @@ def test_what_is_seen_again_stays_known() -> None:
     assert ("a" in recent, "b" in recent) == (True, False)
 
 
+def test_what_was_about_to_be_forgotten_and_is_seen_again_stays_known() -> None:
+    recent: Recent[int] = Recent(1000)
+    for key in range(1001):
+        recent.add(key)
+    recent.add(1)
+    recent.add(1001)
+    assert [key for key in range(1002) if key not in recent] == [0, 2]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5])
 @given(keys=st.lists(st.integers(0, 8)))
 def test_it_knows_the_last_different_keys_and_no_more(limit: int, keys: list[int]) -> None:

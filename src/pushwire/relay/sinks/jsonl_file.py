@@ -8,6 +8,7 @@ import glob
 import importlib.util
 import os
 from collections.abc import Generator, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -141,8 +142,9 @@ class LineFile:
             if lines:
                 self._append(b"".join(lines))
         self._digests.update(fresh)
-        while len(self._digests) > self._remember:
-            del self._digests[next(iter(self._digests))]
+        # All at once: the first item of a dict is slow to find once its left end is holes.
+        for key in list(islice(self._digests, max(0, len(self._digests) - self._remember))):
+            del self._digests[key]
         return answers
 
     @contextlib.contextmanager
