@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,7 +26,14 @@ class Task(Job[ResultT]):
 
 class _Thread(WriterThread):
     def leave(self) -> None:
-        """End after what is queued, whenever that is."""
+        """End after what is queued, whenever that is. Trio forgets it then, unless the run ends first and waits for it."""
+        token = trio.lowlevel.current_trio_token()
+
+        def forget() -> None:
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(trio.lowlevel.remove_instrument, self)
+
+        self._jobs.put(Job(forget))
         self._jobs.put(None)
 
 
