@@ -9,7 +9,7 @@ from types import MappingProxyType
 import attrs
 import pytest
 
-from pushwire.core.describing import describe, encode
+from pushwire.core.describing import describe, duration, encode
 from pushwire.core.effects import Close
 from pushwire.core.events import Down, Gap, Malformed, Stale, Up
 from pushwire.core.secrets import Secret
@@ -79,3 +79,30 @@ def test_encoded_it_holds_nothing_that_a_terminal_obeys(character: str) -> None:
 
 def test_encode_leaves_json_as_it_is() -> None:
     assert encode({"lost": 0, "name": "ø"}) == '{"lost":0,"name":"ø"}'
+
+
+@pytest.mark.parametrize(
+    "seconds, shown",
+    [
+        (0.0, "0 s"),
+        (1e-9, "0 s"),
+        (0.000_087, "87 µs"),
+        (0.000_999_6, "1 ms"),
+        (0.0125, "12.5 ms"),
+        (0.999_6, "1 s"),
+        (-0.25, "-250 ms"),
+        (3.21, "3.21 s"),
+        (59.94, "59.9 s"),
+        (59.95, "1 min"),
+        (125.4, "2 min 5 s"),
+        (3_599.6, "1 h"),
+        (12_000.0, "3 h 20 min"),
+        (86_399.0, "1 d"),
+        (-350_000.0, "-4 d 1 h"),
+        (1e11, "1e+11 s"),
+        (float("inf"), "inf s"),
+        (float("nan"), "nan s"),
+    ],
+)
+def test_a_span_of_time_is_shown_in_the_unit_that_suits_it(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown

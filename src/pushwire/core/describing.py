@@ -20,10 +20,13 @@ from cattrs.cols import is_namedtuple
 from .events import Gap, Stale
 from .secrets import PLACEHOLDER, Secret
 
-__all__ = ["Line", "describe", "encode", "kind_of", "moment"]
+__all__ = ["Line", "describe", "duration", "encode", "kind_of", "moment"]
 
 OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Beyond what JSON escapes: the other control characters, line ends, and what changes the direction of text."""
+
+LONG: Final = 1e11
+"""Seconds of a span that nobody wants in days: three thousand years."""
 
 
 @attrs.frozen
@@ -60,6 +63,26 @@ def moment(posix: float) -> str:
     except (ValueError, OverflowError, OSError):
         return str(posix)
     return shown.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def duration(seconds: float) -> str:
+    """A span of time in the unit that suits it: `87 µs`, `12.5 ms`, `3.2 s`, `2 min 5 s`, `3 h 20 min`, `4 d 1 h`."""
+    sign, size = ("-" if seconds < 0 else ""), abs(seconds)
+    if not size < LONG:
+        return f"{seconds:g} s"
+    if size < 5e-7:
+        return "0 s"
+    # No unit is left a number that would be rounded to one of the next.
+    for below, of, unit in ((0.9995e-3, 1e-6, "µs"), (0.9995, 1e-3, "ms"), (59.95, 1.0, "s")):
+        if size < below:
+            return f"{sign}{size / of:.3g} {unit}"
+    if round(size) < 3_600:
+        (whole, part), units = divmod(round(size), 60), ("min", "s")
+    elif round(size / 60) < 1_440:
+        (whole, part), units = divmod(round(size / 60), 60), ("h", "min")
+    else:
+        (whole, part), units = divmod(round(size / 3_600), 24), ("d", "h")
+    return f"{sign}{whole} {units[0]}" + (f" {part} {units[1]}" if part else "")
 
 
 def encode(value: Mapping[str, object]) -> str:
