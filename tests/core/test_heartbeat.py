@@ -49,7 +49,20 @@ def test_each_answer_is_the_earliest_pings() -> None:
 
 
 def test_an_answer_that_nobody_asked_for_says_nothing() -> None:
-    assert beating().answered() is None
+    heartbeat = beating()
+    assert heartbeat.answered() is None
+    assert heartbeat.last_answered is None
+
+
+def test_it_remembers_when_the_ping_left_that_was_answered_last() -> None:
+    heartbeat = beating()
+    heartbeat.sent(130.0)
+    heartbeat.sent(135.0)
+    heartbeat.answered()
+    assert heartbeat.last_answered == 130.0
+    heartbeat.start(200.0)
+    heartbeat.answered()
+    assert heartbeat.last_answered == 130.0
 
 
 def test_a_new_connection_owes_nothing_for_the_pings_of_the_old() -> None:

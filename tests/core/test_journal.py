@@ -30,6 +30,7 @@ from pushwire.core.effects import (
     Token,
 )
 from pushwire.core.journal import Header, Heard, RecordedError, Start, Step, Truncated, replay
+from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import LocalProtocolError, StoreError
 from pushwire.providers import gelabs
@@ -221,7 +222,15 @@ def test_a_whole_session_is_replayed() -> None:
 
 def test_the_header_and_a_truncated_end_are_steps_in_which_nothing_happens() -> None:
     first = header()
-    assert list(replay([first, Truncated()])) == [Step(first, [], [], []), Step(Truncated())]
+    assert list(replay([first, Truncated()])) == [Step(first, [], [], [], None, first.machine().status()), Step(Truncated())]
+
+
+def test_each_step_says_where_the_machine_stands_after_it() -> None:
+    steps = list(replay([header(), Start(5.0, WALL)]))
+    assert [(step.status.phase, step.status.since) for step in steps if step.status is not None] == [
+        (Phase.IDLE, 0.0),
+        (Phase.DIALLING, 5.0),
+    ]
 
 
 def test_an_input_without_a_header_is_refused() -> None:

@@ -63,6 +63,15 @@ def test_a_ping_leaves_every_interval_and_its_answer_is_due() -> None:
     assert rig.news() == []
 
 
+def test_the_status_says_when_the_ping_left_that_was_answered_last() -> None:
+    rig = ready_toy()
+    rig.advance(30.0)
+    assert rig.machine.status().ping_answered is None
+    rig.advance(2.0)
+    rig.say("pong")
+    assert rig.machine.status().ping_answered == 30.0
+
+
 def test_traffic_does_not_stand_in_for_the_answer_to_a_ping() -> None:
     rig = ready_toy()
     rig.advance(30.0)

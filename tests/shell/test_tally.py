@@ -41,6 +41,7 @@ async def test_events_are_counted_by_kind_and_messages_by_why_they_came() -> Non
     tally.saw([Up(1.0, 1), transaction(delivery="new"), transaction(delivery="redelivery"), Malformed(1.0, "x", "bad")])
     tally.saw([transaction(delivery="new"), transaction(delivery="reorg")])
     assert tally.kinds == {"up": 1, "transaction": 4, "malformed": 1}
+    assert tally.messages == 4
     assert tally.deliveries == {"new": 2, "redelivery": 1, "reorg": 1}
     assert tally.status == status()
 
@@ -53,6 +54,14 @@ async def test_the_lag_is_from_the_providers_time_of_the_last_message_to_ours() 
     tally.saw([transaction(sent=int((NOW - 9) * 1000)), transaction(sent=int((NOW - 1.5) * 1000)), Up(1.0, 2)])
     assert tally.lag == 1.5
     assert tally.last_at == NOW
+
+
+async def test_the_first_time_that_it_is_up_is_no_reconnect() -> None:
+    tally = began()
+    assert tally.reconnects == 0
+    for expected in (0, 1, 2):
+        tally.saw([Up(1.0, 1)])
+        assert tally.reconnects == expected
 
 
 async def test_the_ways_to_end_are_told_apart_as_far_as_there_is_room() -> None:

@@ -15,7 +15,7 @@ class Heartbeat:
     Traffic does not stand in for the answer: a peer that pushes but no longer answers is not well.
     """
 
-    __slots__ = ("_next", "_out", "_since", "_timeout", "interval")
+    __slots__ = ("_next", "_out", "_since", "_timeout", "interval", "last_answered")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self.interval: float = interval
@@ -23,6 +23,8 @@ class Heartbeat:
         self._next = self._since = math.inf
         # When each ping left whose answer is still to come. They are answered in order, so the first answer is the first ping's.
         self._out: deque[float] = deque()
+        self.last_answered: float | None = None
+        """When the ping left that was answered last, on this connection or an earlier one."""
 
     def start(self, now: float) -> None:
         """A connection became ready: the first ping is due an interval later."""
@@ -48,7 +50,10 @@ class Heartbeat:
     def answered(self) -> float | None:
         """The answer came. Returns when its ping was sent: what the peer sent before then has arrived. None: no ping was out."""
         self._since = math.inf
-        return self._out.popleft() if self._out else None
+        if not self._out:
+            return None
+        self.last_answered = self._out.popleft()
+        return self.last_answered
 
     def traffic(self, now: float) -> None:
         """The peer was heard, where a ping is due after silence alone: the next one is an interval away again."""

@@ -20,7 +20,7 @@ from .commands import AnyCommand, Command
 from .effects import Close, Effect, Handshake, Outcome, Restored, Settled, Ticket, Token
 from .holds import HoldLimits
 from .ids import id_source
-from .machine import Machine
+from .machine import Machine, Status
 from .provider import Provider, ProviderConfig
 
 __all__ = [
@@ -230,13 +230,15 @@ class RecordedError(Exception):
 
 @attrs.frozen
 class Step:
-    """One record of a journal, and what the machine had to say to it. `error` is what the input raised."""
+    """One record of a journal, and what the machine had to say to it. `error` is what the input raised, `status` where the machine
+    stands after it; None where the journal was cut short."""
 
     record: Record
     effects: Sequence[Effect] = ()
     events: Sequence[object] = ()
     settled: Sequence[Settled] = ()
     error: Exception | None = None
+    status: Status | None = None
 
 
 def replay(records: Iterable[Record]) -> Iterator[Step]:
@@ -260,4 +262,4 @@ def replay(records: Iterable[Record]) -> Iterator[Step]:
         if isinstance(record, Truncated):
             yield Step(record)
         else:
-            yield Step(record, machine.take_effects(), machine.take_events(), machine.take_settled(), error)
+            yield Step(record, machine.take_effects(), machine.take_events(), machine.take_settled(), error, machine.status())

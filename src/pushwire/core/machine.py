@@ -55,6 +55,7 @@ class Status:
     `attempt` counts dials since the last stable time, `generation` all of them. `unacked` counts deliveries not yet settled,
     `withheld` the resends that were not delivered, `acks_sent` and `acks_confirmed` the ACK frames and the provider's replies.
     `store_error` is why the store takes nothing of what arrives, or gives nothing back, at the moment (`core.holding`).
+    `ping_answered` is when the ping left that was answered last.
     """
 
     phase: Phase
@@ -68,6 +69,7 @@ class Status:
     acks_sent: int = 0
     acks_confirmed: int = 0
     store_error: str | None = None
+    ping_answered: float | None = None
 
 
 class Machine(Protocol[EventT_co]):

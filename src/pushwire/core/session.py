@@ -239,7 +239,15 @@ class Session(Hooks, Generic[EventT, TopicT]):
 
     def status(self) -> Status:
         next_dial = self._timers.due("dial again")
-        return Status(self._phase, self._since, self._redial.attempt, self._generation, self._last_error, next_dial)
+        return Status(
+            self._phase,
+            self._since,
+            self._redial.attempt,
+            self._generation,
+            self._last_error,
+            next_dial,
+            ping_answered=self._heartbeat.last_answered,
+        )
 
     # For providers
 

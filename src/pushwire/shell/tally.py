@@ -98,6 +98,16 @@ class StreamTally:
         return {kind_of(kind): count for kind, count in self._types.items()}
 
     @property
+    def messages(self) -> int:
+        """Events that are messages."""
+        return sum(count for kind, count in self._types.items() if kind not in CONTROL)
+
+    @property
+    def reconnects(self) -> int:
+        """Times that the stream became ready, but for the first."""
+        return max(0, self._types[Up] - 1)
+
+    @property
     def lag(self) -> float | None:
         """Seconds from when the last message was sent, or happened, by the provider's clock, to when it came by ours. Below zero
         where the clocks differ. None: it does not say, or nothing came yet."""
