@@ -109,7 +109,8 @@ def test_no_secret_shows_itself() -> None:
 
 
 def test_the_namespace_names_provider_and_url_and_no_parameter() -> None:
-    assert config(url="https://prices.example/ws?key=hush").namespace == "bitpanda wss://prices.example/ws"
+    for query in ("?key=hush", "?key=hush?", "?a=1?b=2"):
+        assert config(url=f"https://prices.example/ws{query}").namespace == "bitpanda wss://prices.example/ws"
     assert config().provider == "bitpanda"
 
 

@@ -39,7 +39,7 @@ def asked(held: Tokens | None, **settings: Any) -> dict[str, str]:
 def test_the_first_tokens_are_asked_for_by_the_clients_credentials() -> None:
     request = grant().request(None)
     assert (request.method, request.url) == ("POST", URL)
-    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert request.headers == {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     assert asked(None) == {"grant_type": "client_credentials", "client_id": "me", "client_secret": SECRET}
     assert asked(WITHOUT_REFRESH) == asked(None)
 
@@ -168,6 +168,18 @@ def test_a_plain_401_is_the_refresh_tokens_fault_first_and_then_the_clients(body
     for held in (None, WITHOUT_REFRESH):
         with pytest.raises(AuthenticationRefused, match=r"\(HTTP 401\)"):
             grant().decode(Response(401, body=body), held, 0.0)
+
+
+def test_a_401_that_names_the_client_is_no_fault_of_the_refresh_token() -> None:
+    with pytest.raises(AuthenticationRefused) as caught:
+        grant().decode(answer({"error": "invalid_client"}, 401), HELD, 0.0)
+    assert caught.value.status == 401
+
+
+@pytest.mark.parametrize("status", [199, 300])
+def test_tokens_that_come_without_a_success_are_none(status: int) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"answers HTTP {status}"):
+        grant().decode(answer({"access_token": "a2"}, status), None, 0.0)
 
 
 def test_a_client_that_is_forbidden_is_refused_for_good() -> None:

@@ -170,3 +170,10 @@ def test_prices_alone_may_be_let_go_for_later_ones() -> None:
 
 def test_a_machine_needs_nothing_restored() -> None:
     assert not config().machine(rng=random.Random(1), ids=counted()).finished
+
+
+def test_the_first_and_the_last_close_code_may_refuse_a_token() -> None:
+    assert config(auth_closes=(1000, 4999)).auth_closes == (1000, 4999)
+    for wrong in (999, 5000):
+        with pytest.raises(ConfigError, match="auth_closes: must be a tuple of close codes"):
+            config(auth_closes=(wrong,))

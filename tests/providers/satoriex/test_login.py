@@ -40,7 +40,7 @@ def test_the_first_token_is_asked_for_with_the_password() -> None:
 
 def test_the_next_ones_with_the_refresh_token() -> None:
     request = LOGIN.request(HELD)
-    assert request.url == f"{satoriex.STAGING_API}/auth/refresh"
+    assert (request.method, request.url) == ("POST", f"{satoriex.STAGING_API}/auth/refresh")
     assert json.loads(request.body) == {"refresh_token": "refresh-1"}
     assert "refresh-1" not in repr(request)
 
@@ -183,3 +183,29 @@ def test_a_password_must_be_one_that_can_be_sent(password: Any) -> None:
 def test_logins_are_paced() -> None:
     limit = satoriex.RATE_LIMITS[LOGIN.buckets[0]]
     assert (limit.count, limit.per) == (10, 60.0)
+
+
+def test_an_error_says_which_of_the_two_was_asked_for() -> None:
+    for held, name in ((None, "login"), (HELD, "refresh")):
+        with pytest.raises(RemoteProtocolError, match=f"^{name}: HTTP 200"):
+            LOGIN.decode(Response(200, body=b"<html>"), held, WALL)
+
+
+@pytest.mark.parametrize("status, expired", [(399, False), (400, True), (404, True), (499, True), (500, False), (501, False)])
+def test_where_there_is_no_way_to_refresh_it_is_begun_anew_but_not_for_a_servers_fault(status: int, expired: bool) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        LOGIN.decode(Response(status, body=b"<html>"), HELD, WALL)
+    assert isinstance(caught.value, GrantExpired) is expired
+
+
+@pytest.mark.parametrize("length", range(12))
+def test_a_token_of_any_length_says_how_long_it_lives(length: int) -> None:
+    assert granted(jwt({"exp": WALL + 900, "sub": "x" * length})).expires == WALL + 900
+
+
+@pytest.mark.parametrize("surrogate", [0xD800, 0xDC80, 0xDFFF])
+def test_a_password_that_cannot_be_sent_is_no_password(surrogate: int) -> None:
+    with pytest.raises(ConfigError, match="password: cannot be written as UTF-8"):
+        satoriex.Login(email="a", password=Secret(f"p{chr(surrogate)}"))
+    beside = Secret(chr(0xD800 - 1) + chr(0xDFFF + 1))
+    assert satoriex.Login(email="a", password=beside).password == beside

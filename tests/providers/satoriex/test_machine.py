@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pushwire.core.effects import Close, Credential, Failed
-from pushwire.core.events import Down, Gap, Stale, Up
+from pushwire.core.events import Down, Gap, Malformed, Stale, Up
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused
 from pushwire.providers import satoriex
+from pushwire.providers.satoriex.machine import with_token
 from pushwire.testing.satoriex import push
 from tests.providers.harness import WALL, expect
 from tests.providers.satoriex.harness import TOKEN, Client, config
@@ -255,3 +256,34 @@ def test_a_stop_ends_it_in_good_order() -> None:
     client.closed(Close(code=1000, by="us"))
     assert client.machine.finished
     assert client.machine.failure is None
+
+
+# What comes at the edges
+
+
+def test_what_cannot_be_read_bears_its_time_and_the_reason() -> None:
+    client = Client().ready()
+    client.now = 7.0
+    client.receive("{", push("order_update", id="x"))
+    malformed, event = client.take_events()
+    assert (type(malformed), malformed.received, event.received) == (Malformed, 7.0, 7.0)
+    assert "truncated" in expect(Malformed, malformed).reason
+
+
+def test_a_dial_says_which_it_is_and_what_it_may_take() -> None:
+    client = Client(config(max_message=5000, compression=True))
+    client.start()
+    client.give_token()
+    (dial,) = client.dials
+    assert (dial.generation, dial.max_message, dial.compression) == (1, 5000, True)
+
+
+def test_a_part_of_the_page_is_no_part_of_the_address() -> None:
+    url = with_token("wss://h.example/ws#part", Secret("t")).reveal()
+    assert url == "wss://h.example/ws?token=t"
+
+
+@pytest.mark.parametrize("status, refused", [(400, False), (401, True), (402, False), (403, True), (404, False)])
+def test_two_refusals_of_the_handshake_are_about_the_token(status: int, refused: bool) -> None:
+    row = satoriex.CLOSES.row(Close(status=status, by="peer"))
+    assert (row is not None and row.credential is True) is refused
