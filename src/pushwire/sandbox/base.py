@@ -89,9 +89,10 @@ class CloseConn(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """Drop the TCP connection at once, without a close frame; what is still on its way may be lost."""
+    """Drop the TCP connection without a close frame: at once, so that what is still on its way may be lost, or behind it."""
 
     conn: int
+    at_once: bool = True
 
 
 ServerEffect: TypeAlias = SendTo | CloseConn | Cut

@@ -18,7 +18,7 @@ import wsproto.utilities
 from ..core.http import Response
 from ..shell.http_server import answer_http
 from ..shell.trio_websocket import bound_fragments
-from .base import CloseConn, ConnectRequest, HttpCall, HttpMachine, ListeningMachine, Refuse, SendTo
+from .base import CloseConn, ConnectRequest, Cut, HttpCall, HttpMachine, ListeningMachine, Refuse, SendTo
 from .http import Peeked, is_websocket, peek
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class _Connection:
         self._max_queue = max_queue
         self._queue: list[str | bytes] = []
         self._queued = 0
-        self._closing: CloseConn | None = None
+        self._closing: CloseConn | Cut | None = None
         self._wake = trio.Event()
 
     def send(self, text: str | bytes) -> None:
@@ -123,7 +123,8 @@ class _Connection:
         if self._queued > self._max_queue:
             self.cut()
 
-    def close(self, effect: CloseConn) -> None:
+    def close(self, effect: CloseConn | Cut) -> None:
+        """End it behind what is queued."""
         if self._closing is None:
             self._closing = effect
             self._wake.set()
@@ -139,9 +140,10 @@ class _Connection:
                 while self._queue:
                     batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
                     await self._write_batch(batch, socket, stream)
-                if self._closing is not None:
+                if isinstance(self._closing, CloseConn):
                     with trio.move_on_after(CLOSE_WITHIN):
                         await socket.aclose(self._closing.code, self._closing.reason)
+                if self._closing is not None:
                     self.cut()
                     return
                 self._wake = trio.Event()
@@ -199,10 +201,10 @@ class SandboxServer:
                 continue
             if isinstance(effect, SendTo):
                 connection.send(effect.text)
-            elif isinstance(effect, CloseConn):
-                connection.close(effect)
-            else:
+            elif isinstance(effect, Cut) and effect.at_once:
                 connection.cut()
+            else:
+                connection.close(effect)
         if self.machine.next_deadline() < self._armed:
             self._rearm.set()
 
