@@ -98,8 +98,9 @@ def test_an_order_is_known_by_either_name_of_its_id_and_done_when_nothing_become
     assert order(order_id="a", id="b").order_id == "a"
     assert order(id="b").order_id == "b"
     assert [order(status=status).done for status in ("filled", "cancelled", "open", "Filled")] == [True, True, False, False]
-    (trade,) = order(trades=[{"price": 4100}]).trades or ()
-    assert (type(trade), trade.price) == (TradeRecord, 4100)
+    trades = order(trades=[{"price": 4100}]).trades
+    assert trades is not None
+    assert [(type(trade), trade.price) for trade in trades] == [(TradeRecord, 4100)]
 
 
 @pytest.mark.parametrize("number, side", [(-129, None), (-128, -128), (127, 127), (128, None), (True, None), (1.0, None)])
