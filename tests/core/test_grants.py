@@ -55,6 +55,17 @@ def test_what_is_overdue_is_taken() -> None:
     assert grants.due() == math.inf
 
 
+def test_after_an_answer_in_time_it_is_asked_once_in_vain() -> None:
+    first, second = call(1), call(2)
+    grants = waiting(first, second)
+    grants.answered(Token(1, 1))
+    assert grants.due() == 10.0
+    assert grants.overdue(10.0) == []
+    assert grants.due() == 20.0
+    grants.answered(Token(1, 2))
+    assert grants.due() == math.inf
+
+
 def test_a_lost_connection_ends_them_all_in_order() -> None:
     first, second = call(1), call(2)
     grants = waiting(first, second)

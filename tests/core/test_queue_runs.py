@@ -81,6 +81,8 @@ class CallsRun(RuleBasedStateMachine):
         assert dict(self.pending.overdue(self.now)) == late
         self.slots = {slot: call for slot, call in self.slots.items() if slot not in late}
         given_up = [call for call in self.tokens.values() if call.deadline <= self.now]
+        if given_up:
+            assert self.grants.due() <= self.now, "asked too late"
         assert self.grants.overdue(self.now) == given_up
         self.tokens = {token: call for token, call in self.tokens.items() if call not in given_up}
 
@@ -104,7 +106,7 @@ class CallsRun(RuleBasedStateMachine):
         assert list(self.pending) == [*self.slots.values()]
         assert self.pending.due() <= min((call.deadline for call in self.slots.values()), default=math.inf)
         assert list(self.grants) == [*self.tokens.values()]
-        assert self.grants.due() == min((call.deadline for call in self.tokens.values()), default=math.inf)
+        assert self.grants.due() <= min((call.deadline for call in self.tokens.values()), default=math.inf)
         assert self.grants.busy("a") is any(call.lane == "a" for call in self.tokens.values())
 
 
@@ -119,7 +121,8 @@ class WaitingRun(RuleBasedStateMachine):
 
     def calls(self, count: int) -> list[Call[str]]:
         self.serial += count
-        return [Call(Ticket(self.serial - place), Look()) for place in reversed(range(count))]
+        serials = [self.serial - place for place in reversed(range(count))]
+        return [Call(Ticket(serial), Look(), lane=(None, "a", "b")[serial % 3]) for serial in serials]
 
     @rule(count=st.integers(1, 3), kind=st.sampled_from(["append", "extend", "first"]))
     def join(self, count: int, kind: str) -> None:
@@ -131,18 +134,21 @@ class WaitingRun(RuleBasedStateMachine):
         self.waiting.append(calls[0]) if kind == "append" else self.waiting.extend(calls)
         self.model += calls
 
-    @rule(takes=st.lists(st.booleans(), max_size=5))
-    def look_through(self, takes: list[bool]) -> None:
+    @rule(fates=st.lists(st.sampled_from(["taken", "passed over", "busy"]), max_size=5))
+    def look_through(self, fates: list[str]) -> None:
         seen: list[Call[str]] = []
-        for taken in takes:
+        busy: set[str | None] = set()
+        for fate in fates:
             call = self.waiting.next()
             if call is None:
+                assert all(left.lane in busy for left in self.model if left not in seen), "not all was looked at"
                 break
             seen.append(call)
-            if taken:
+            if fate == "taken":
                 self.model.remove(call)
             else:
-                self.waiting.pass_over(call)
+                busy |= {call.lane} if fate == "busy" and call.lane is not None else set()
+                self.waiting.pass_over(call, busy=fate == "busy")
             assert list(self.waiting) == self.model
         self.waiting.rewind()
         assert len(seen) == len({id(call) for call in seen}), "looked at twice"

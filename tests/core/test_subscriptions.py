@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from operator import itemgetter
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -12,6 +14,18 @@ def test_topics_are_missing_in_the_order_they_were_first_wanted() -> None:
     for topic in ("c", "a", "b", "a"):
         subscriptions.want(topic)
     assert subscriptions.missing() == list(subscriptions) == ["c", "a", "b"]
+
+
+def test_groups_follow_what_is_wanted() -> None:
+    subscriptions: Subscriptions[str] = Subscriptions()
+    for topic in ("ab", "b", "ac", "ab"):
+        subscriptions.want(topic)
+    assert subscriptions.grouped(itemgetter(0)) == {"a": ["ab", "ac"], "b": ["b"]}
+    subscriptions.unwant("ab")
+    assert subscriptions.grouped(itemgetter(0))["a"] == ["ab", "ac"]
+    subscriptions.unwant("ab")
+    subscriptions.want("d")
+    assert subscriptions.grouped(itemgetter(0)) == {"a": ["ac"], "b": ["b"], "d": ["d"]}
 
 
 def test_what_is_asked_for_or_confirmed_is_not_missing() -> None:

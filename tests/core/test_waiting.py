@@ -64,3 +64,32 @@ def test_all_are_taken_at_once() -> None:
     waiting.pass_over(A)
     assert waiting.take_all() == [A, B]
     assert not waiting
+
+
+def test_calls_of_a_busy_lane_are_not_given_until_all_is_looked_through_again() -> None:
+    first, second, third, other = (Call[str](None, Look(), lane=lane) for lane in ("a", "a", "a", "b"))
+    waiting = queue(first, second, other, third)
+    assert waiting.next() is first
+    waiting.pass_over(first, busy=True)
+    assert waiting.next() is second
+    waiting.pass_over(second, busy=True)
+    assert waiting.next() is other
+    # What is left is of the lane, and so is this.
+    added = Call[str](None, Look(), lane="a")
+    waiting.append(added)
+    assert waiting.next() is None
+    assert waiting
+    waiting.rewind()
+    assert [waiting.next() for _ in range(5)] == [first, second, third, added, None]
+
+
+def test_a_busy_lane_keeps_none_of_what_was_withdrawn_or_rewritten() -> None:
+    first, second, third = (Call[str](None, Look(), lane="a") for _ in range(3))
+    waiting = queue(first, second, third)
+    waiting.next()
+    waiting.pass_over(first, busy=True)
+    waiting.remove(second)
+    waiting.rewrite(lambda call: (A,) if call is third else (call,))
+    assert waiting.next() is A
+    assert waiting.next() is None
+    assert waiting.take_all() == [first]

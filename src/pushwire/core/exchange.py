@@ -7,6 +7,7 @@ when it has gone, and what was answered. How a command is written is the provide
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain
 from typing import Generic, TypeVar, cast
 
 from ..errors import CommandRefused, ConnectionLost, RemoteProtocolError, ReplyTimeout
@@ -99,7 +100,7 @@ class Exchange(Generic[EventT, TopicT]):
         self._throttle.look()
         while not self._throttle.holds_all(now) and (call := self._waiting.next()) is not None:
             if call.lane is not None and self._busy(call.lane):
-                self._waiting.pass_over(call)
+                self._waiting.pass_over(call, busy=True)
             elif call.topics and all(map(self.subscriptions.is_confirmed, call.topics)) and self._known(call, now):
                 pass
             elif self._throttle.holds(call.command, now):
@@ -235,7 +236,8 @@ class Exchange(Generic[EventT, TopicT]):
         return Call(ticket, command, own=own, topics=topics, lane=self._dialect.lane(command))
 
     def _calls(self) -> Iterable[Call[TopicT]]:
-        return (*self._grants, *self._waiting, *self._pending)
+        # Not as a list: whoever looks for one finds it, while there is much to look through, among the first.
+        return chain(self._grants, self._waiting, self._pending)
 
     def _own(self, topics: Sequence[TopicT]) -> list[Call[TopicT]]:
         """The machine's own calls that subscribe to topics again."""

@@ -6,7 +6,7 @@ tasks may want the same topic: references are counted, so that the failure of on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 __all__ = ["Subscriptions"]
@@ -17,15 +17,18 @@ TopicT = TypeVar("TopicT", bound=Hashable)
 class Subscriptions(Generic[TopicT]):
     """The desired topics with their reference counts, and the state of each on the present connection."""
 
-    __slots__ = ("_asked", "_confirmed", "_desired")
+    __slots__ = ("_asked", "_confirmed", "_desired", "_grouped")
 
     def __init__(self) -> None:
         self._desired: dict[TopicT, int] = {}
         self._asked: set[TopicT] = set()
         self._confirmed: set[TopicT] = set()
+        self._grouped: Mapping[Hashable, Sequence[TopicT]] | None = None
 
     def want(self, topic: TopicT) -> None:
         """Count one more reference."""
+        if topic not in self._desired:
+            self._grouped = None
         self._desired[topic] = self._desired.get(topic, 0) + 1
 
     def unwant(self, topic: TopicT) -> None:
@@ -38,6 +41,7 @@ class Subscriptions(Generic[TopicT]):
 
     def forget(self, topic: TopicT) -> None:
         """Drop the topic whatever its count: the provider has been told so."""
+        self._grouped = None
         self._desired.pop(topic, None)
         self._asked.discard(topic)
         self._confirmed.discard(topic)
@@ -73,6 +77,16 @@ class Subscriptions(Generic[TopicT]):
     def besides(self, named: Collection[Hashable], kept: Collection[TopicT]) -> list[TopicT]:
         """The desired topics, of those that are named only the ones that are kept."""
         return [topic for topic in self._desired if topic in kept or topic not in named]
+
+    def grouped(self, by: Callable[[TopicT], Hashable]) -> Mapping[Hashable, Sequence[TopicT]]:
+        """The desired topics by what `by` gives of each, in their order. Worked out when they have changed; `by` must always be
+        the same."""
+        if self._grouped is None:
+            groups: dict[Hashable, list[TopicT]] = {}
+            for topic in self._desired:
+                groups.setdefault(by(topic), []).append(topic)
+            self._grouped = groups
+        return self._grouped
 
     def is_made(self, topic: TopicT) -> bool:
         """Whether it was asked for, or confirmed, on this connection."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
@@ -15,35 +15,55 @@ TopicT = TypeVar("TopicT", bound=Hashable)
 
 
 class Waiting(Generic[TopicT]):
-    """A queue that is looked through: `next` until there is none, or no more may leave; then `rewind`."""
+    """A queue that is looked through: `next` until there is none, or no more may leave; then `rewind`.
 
-    __slots__ = ("_calls", "_passed")
+    Ten thousand calls may wait for one lane, and each reply lets one of them leave: what is known not to may is not looked at.
+    """
+
+    __slots__ = ("_busy", "_calls", "_kept", "_lanes", "_passed")
 
     def __init__(self) -> None:
         self._calls: deque[Call[TopicT]] = deque()
         self._passed: deque[Call[TopicT]] = deque()
+        # How many of the calls still to be looked at have each lane; which lanes are busy, and how many that keeps.
+        self._lanes: Counter[str] = Counter()
+        self._busy: set[str] = set()
+        self._kept = 0
 
     def append(self, call: Call[TopicT]) -> None:
         self._calls.append(call)
+        self._count(call)
 
     def extend(self, calls: Iterable[Call[TopicT]]) -> None:
-        self._calls.extend(calls)
+        for call in calls:
+            self.append(call)
 
     def first(self, calls: Sequence[Call[TopicT]]) -> None:
         """These are next, in their order."""
-        self._calls.extendleft(reversed(calls))
+        for call in reversed(calls):
+            self._calls.appendleft(call)
+            self._count(call)
 
     def next(self) -> Call[TopicT] | None:
-        """Take the next one."""
-        return self._calls.popleft() if self._calls else None
+        """Take the next one, None where there is none, or where the lanes of all are busy."""
+        if len(self._calls) == self._kept:
+            return None
+        call = self._calls.popleft()
+        self._count(call, -1)
+        return call
 
-    def pass_over(self, call: Call[TopicT]) -> None:
-        """What `next` gave keeps its place, while those behind it are looked at."""
+    def pass_over(self, call: Call[TopicT], *, busy: bool = False) -> None:
+        """What `next` gave keeps its place, while those behind it are looked at. `busy`: its lane is, until `rewind`."""
         self._passed.append(call)
+        if busy and call.lane is not None and call.lane not in self._busy:
+            self._busy.add(call.lane)
+            self._kept += self._lanes[call.lane]
 
     def rewind(self) -> None:
         """What was passed over is in front again."""
-        self._calls.extendleft(reversed(self._passed))
+        self._busy.clear()
+        self._kept = 0
+        self.first(self._passed)
         self._passed.clear()
 
     def find(self, ticket: Ticket) -> Call[TopicT] | None:
@@ -54,26 +74,42 @@ class Waiting(Generic[TopicT]):
         """Take a call out that was not passed over. Returns its place."""
         place = self._calls.index(call)
         del self._calls[place]
+        self._count(call, -1)
         return place
 
     def insert(self, place: int, calls: Sequence[Call[TopicT]]) -> None:
         """Put these into a place, in their order."""
         for call in reversed(calls):
             self._calls.insert(place, call)
+            self._count(call)
 
     def rewrite(self, rewritten: Callable[[Call[TopicT]], Sequence[Call[TopicT]]]) -> None:
         """Put what `rewritten` gives into the place of each call."""
-        for calls in (self._passed, self._calls):
-            before = list(calls)
-            calls.clear()
-            for call in before:
-                calls.extend(rewritten(call))
+        self._passed = deque(new for call in self._passed for new in rewritten(call))
+        calls = [new for call in self._calls for new in rewritten(call)]
+        self._drop()
+        self.extend(calls)
 
     def take_all(self) -> list[Call[TopicT]]:
         calls = list(self)
         self._passed.clear()
-        self._calls.clear()
+        self._drop()
         return calls
+
+    def _drop(self) -> None:
+        self._calls.clear()
+        self._lanes.clear()
+        self._kept = 0
+
+    def _count(self, call: Call[TopicT], one: int = 1) -> None:
+        lane = call.lane
+        if lane is None:
+            return
+        self._lanes[lane] += one
+        if not self._lanes[lane]:
+            del self._lanes[lane]
+        if lane in self._busy:
+            self._kept += one
 
     def __bool__(self) -> bool:
         return bool(self._calls or self._passed)

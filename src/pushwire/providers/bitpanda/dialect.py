@@ -45,7 +45,8 @@ class BitpandaDialect(Dialect[Topic]):
         self._merge: Merge = merge
         self._limit = items_per_frame
         self.is_confirmed: Callable[[Topic], bool] = lambda topic: False
-        self._told: dict[str, set[Topic]] = {}
+        self._told: dict[str, dict[Topic, None]] = {}
+        """By channel, in the order it was told."""
 
     def lost(self) -> None:
         """The connection has gone, and with it what it was told."""
@@ -77,11 +78,11 @@ class BitpandaDialect(Dialect[Topic]):
                 topics = self._merged(command, desired)
                 if not topics:
                     return None, None
-                self._told.setdefault(channel, set()).update(topics)
+                self._told.setdefault(channel, {}).update(dict.fromkeys(topics))
                 return channel, frame("subscribe", channel, topics)
             case Unsubscribe(channel=channel) | Drop(channel=channel):
-                told = self._told.get(channel, set())
-                if not told or (isinstance(command, Drop) and told.isdisjoint(command.named)):
+                told = self._told.get(channel, {})
+                if not told or (isinstance(command, Drop) and told.keys().isdisjoint(command.named)):
                     # What an unsubscribe means without a subscription is not documented, and what this connection was never
                     # asked for costs the others nothing.
                     return None, None
@@ -119,15 +120,12 @@ class BitpandaDialect(Dialect[Topic]):
         return topics
 
     def restore(self, topics: Sequence[Topic]) -> Sequence[Subscribe]:
-        channels = dict.fromkeys(topic.channel for topic in topics)
-        return [
-            _subscribe(channel, part) for channel in channels for part in self._parts([t for t in topics if t.channel == channel])
-        ]
+        return [_subscribe(channel, part) for channel, own in _by_channel(topics).items() for part in self._parts(own)]
 
     def release(self, topics: Sequence[Topic], desired: Collection[Topic]) -> Sequence[Unsubscribe | Drop]:
         released: list[Unsubscribe | Drop] = []
-        for channel in dict.fromkeys(topic.channel for topic in topics):
-            gone = _subscribe(channel, [topic for topic in topics if topic.channel == channel])
+        for channel, own in _by_channel(topics).items():
+            gone = _subscribe(channel, own)
             rest = form_of(channel, desired) is not Form.NONE
             released.append(Drop(channel, gone.pairs, gone.fiats) if rest else Unsubscribe(channel))
         return released
@@ -143,8 +141,17 @@ class BitpandaDialect(Dialect[Topic]):
         named = [topic for topic in command.topics if topic in desired]
         if self._merge == "only_new" or not named:
             return [topic for topic in named if not self.is_confirmed(topic)] or named
-        confirmed = [topic for topic in desired if topic.channel == command.channel and self.is_confirmed(topic)]
+        told = self._told.get(command.channel, ())
+        confirmed = [topic for topic in told if topic in desired and self.is_confirmed(topic)]
         return dict.fromkeys((*confirmed, *named))
+
+
+def _by_channel(topics: Iterable[Topic]) -> dict[str, list[Topic]]:
+    """The topics of each channel, in their order."""
+    channels: dict[str, list[Topic]] = {}
+    for topic in topics:
+        channels.setdefault(topic.channel, []).append(topic)
+    return channels
 
 
 def _subscribe(channel: str, topics: Sequence[Topic]) -> Subscribe:

@@ -65,6 +65,11 @@ _REPLIES: Final[Mapping[str, tuple[type[AnyCommand], ...]]] = {
 """What each type of message may be the answer to."""
 
 
+def _folded(topic: Topic) -> str:
+    """The exchange, by which its messages are told apart."""
+    return topic.exchange.lower()
+
+
 class QuantciteMachine(Session[Transaction | Notice, Topic]):
     """See `core.machine` for the contract."""
 
@@ -247,7 +252,7 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
         problems: list[str] = []
         subscriptions = self._exchange.subscriptions
         testnet = self._dialect.network_of(exchange, subscriptions)
-        topics = [topic for topic in subscriptions if topic.exchange.lower() == exchange.lower()]
+        topics = subscriptions.grouped(_folded).get(exchange.lower(), ())
         for topic in topics:
             self._exchange.staleness.data(topic, now)
         asked_for = tuple(dict.fromkeys(topic.type for topic in topics))
