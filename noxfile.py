@@ -130,7 +130,8 @@ def gate(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Check the pages and run their code, build the site into `docs/_build`. `nox -s docs -- --write` draws what is drawn."""
+    """Check the pages, build the site into `docs/_build`; `tests/docs` runs their code. `nox -s docs -- --write` draws what is
+    drawn."""
     _install(session, "tests", "docs", extras="cli,proxy,testing,nats,postgres")
     session.run("python", "docs/build.py", *session.posargs)
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "docs/_build")

@@ -67,8 +67,9 @@ class Config(AckConfig):
     """How many REST calls may be made in how many seconds. The document names no limit; this is ours."""
 
     account: str | None = attrs.field(default=None, metadata=checked(optional(text)))
-    """The business identity's name in the ledger, in place of a digest of the key: with it, a key can be replaced by another of the
-    same identity, and the ledger goes on. One that has begun without it has the last word of `namespace` for a name."""
+    """The business identity's name in the ledger, in place of a digest of the key: with it, a key can be replaced by
+    another of the same identity, and the ledger goes on. One that has begun without it has the last word of `namespace` for a
+    name."""
 
     @property
     def provider(self) -> str:

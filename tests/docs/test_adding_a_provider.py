@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -16,17 +15,17 @@ import pytest
 
 from pushwire import providers, registry
 from pushwire.errors import LocalProtocolError
+from tests.docs.pages import blocks, page
 
-PAGE: Final = (Path(__file__).parent.parent / "docs" / "adding-a-provider.md").read_text(encoding="utf-8")
+PAGE: Final = page("adding-a-provider.md")
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A folder to import from, with the page's module and what an installation would have written beside it."""
-    blocks: list[str] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    (tmp_path / "tides.py").write_text("\n".join(blocks), encoding="utf-8")
-    (declared,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    groups = tomllib.loads(declared)["project"]["entry-points"]
+    (tmp_path / "tides.py").write_text("\n".join(block.text for block in blocks(PAGE, "python")), encoding="utf-8")
+    (declared,) = blocks(PAGE, "toml")
+    groups = tomllib.loads(declared.text)["project"]["entry-points"]
     info = tmp_path / "tides-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tides\nVersion: 1.0\n", encoding="utf-8")

@@ -15,21 +15,17 @@ from typing import Final
 
 import pytest
 
-PAGE: Final = (Path(__file__).parent.parent / "docs" / "tutorial.md").read_text(encoding="utf-8")
+from tests.docs.pages import block
+
+PAGE: Final = "tutorial.md"
 URL: Final = "ws://127.0.0.1:8765/"
 ENOUGH: Final = 40
-
-
-def block(language: str, having: str) -> str:
-    """The page's block of code that contains `having`."""
-    (found,) = (text for text in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if having in text)
-    return str(found)
 
 
 @pytest.fixture
 def url() -> Generator[str]:
     """Where the page's provider is, on a free port and in a hurry."""
-    command = block("console", "pushwire sandbox").removeprefix("$ pushwire ").strip()
+    command = block(PAGE, "console", "pushwire sandbox").text.removeprefix("$ pushwire ").strip()
     for told, done in (("--port 8765", "--port 0"), ("--rate 10", "--rate 200"), ("every=100", "every=30")):
         assert told in command
         command = command.replace(told, done)
@@ -44,7 +40,7 @@ def url() -> Generator[str]:
 
 
 def test_what_the_tutorial_books_is_there_once_through_a_kill(tmp_path: Path, url: str) -> None:
-    program = block("python", "stream.ack")
+    program = block(PAGE, "python", "stream.ack").text
     assert URL in program
     book = tmp_path / "book.py"
     book.write_text(program.replace(URL, url).replace("ENOUGH = 200", f"ENOUGH = {ENOUGH}"), encoding="utf-8")
@@ -61,7 +57,7 @@ def test_what_the_tutorial_books_is_there_once_through_a_kill(tmp_path: Path, ur
     run(killed=False)
     run(killed=True)
     run(killed=False)
-    (count,) = re.findall(r"execute\(\'(SELECT .+?)\'\)", block("console", "SELECT"))
+    (count,) = re.findall(r"execute\(\'(SELECT .+?)\'\)", block(PAGE, "console", "SELECT").text)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
         rows, versions = db.execute(count).fetchone()
     assert rows == versions
