@@ -18,6 +18,7 @@ from ..core.secrets import Secret
 from ..errors import LocalProtocolError
 from ..wire.client import ClientWire
 from .dialer import Dialer, explain, tcp_socket
+from .receiver import Receiver
 from .transport import DialFailed, Read
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class WebSocketConnection:
     def __init__(self, stream: trio.abc.Stream, wire: ClientWire, handshake: Handshake, nursery: trio.Nursery) -> None:
         self.handshake: Final = handshake
         self._stream = stream
+        self._receiver = Receiver(stream)
         self._wire = wire
         self._nursery = nursery
         self._writing = False
@@ -199,7 +201,7 @@ class WebSocketConnection:
 
     async def _receive(self) -> None:
         try:
-            data = await self._stream.receive_some(self._size)
+            data = await self._receiver.some(self._size)
         except trio.ClosedResourceError:
             self._wire.lost("closed here")
         except trio.BrokenResourceError as error:

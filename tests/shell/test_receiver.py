@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import socket
+import struct
+
+import pytest
+import trio
+import trio.testing
+
+from pushwire.shell import receiver
+from pushwire.shell.receiver import Receiver
+
+
+async def tcp_pair() -> tuple[trio.SocketStream, trio.SocketStream]:
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        near = await trio.open_tcp_stream("127.0.0.1", listener.socket.getsockname()[1])
+        far = await listener.accept()
+    assert isinstance(near, trio.SocketStream)
+    return near, far
+
+
+async def test_what_comes_is_read_up_to_the_end() -> None:
+    near, far = await tcp_pair()
+    async with near, far:
+        reading = Receiver(near)
+        await far.send_all(b"first")
+        assert await reading.some(3) == b"fir"
+        assert await reading.some(3) == b"st"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(far.send_all, b"second")
+            assert await reading.some(100) == b"second"
+        await far.send_eof()
+        assert await reading.some(100) == b""
+        assert await reading.some(100) == b""
+
+
+async def test_behind_a_read_that_took_all_nothing_is_tried_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int | None] = []
+    receive_some = trio.SocketStream.receive_some
+
+    async def counted(stream: trio.SocketStream, max_bytes: int | None = None) -> bytes:
+        tried.append(max_bytes)
+        return await receive_some(stream, max_bytes)
+
+    monkeypatch.setattr(trio.SocketStream, "receive_some", counted)
+    near, far = await tcp_pair()
+    async with near, far:
+        reading = Receiver(near)
+        for text in (b"1", b"2", b"3"):
+            await far.send_all(text)
+            assert await reading.some(10) == text
+        assert tried == [10], "the first, before it can be known"
+
+
+async def test_who_stops_waiting_loses_nothing() -> None:
+    near, far = await tcp_pair()
+    async with near, far:
+        reading = Receiver(near)
+        await far.send_all(b"1")
+        assert await reading.some(10) == b"1"
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await reading.some(10)
+        await far.send_all(b"2")
+        assert await reading.some(10) == b"2"
+
+
+async def test_a_reset_is_a_broken_stream() -> None:
+    near, far = await tcp_pair()
+    async with near:
+        reading = Receiver(near)
+        await far.send_all(b"1")
+        assert await reading.some(10) == b"1"
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await far.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            await reading.some(10)
+
+
+async def test_who_waits_learns_that_it_was_closed_here() -> None:
+    near, far = await tcp_pair()
+    async with far:
+        reading = Receiver(near)
+        await far.send_all(b"1")
+        assert await reading.some(10) == b"1"
+
+        async def read() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                await reading.some(10)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            await trio.testing.wait_all_tasks_blocked()
+            await near.aclose()
+        await read()
+
+
+async def test_a_wait_in_vain_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, far = await tcp_pair()
+    async with near, far:
+        reading = Receiver(near)
+        await far.send_all(b"1")
+        assert await reading.some(10) == b"1"
+
+        def nothing(fd: int, size: int) -> bytes:
+            raise BlockingIOError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(receiver.os, "read", nothing)
+            await far.send_all(b"2")
+            assert await reading.some(10) == b"2"
+
+
+async def test_other_streams_are_read_as_trio_does() -> None:
+    near, far = trio.testing.memory_stream_pair()
+    reading = Receiver(near)
+    for text in (b"1", b"2"):
+        await far.send_all(text)
+        assert await reading.some(10) == text
+    await far.aclose()
+    assert await reading.some(10) == b""
+
+
+async def test_who_is_woken_as_it_is_closed_here_learns_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, far = await tcp_pair()
+    async with far:
+        reading = Receiver(near)
+        await far.send_all(b"1")
+        assert await reading.some(10) == b"1"
+        wait_readable = trio.lowlevel.wait_readable
+
+        async def closed_meanwhile(sock: trio.socket.SocketType) -> None:
+            await wait_readable(sock)
+            near.socket.close()
+
+        monkeypatch.setattr(trio.lowlevel, "wait_readable", closed_meanwhile)
+        await far.send_all(b"2")
+        with pytest.raises(trio.ClosedResourceError):
+            await reading.some(10)
