@@ -190,7 +190,7 @@ def main() -> int:
             page.write_text(text, encoding="utf-8")
         elif not page.exists() or page.read_text(encoding="utf-8") != text:
             problems.append(f"{name} is stale: run `python docs/build.py --write`")
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))):
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md"))):
         problems += broken_links(path)
     problems += missing_tests()
     print("\n".join(problems) or "the documentation is current and its links lead somewhere")
