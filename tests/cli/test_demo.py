@@ -1,20 +1,14 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
-import subprocess
-import sys
 
 import attrs
-import pytest
-import trio
 
 from pushwire.cli.sandboxes import BUILDERS
 from pushwire.cli.tally import Summary
 from pushwire.providers import NAMES
-from tests.cli.program import PATIENCE, environment, outcome, pushwire
+from tests.cli.program import outcome, pushwire
 
 KEYS = ["messages", "reconnects", "duplicates_withheld", "acks_confirmed", "missed_in_gaps", "lost", "twice"]
 
@@ -75,29 +69,6 @@ async def test_plain_output_ends_with_a_sentence_a_provider() -> None:
     assert printed.splitlines()[0].endswith(" gelabs up generation=1")
     assert printed.splitlines()[-1].startswith("gelabs: messages ")
     assert printed.splitlines()[-1].endswith(", lost 0, twice 0")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-async def test_a_terminal_gets_a_table() -> None:
-    ours, theirs = pty.openpty()
-    with trio.fail_after(PATIENCE):
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "pushwire", "demo", "--provider", "gelabs", "--seconds", "0.5"],
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            env=environment(COLUMNS="120", LINES="30", TERM="xterm"),
-        )
-        os.close(theirs)
-        shown = b""
-        try:
-            while data := await trio.to_thread.run_sync(os.read, ours, 65536):
-                shown += data
-        except OSError:  # how Linux says that the other side of a pseudo-terminal is closed
-            pass
-        assert await process.wait() == 0
-    os.close(ours)
-    for part in ("state", "rate", "un-ACKed", "reconnects", "last error", "ready", "gelabs transaction", "gelabs: messages "):
-        assert part in shown.decode()
 
 
 async def test_an_unknown_provider_is_one_line() -> None:

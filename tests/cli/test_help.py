@@ -75,8 +75,7 @@ async def test_the_page_tells_of_every_option_there_is(command: str) -> None:
     (section,) = re.findall(rf"^## pushwire {command}\b.*?(?=^## )", TOLD, re.MULTILINE | re.DOTALL)
     options = set(re.findall(r"(?<=[ │])--[a-z]+", shown.partition("Parameters")[2]))
     assert options
-    assert options == set(re.findall(r"^\| `(--[a-z]+)", section, re.MULTILINE)) or command == "replay"
-    assert all(option in section for option in options)
+    assert options == set(re.findall(r"^\| `(--[a-z]+)", section, re.MULTILINE))
 
 
 def test_the_page_tells_of_every_fault_and_count() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `pushwire demo | tail | doctor | relay | sandbox | replay`.
+"""The command line: `pushwire demo | tail | doctor | relay | sandbox | simulate | replay | completion`.
 
 Here is what holds for every command: how it ends. Whatever goes wrong is one line on stderr and a status, never a traceback.
 The status is 1 for what failed, 2 for what was asked for wrongly (usage, settings, credentials), 128 plus a signal's number.
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from ..errors import AuthenticationRefused, LocalProtocolError, PushwireError
+from .logs import complain
 
 __all__ = ["main"]
 
@@ -52,23 +53,21 @@ def _report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
-        return _complain("the command line needs more packages: pip install 'pushwire[cli]'", FAILED)
+        return _ended("the command line needs more packages: pip install 'pushwire[cli]'", FAILED)
     if isinstance(error, LocalProtocolError | AuthenticationRefused):
-        return _complain(str(error), MISUSED)
+        return _ended(str(error), MISUSED)
     if isinstance(error, PushwireError):
-        return _complain(str(error), FAILED)
+        return _ended(str(error), FAILED)
     if isinstance(error, OSError):
         named = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{named}{error.strerror or type(error).__name__}", FAILED)
+        return _ended(f"{named}{error.strerror or type(error).__name__}", FAILED)
     where = traceback.extract_tb(error.__traceback__)
     at = f" at {os.path.basename(where[-1].filename)}:{where[-1].lineno}" if where else ""
-    return _complain(f"unexpected {type(error).__name__}{at}: {error}", FAILED)
+    return _ended(f"unexpected {type(error).__name__}{at}: {error}", FAILED)
 
 
-def _complain(text: str, status: int) -> int:
-    """One line on stderr, whatever characters the text holds."""
-    line = "".join(character if character.isprintable() else " " for character in text)
-    print(f"pushwire: {' '.join(line.split())}", file=sys.stderr)
+def _ended(text: str, status: int) -> int:
+    complain(text)
     return status
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, TypeAlias
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
 
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from ..errors import ConfigError
-from ..registry import load
+from ..registry import load, names
 from ..version import version
 
 __all__ = ["run_command"]
@@ -36,10 +37,23 @@ SPECS: Final = """What to subscribe to. May be repeated.
 
 PROVIDERS: Final = "quantcite, bitpanda, gelabs, pusher, quickpay or satoriex"
 
-Provider: TypeAlias = Annotated[str, Parameter(help=f"The provider's name: {PROVIDERS}.")]
+
+def _providers(_: object) -> Sequence[str]:
+    """What completes a provider's name: those of installed packages too."""
+    return names()
+
+
+def _faults(_: object) -> Sequence[str]:
+    from ..sandbox.faults import FAULTS
+
+    return list(FAULTS)
+
+
+Provider: TypeAlias = Annotated[str, Parameter(help=f"The provider's name: {PROVIDERS}.", completer=_providers)]
 Settings: TypeAlias = Annotated[
     list[str] | None, Parameter(name="--set", negative=(), help="A setting, as KEY=VALUE. May be repeated.")
 ]
+Plain: TypeAlias = Annotated[bool, Parameter(negative=(), help="Lines on a terminal too, in place of the live view.")]
 Json: TypeAlias = Annotated[bool, Parameter(negative=(), help="One JSON object a line: provider, event, at, data.")]
 Positive: Final = validators.Number(gt=0)
 Proxy: TypeAlias = Annotated[str | None, Parameter(help="The URL of a proxy; PUSHWIRE_PROXY where it holds a password.")]
@@ -63,9 +77,11 @@ def run_command(argv: Sequence[str]) -> int:
 def demo(
     *,
     provider: Annotated[
-        list[str] | None, Parameter(negative=(), help="Which provider; may be repeated. All, if none is named.")
+        list[str] | None,
+        Parameter(negative=(), help="Which provider; may be repeated. All, if none is named.", completer=_providers),
     ] = None,
     seconds: Annotated[float, Parameter(validator=Positive, help="How long messages are generated.")] = 20.0,
+    plain: Plain = False,
     json: Json = False,
 ) -> int:
     """Run sandbox and client in one process, with faults, and count what arrived.
@@ -74,9 +90,10 @@ def demo(
     sent; the status is 1 where a message was lost without announcement, or delivered twice.
     """
     from .demo import Demo
+    from .output import shows_live
     from .running import run
 
-    return run(Demo(provider, seconds, json))
+    return run(Demo(provider, seconds, json, live=shows_live() and not (plain or json)))
 
 
 @app.command
@@ -90,17 +107,23 @@ def tail(
     count: Annotated[int | None, Parameter(validator=Positive, help="End after so many messages.")] = None,
     seconds: Seconds = None,
     proxy: Proxy = None,
-    journal: Annotated[str | None, Parameter(help="Write a journal for `pushwire replay`, secrets left out.")] = None,
+    journal: Annotated[Path | None, Parameter(help="Write a journal for `pushwire replay`, secrets left out.")] = None,
+    plain: Plain = False,
     json: Json = False,
 ) -> int:
-    """Print a provider's events. Each is ACKed once its line has been written."""
+    """Show a provider's events: on a terminal in a live view, elsewhere as lines.
+
+    Each is ACKed once its line has been written, or once the view has taken it.
+    """
     from ..shell.proxy import proxy_of
+    from .output import shows_live
     from .running import run
     from .tail import Tail
     from .target import target
 
     goal = target(provider, url=url, settings=settings or (), specs=subscribe or ())
-    return run(Tail(goal, count, seconds, proxy_of(proxy), journal, json))
+    live = shows_live() and not (plain or json)
+    return run(Tail(goal, count, seconds, proxy_of(proxy), journal, json, live))
 
 
 @app.command
@@ -112,7 +135,10 @@ def sandbox(
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535), help="0: any free one.")] = 0,
     rate: Annotated[float, Parameter(validator=validators.Number(gte=0), help="Messages generated a second.")] = 10.0,
     seed: Annotated[int | None, Parameter(help="The same seed generates the same messages.")] = None,
-    fault: Annotated[list[str] | None, Parameter(negative=(), help="A fault, as NAME[:ARG]; see above. May be repeated.")] = None,
+    fault: Annotated[
+        list[str] | None,
+        Parameter(negative=(), help="A fault, as NAME[:ARG]; see above. May be repeated.", completer=_faults),
+    ] = None,
     settings: Settings = None,
 ) -> int:
     """Serve a provider's simulation; the first line on stdout is its URL.
@@ -174,7 +200,9 @@ def doctor(
 
 @app.command
 def simulate(
-    provider: Annotated[str | None, Parameter(help=f"The provider's name: {PROVIDERS}. All, if none is named.")] = None,
+    provider: Annotated[
+        str | None, Parameter(help=f"The provider's name: {PROVIDERS}. All, if none is named.", completer=_providers)
+    ] = None,
     /,
     *,
     seed: Annotated[int | None, Parameter(help="The first one; where none is given one is drawn, and printed.")] = None,
@@ -203,21 +231,27 @@ def simulate(
 
 @app.command
 def replay(
-    journal: Annotated[str, Parameter(help="A file that `pushwire tail --journal` wrote.")],
+    journal: Annotated[Path, Parameter(help="A file that `pushwire tail --journal` wrote.")],
     /,
     *,
+    plot: Annotated[Path | None, Parameter(help="Draw the session as an SVG into this file instead.")] = None,
     json: Json = False,
 ) -> int:
-    """Print the events of a journal, at the times of the journal."""
+    """Print the events of a journal, at the times of the journal; or draw what happened over time."""
+    from .drawing import Draw
     from .replay import Replay
     from .running import run
 
-    return run(Replay(journal, json))
+    if plot is None:
+        return run(Replay(journal, json))
+    if json:
+        raise ConfigError(["--json: of no use beside --plot"])
+    return run(Draw(journal, plot))
 
 
 @app.command
 def relay(
-    file: Annotated[str, Parameter(help="A TOML file: streams, sink, ledger.")],
+    file: Annotated[Path, Parameter(help="A TOML file: streams, sink, ledger.")],
     /,
     *,
     check: Annotated[bool, Parameter(negative=(), help="Read the file, open ledger and sink once, and end.")] = False,
@@ -237,3 +271,13 @@ def relay(
     if check:
         return run(Check(config))
     return run(Quarantine(config) if quarantine else RelayRun(config))
+
+
+@app.command
+def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell it is for.")], /) -> int:
+    """Print what makes a shell complete commands, options and providers on TAB.
+
+    For bash: pushwire completion bash > ~/.local/share/bash-completion/completions/pushwire
+    """
+    print(app.generate_completion(prog_name="pushwire", shell=shell))
+    return 0

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 import attrs
 import trio
 
-from ..core.describing import Line, describe, encode
+from ..core.acks import AckConfig
+from ..core.describing import describe, encode
 from ..registry import load
 from ..sandbox.server import serve
 from ..sandbox.simulated import MADE_UP, Simulated, Wanted
 from ..shell.connect import connect
 from ..shell.stream import Stream
 from .feed import consume, wall_clock
+from .logs import leave_untold, warnings_told
 from .output import Output, as_json, as_text
 from .running import Ending
 from .sandboxes import BUILDERS, simulate
@@ -26,7 +26,7 @@ from .tally import Summary, Tally
 from .target import target
 
 if TYPE_CHECKING:
-    from .live import LiveTable
+    from .live import Watch
 
 __all__ = ["Demo", "Show"]
 
@@ -53,22 +53,19 @@ DRAIN: Final = 10.0
 LOOK_AGAIN: Final = 0.05
 """Seconds."""
 
-RECENT: Final = 12
-"""Events that are kept for the table."""
-
 
 @attrs.define(eq=False)
 class Show:
-    """One provider in the demo."""
+    """One provider in the demo. `watch` shows it in the live view, where there is one."""
 
     provider: str
     simulated: Simulated
     tally: Tally
     stream: Stream[object] | None = None
-    recent: deque[Line] = attrs.field(factory=lambda: deque[Line](maxlen=RECENT))
+    watch: Watch | None = None
 
-    async def play(self, over: trio.Event, output: Output | None, json: bool) -> None:
-        """Run sandbox and client until `over`, then until all has arrived. Without `output` events are kept for the table."""
+    async def play(self, over: trio.Event, output: Output, json: bool) -> None:
+        """Run sandbox and client until `over`, then until all has arrived."""
         async with serve(self.simulated.machine) as server:
             simulated = self.simulated
             secrets = {**dict.fromkeys(load(self.provider).secrets, MADE_UP), **simulated.secrets}
@@ -77,14 +74,16 @@ class Show:
 
             async def show(batch: Sequence[object]) -> Sequence[object]:
                 self.tally.add(batch)
-                wall = wall_clock()
-                lines = [describe(self.provider, event, wall) for event in batch]
-                self.recent.extend(lines)
-                if output is not None:
+                if self.watch is not None:
+                    self.watch.keep(batch)
+                else:
+                    wall = wall_clock()
+                    lines = (describe(self.provider, event, wall) for event in batch)
                     await output.write(map(as_json if json else as_text, lines))
                 return batch
 
-            async with connect(goal.config) as stream, trio.open_nursery() as nursery:
+            observer = None if self.watch is None else self.watch.tally
+            async with connect(goal.config, observer=observer) as stream, trio.open_nursery() as nursery:
                 self.stream = stream
                 nursery.start_soon(consume, stream, goal.config, show)
                 for command in goal.commands:
@@ -108,11 +107,12 @@ class Show:
 
 @attrs.define
 class Demo:
-    """One run of the command. `providers`: all, if none is named."""
+    """One run of the command. `providers`: all, if none is named. `live`: in a view, not as lines."""
 
     providers: Sequence[str] | None
     seconds: float
     json: bool
+    live: bool = False
 
     async def __call__(self, ending: Ending) -> int:
         """Returns 1 where a message was lost or came twice. Raises `ConfigError` for an unknown provider."""
@@ -122,22 +122,23 @@ class Demo:
         over = trio.Event()
         ending.gently = over.set
         ending.after(self.seconds, over.set)
-        with self._table(shows) as table:
-            async with trio.open_nursery() as watch:
-                if table is not None:
-                    watch.start_soon(table.keep_fresh)
-                async with trio.open_nursery() as nursery:
-                    for show in shows:
-                        nursery.start_soon(show.play, over, output if table is None else None, self.json)
-                watch.cancel_scope.cancel()
+        # What would be warned of is what the demo does to its own connections.
+        with warnings_told(leave_untold):
+            async with self._view(shows), trio.open_nursery() as nursery:
+                for show in shows:
+                    nursery.start_soon(show.play, over, output, self.json)
         return await self._sum_up({show.provider: show.summary() for show in shows}, output)
 
-    def _table(self, shows: Sequence[Show]) -> contextlib.AbstractContextManager[LiveTable | None]:
-        if self.json or not sys.stdout.isatty():
-            return contextlib.nullcontext()
-        from .live import LiveTable
+    def _view(self, shows: Sequence[Show]) -> AbstractAsyncContextManager[None]:
+        if not self.live:
+            return nullcontext()
+        from .live import Watch, live_view
 
-        return LiveTable(shows)
+        watches: list[Watch] = []
+        for show in shows:
+            show.watch = Watch(show.provider, acks=issubclass(load(show.provider).config, AckConfig))
+            watches.append(show.watch)
+        return live_view("pushwire demo", watches)
 
     async def _sum_up(self, summaries: Mapping[str, Summary], output: Output) -> int:
         total = Summary.total(summaries.values())

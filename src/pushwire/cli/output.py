@@ -14,7 +14,7 @@ import trio
 
 from ..core.describing import Line, encode
 
-__all__ = ["Output", "as_json", "as_text"]
+__all__ = ["Output", "as_json", "as_text", "shows_live"]
 
 DEEP: Final = 2
 """Parts within parts that a plain line shows; --json shows all."""
@@ -64,6 +64,11 @@ def _shown(value: object) -> str:
 # Standard output
 
 
+def shows_live() -> bool:
+    """Whether standard output is a terminal that can be drawn on."""
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")  # pyright: ignore[reportUnnecessaryComparison] - see `Output`
+
+
 class Output:
     """Standard output, written past Python's buffers. Raises `OSError` when there is none."""
 
@@ -77,7 +82,11 @@ class Output:
 
         A reader who does not read holds up its caller alone, not the event loop. Raises `OSError`, `BrokenPipeError` among them.
         """
-        data = "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")
+        await self.put("".join(f"{line}\n" for line in lines))
+
+    async def put(self, text: str) -> None:
+        """Write it as it is. Returns and raises as `write` does."""
+        data = text.encode(errors="backslashreplace")
         if data:
             # Given up, when cancelled, with the thread still in it: nothing else would end a write that nobody reads.
             await trio.to_thread.run_sync(_write_all, self._descriptor, data, abandon_on_cancel=True)

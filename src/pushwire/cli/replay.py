@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 from operator import add
+from pathlib import Path
 from typing import BinaryIO, Final
 
 import attrs
@@ -15,10 +15,11 @@ from ..core.journal import Closed, HandleTimer, Header, Opened, Start, Step, Tru
 from ..core.journal_lines import read_journal
 from ..errors import PushwireError
 from ..registry import load
+from .logs import complain
 from .output import Output, as_json, as_text
 from .running import Ending
 
-__all__ = ["Replay"]
+__all__ = ["Replay", "check", "warn_of_the_end"]
 
 CHUNK: Final = 256
 """Lines printed in one go."""
@@ -28,7 +29,7 @@ CHUNK: Final = 256
 class Replay:
     """One run of the command."""
 
-    journal: str
+    journal: Path
     json: bool
 
     async def __call__(self, ending: Ending) -> int:
@@ -65,15 +66,20 @@ def _events(file: BinaryIO) -> Iterator[Line]:
             case Start(now, wall) | Opened(_, now, wall) | Closed(_, now, wall) | HandleTimer(now, wall):
                 offset = wall - now
             case Truncated():
-                print("pushwire: the journal ends within a line: its writer did not come to the end", file=sys.stderr)
+                warn_of_the_end()
             case _:
                 pass
         for event in step.events:
             yield describe(provider, event, partial(add, offset))
-        _check(step, number)
+        check(step, number)
 
 
-def _check(step: Step, number: int) -> None:
+def warn_of_the_end() -> None:
+    """The journal is cut short."""
+    complain("the journal ends within a line: its writer did not come to the end")
+
+
+def check(step: Step, number: int) -> None:
     """What a caller got for its own mistakes ended nothing; anything else that an input raised did."""
     if step.error is not None and not isinstance(step.error, PushwireError):
         raise PushwireError(f"line {number}: the machine fails with {type(step.error).__name__}: {step.error}")

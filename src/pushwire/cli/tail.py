@@ -1,22 +1,30 @@
-"""`pushwire tail`: a provider's events as lines. An event is ACKed once its line has left this process."""
+"""`pushwire tail`: a provider's events as lines, or on a terminal in a live view. An event is ACKed once its line has left this
+process, or once the view has taken it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final, TypeAlias
 
 import attrs
 import trio
 
+from ..core.acks import AckConfig
 from ..core.describing import describe
 from ..core.secrets import Secret
 from ..shell.connect import connect
+from ..shell.tally import StreamTally
 from .feed import CONTROL, consume, wall_clock
+from .logs import complain, warnings_told
 from .output import Output, as_json, as_text
 from .running import Ending
 from .target import Target
 
 __all__ = ["Tail"]
+
+Shown: TypeAlias = Callable[[Sequence[object]], Awaitable[None]]
 
 READY_WITHIN: Final = 30.0
 """Seconds that the first connection may take."""
@@ -24,32 +32,34 @@ READY_WITHIN: Final = 30.0
 
 @attrs.define
 class Tail:
-    """One run of the command. `count` (messages) and `seconds` end it; None: they do not."""
+    """One run of the command. `count` (messages) and `seconds` end it; None: they do not. `live`: in a view, not as lines."""
 
     target: Target
     count: int | None
     seconds: float | None
     proxy: str | Secret | None
-    journal: str | None
+    journal: Path | None
     json: bool
+    live: bool = False
 
     async def __call__(self, ending: Ending) -> int:
-        """Print events until it is ended. Raises what `connect` and the stream raise, and `OSError` of standard output."""
-        output = Output()
+        """Show events until it is ended. Raises what `connect` and the stream raise, and `OSError` of standard output."""
         started = trio.current_time()
 
         async def show(batch: Sequence[object]) -> Sequence[object]:
             shown = self._within_count(batch)
-            wall = wall_clock()
-            lines = (describe(self.target.provider, event, wall) for event in shown)
-            await output.write(map(as_json if self.json else as_text, lines))
+            await put(shown)
             if self.count == 0:
                 # What is not printed stays un-ACKed: the provider sends it again to whoever comes next.
                 stream.stop()
             return shown
 
         within = READY_WITHIN if self.seconds is None else min(READY_WITHIN, self.seconds)
-        async with connect(self.target.config, ready_within=within, proxy=self.proxy, journal=self.journal) as stream:
+        async with AsyncExitStack() as stack:
+            observer, put = await self._showing(stack)
+            stream = await stack.enter_async_context(
+                connect(self.target.config, ready_within=within, proxy=self.proxy, journal=self.journal, observer=observer)
+            )
             if self.seconds is not None:
                 ending.after(started + self.seconds - trio.current_time(), stream.stop)
             for command in self.target.commands:
@@ -57,6 +67,31 @@ class Tail:
             ending.gently = stream.stop
             await consume(stream, self.target.config, show)
         return 0
+
+    async def _showing(self, stack: AsyncExitStack) -> tuple[StreamTally | None, Shown]:
+        """Who watches the stream, if somebody does, and what shows its events."""
+        provider = self.target.provider
+        if not self.live:
+            stack.enter_context(warnings_told(complain))
+            return None, self._lines(Output())
+        from .live import Watch, live_view
+
+        watch = Watch(provider, acks=isinstance(self.target.config, AckConfig))
+        await stack.enter_async_context(live_view(f"pushwire tail {provider}", [watch], complain))
+
+        async def put(events: Sequence[object]) -> None:
+            watch.keep(events)
+
+        return watch.tally, put
+
+    def _lines(self, output: Output) -> Shown:
+        shown = as_json if self.json else as_text
+
+        async def put(events: Sequence[object]) -> None:
+            wall = wall_clock()
+            await output.write(shown(describe(self.target.provider, event, wall)) for event in events)
+
+        return put
 
     def _within_count(self, batch: Sequence[object]) -> Sequence[object]:
         """The events up to the last message that may still be printed."""
