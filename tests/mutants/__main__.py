@@ -1,6 +1,7 @@
 """`python -m tests.mutants [MODULE…]`: how many mutants the tests kill, and whether each survivor has its reason.
 
-A MODULE is `core/acks`, or a folder of modules, `providers/gelabs`; without one all that `verdicts.SCOPE` names. Exits with 1
+A MODULE is `core/acks`, or a folder of modules, `providers/gelabs`; without one all that `verdicts.SCOPE` names, or, with
+`--providers`, what `verdicts.PROVIDERS` does. Exits with 1
 when fewer than nine in ten are killed, or one survives that survivors.toml does not name.
 """
 
@@ -17,7 +18,7 @@ import pytest
 
 from tests.mutants.hunting import Hunter, Task, module_name
 from tests.mutants.tracing import Record, Tracer
-from tests.mutants.verdicts import ELSEWHERE, ROOT, SCOPE, TESTS, judge, previous, write
+from tests.mutants.verdicts import ELSEWHERE, PROVIDER_TESTS, PROVIDERS, ROOT, SCOPE, TESTS, judge, previous, write
 
 WORK = ROOT / "build" / "mutants"
 QUIET = ["-q", "-p", "no:cacheprovider", "--capture=no", "--no-header", "-m", "not fuzz", "--assert=plain", "--tb=line"]
@@ -25,6 +26,9 @@ QUIET = ["-q", "-p", "no:cacheprovider", "--capture=no", "--no-header", "-m", "n
 
 def main() -> int:
     arguments = _parser().parse_args()
+    if arguments.providers:
+        arguments.modules = arguments.modules or PROVIDERS
+        arguments.tests = arguments.tests or PROVIDER_TESTS
     os.chdir(ROOT)
     WORK.mkdir(parents=True, exist_ok=True)
     if arguments.trace:
@@ -46,7 +50,7 @@ def main() -> int:
     if hunter.broken:
         print("these fail without a mutant, in the order they are run here:", *hunter.broken, sep="\n  ")
         return 2
-    return judge(hunter.outcomes, whole=not (arguments.modules or arguments.sample or arguments.survivors))
+    return judge(hunter.outcomes, whole=not (arguments.sample or arguments.survivors))
 
 
 def _trace(record: Path, tests: list[str], modules: list[str]) -> int:
@@ -65,6 +69,7 @@ def _files(module: str) -> list[Path]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE")
+    parser.add_argument("--providers", action="store_true", help="the providers in place of core, with the tests of both")
     parser.add_argument("--tests", action="append", help="a file or folder of tests, in place of all")
     parser.add_argument("--budget", type=float, default=4.0, help="seconds of tests for one mutant")
     parser.add_argument("--sample", type=int, help="so many mutants of each module, drawn by --seed")
