@@ -8,9 +8,11 @@ import pytest
 
 from pushwire.core.acks import AckConfig
 from pushwire.core.commands import Park
-from pushwire.core.effects import Committed, Done, Identity, Record, Scalar, Ticket, Token, Write
+from pushwire.core.effects import Committed, Done, Identity, Record, Ticket, Token, Write
 from pushwire.core.events import AckRefused, Unrecognized
+from pushwire.core.ledger import Key
 from pushwire.core.machine import Phase
+from pushwire.core.owed import Ack
 from pushwire.core.secrets import Secret
 from pushwire.errors import LocalProtocolError, StoreError
 from tests.core.checks import check_an_ack_waits_for_its_commit, check_versions_are_deliveries_of_their_own
@@ -338,8 +340,9 @@ def test_while_nothing_is_read_no_ack_is_overdue() -> None:
 class Subjects(AckToy):
     """ACKs name each version by itself, as those of a provider whose messages have ids of their own."""
 
-    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
-        return [f"m{number}" for number in (1, 2) if (key, f"m{number}") not in self.done]
+    def _acks_of(self, keys: Sequence[Key]) -> Sequence[Ack]:
+        acks: list[Ack] = [(key, f"m{number}") for key in keys for number in (1, 2)]
+        return [ack for ack in acks if ack not in self.done]
 
 
 def test_each_message_of_a_key_has_an_ack_of_its_own_and_all_are_owed() -> None:

@@ -260,7 +260,7 @@ class ThrottleRun(Clock):
 
     @rule()
     def ping(self) -> None:
-        self.throttle.urgent(self.now)
+        self.throttle.urgent(self.now, 1)
 
     @invariant()
     def within_the_rates(self) -> None:

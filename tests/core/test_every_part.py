@@ -25,6 +25,7 @@ RUNS: Final = {
     "journal_writer.Encoder": "test_journal.py",
     "ledger.Ledger": "test_ledger.py",
     "outbox.Outbox": "test_machines.py",
+    "owed.Owed": "test_owed_runs.py",
     "pacing.Pacer": "test_clock_runs.py",
     "pending.Pending": "test_queue_runs.py",
     "ratelimit._Bucket": "test_queue_runs.py",

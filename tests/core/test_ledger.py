@@ -16,8 +16,8 @@ def ledger(restored: Restored | None = None, *, horizon: float = 100.0, capacity
 
 
 def finish(book: Ledger, identity: Identity, at: float = 0.0) -> bool:
-    book.finish(identity)
-    return book.committed(identity, at)
+    book.finish([identity])
+    return book.committed([identity], at) == [identity.key]
 
 
 # Delivery
@@ -46,10 +46,10 @@ def test_a_resend_of_a_finished_version_is_not_acked_while_another_is_unfinished
     book.receive(*tx("a", "pending"), 0.0)
     finish(book, tx("a", "pending"))
     book.receive(*tx("a", "success"), 1.0)
-    assert not book.settled(("a",))
+    assert book.unsettled([("a",)]) == {("a",)}
     assert book.receive(*tx("a", "pending"), 2.0) == "withheld"
     assert finish(book, tx("a", "success"))
-    assert book.settled(("a",))
+    assert book.unsettled([("a",)]) == set()
     assert book.receive(*tx("a", "pending"), 3.0) == "ack again"
 
 
@@ -61,7 +61,7 @@ def test_a_key_may_be_acked_when_its_last_version_is_finished() -> None:
 
 
 def test_a_key_nobody_knows_speaks_for_nothing_unfinished() -> None:
-    assert ledger().settled(("a",))
+    assert ledger().unsettled([("a",)]) == set()
 
 
 # The life of one version
@@ -74,10 +74,10 @@ def test_the_states_of_a_version() -> None:
     book.receive(*identity, 0.0)
     assert book.state(identity) is Entry.HELD
     assert book.state(tx("a", "other")) is Entry.UNSEEN
-    book.finish(identity)
+    book.finish([identity])
     assert book.state(identity) is Entry.COMMITTING
     assert book.receive(*identity, 0.0) == "withheld"
-    book.failed(identity)
+    book.failed([identity])
     assert book.state(identity) is Entry.HELD
     assert book.unfinished == 1
     finish(book, identity)
@@ -87,18 +87,18 @@ def test_the_states_of_a_version() -> None:
 def test_what_makes_no_sense_is_refused_before_any_change() -> None:
     book = ledger()
     with pytest.raises(LocalProtocolError, match="unseen: this delivery is unknown"):
-        book.finish(tx("a"))
+        book.finish([tx("a")])
     book.receive(*tx("a"), 0.0)
     with pytest.raises(LocalProtocolError, match="commit failed while held: its commit was not asked for"):
-        book.failed(tx("a"))
+        book.failed([tx("a")])
     with pytest.raises(LocalProtocolError, match="committed while held: its commit was not asked for"):
-        book.committed(tx("a"), 0.0)
-    book.finish(tx("a"))
+        book.committed([tx("a")], 0.0)
+    book.finish([tx("a")])
     with pytest.raises(LocalProtocolError, match="committing: it is being settled already"):
-        book.finish(tx("a"))
-    book.committed(tx("a"), 0.0)
+        book.finish([tx("a")])
+    book.committed([tx("a")], 0.0)
     with pytest.raises(LocalProtocolError, match="finished: it is settled already"):
-        book.finish(tx("a"))
+        book.finish([tx("a")])
     assert book.unfinished == 0
 
 
@@ -136,7 +136,7 @@ def test_marks_of_delivery_are_saved_once_and_only_of_what_is_still_held() -> No
     for key in "abc":
         book.receive(*tx(key), 5.0)
     finish(book, tx("a"))
-    book.finish(tx("b"))
+    book.finish([tx("b")])
     assert book.take_unsaved() == [(tx("c"), 5.0)]
     assert book.take_unsaved() == []
 
@@ -161,9 +161,9 @@ def test_the_oldest_unfinished_delivery_decides() -> None:
     assert book.oldest_unfinished() == 0.0
     finish(book, tx("b"))
     assert book.oldest_unfinished() == 0.0
-    book.finish(tx("a"))
+    book.finish([tx("a")])
     assert book.oldest_unfinished() == 0.0, "a commit under way may fail"
-    book.committed(tx("a"), 9.0)
+    book.committed([tx("a")], 9.0)
     assert book.oldest_unfinished() == 2.0
     finish(book, tx("c"))
     assert book.oldest_unfinished() is None
@@ -268,18 +268,18 @@ class Books(RuleBasedStateMachine):
     def settle(self, identity: Identity, end: str) -> None:
         state = self.model.get(identity)
         if state is Entry.HELD:
-            self.ledger.finish(identity)
+            self.ledger.finish([identity])
             self.model[identity] = Entry.COMMITTING
         elif state is not Entry.COMMITTING:
             with pytest.raises(LocalProtocolError):
-                self.ledger.finish(identity)
+                self.ledger.finish([identity])
             return
         if end == "commit":
             self.model[identity] = Entry.FINISHED
-            assert self.ledger.committed(identity, self.now) is not self.unsettled(identity)
+            assert (self.ledger.committed([identity], self.now) == []) is self.unsettled(identity)
         elif end == "fail":
             self.model[identity] = Entry.HELD
-            self.ledger.failed(identity)
+            self.ledger.failed([identity])
 
     @invariant()
     def the_model_agrees(self) -> None:
@@ -298,17 +298,19 @@ def test_any_order_of_messages_and_commits_agrees_with_the_model() -> None:
 
 def test_new_keys_are_taken_up_to_the_first_that_is_known() -> None:
     book = ledger()
-    arrived = iter([tx("a"), tx("b", "2"), tx("a", "3"), tx("c")])
-    assert book.first(arrived, 1.0) == ([(*tx("a"), 1.0), (*tx("b", "2"), 1.0)], tx("a", "3"))
-    assert book.first(arrived, 2.0) == ([(*tx("c"), 2.0)], None)
-    assert book.first(arrived, 3.0) == ([], None)
+    keys, versions = zip(tx("a"), tx("b", "2"), tx("a", "3"), tx("c"), strict=True)
+    assert book.first(keys, versions, 1.0) == [(*tx("a"), 1.0), (*tx("b", "2"), 1.0)]
+    assert book.first(keys, versions, 2.0, 2) == []
+    assert book.first(keys, versions, 2.0, 3) == [(*tx("c"), 2.0)]
+    assert book.first(keys, versions, 3.0, 4) == []
     assert book.unfinished == 3
     assert book.take_unsaved() == [(tx("a"), 1.0), (tx("b", "2"), 1.0), (tx("c"), 2.0)]
 
 
 def test_more_different_versions_than_are_shared_are_told_apart_all_the_same() -> None:
     book = ledger(capacity=100_000)
-    book.first([tx(str(serial), str(serial)) for serial in range(10_000)], 1.0)
+    keys, versions = zip(*(tx(str(serial), str(serial)) for serial in range(10_000)), strict=True)
+    book.first(keys, versions, 1.0)
     assert len(book._shared) <= 4096
     assert all(book.state(tx(str(serial), str(serial))) is Entry.HELD for serial in range(10_000))
     assert book.state(tx("1", "2")) is Entry.UNSEEN

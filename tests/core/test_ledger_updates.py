@@ -11,8 +11,8 @@ def updated() -> Ledger:
     """A ledger with a finished version of a key, and another in hand since 5.0."""
     book = Ledger(Restored(), horizon=100.0, capacity=1000)
     book.receive(*tx("a", "1"), 1.0)
-    book.finish(tx("a", "1"))
-    book.committed(tx("a", "1"), 1.0)
+    book.finish([tx("a", "1")])
+    book.committed([tx("a", "1")], 1.0)
     book.take_unsaved()
     assert book.receive(*tx("a", "2"), 5.0) == "update"
     return book
@@ -21,8 +21,8 @@ def updated() -> Ledger:
 def test_an_update_holds_the_mark_until_it_is_finished() -> None:
     book = updated()
     assert book.oldest_unfinished() == 5.0
-    book.finish(tx("a", "2"))
-    assert book.committed(tx("a", "2"), 6.0)
+    book.finish([tx("a", "2")])
+    assert book.committed([tx("a", "2")], 6.0)
     assert book.oldest_unfinished() is None
 
 
@@ -35,8 +35,8 @@ def test_versions_of_one_key_are_known_each_for_itself_however_many() -> None:
     for number in "345":
         book.receive(*tx("a", number), 6.0)
     for number in "2345":
-        book.finish(tx("a", number))
-        assert book.committed(tx("a", number), 7.0) is (number == "5")
+        book.finish([tx("a", number)])
+        assert bool(book.committed([tx("a", number)], 7.0)) is (number == "5")
     assert [book.receive(*tx("a", number), 8.0) for number in "12345"] == ["ack again"] * 5
 
 

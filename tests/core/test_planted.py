@@ -24,7 +24,7 @@ class AcksEarly(AckToy):
 
     def _commit(self, ticket: Ticket, records: tuple[Record, ...]) -> None:
         super()._commit(ticket, records)
-        self._out.effects += [self._ack_frame(self._ids(), record.identity.key, None) for record in records]
+        self._out.effects += self._ack_frames([self._ids() for _ in records], [(record.identity.key, None) for record in records])
 
 
 class AcksWhatFailed(AckToy):
@@ -32,7 +32,7 @@ class AcksWhatFailed(AckToy):
 
     def _settle_write(self, ticket: Ticket, write: Write, error: BaseException | None) -> None:
         if error is not None:
-            self._out.effects.append(self._ack_frame(self._ids(), ("a",), None))
+            self._out.effects += self._ack_frames([self._ids()], [(("a",), None)])
         super()._settle_write(ticket, write, error)
 
 
@@ -50,7 +50,7 @@ class AcksTheKeyWithAnyVersion(AckToy):
 
     def _settle_write(self, ticket: Ticket, write: Write, error: BaseException | None) -> None:
         super()._settle_write(ticket, write, error)
-        self._out.effects.append(self._ack_frame(self._ids(), ("a",), None))
+        self._out.effects += self._ack_frames([self._ids()], [(("a",), None)])
 
 
 class ForgetsAtTheHandshake(Toy):

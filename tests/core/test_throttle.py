@@ -28,7 +28,7 @@ def test_the_rate_of_all_is_looked_at_again_when_there_is_room() -> None:
 
 def test_what_is_urgent_passes_and_counts() -> None:
     throttle = Throttle(Pacer(rate=2.0, burst=1), lambda command: None)
-    throttle.urgent(0.0)
+    throttle.urgent(0.0, 1)
     assert not throttle.take(0.0)
 
 
@@ -56,6 +56,6 @@ def test_a_time_the_provider_asks_for_holds_all_and_the_longest_counts() -> None
 def test_what_is_urgent_leaves_a_debt_that_is_paid_before_the_next_command() -> None:
     throttle = Throttle(Pacer(rate=1.0, burst=1), lambda command: None)
     assert throttle.take(0.0)
-    throttle.urgent(0.0)
+    throttle.urgent(0.0, 1)
     assert not throttle.take(1.0)
     assert throttle.take(2.0)

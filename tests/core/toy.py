@@ -27,9 +27,11 @@ from pushwire.core.closes import COMMON_ROWS, Action, CloseTable, Row
 from pushwire.core.commands import AnyCommand, Command
 from pushwire.core.config import ConnectionConfig
 from pushwire.core.dialect import Dialect
-from pushwire.core.effects import Dial, Handshake, Identity, Ping, Restored, Scalar, SecretFrame
+from pushwire.core.effects import Dial, Handshake, Identity, Ping, Restored, SecretFrame
 from pushwire.core.events import Control, Delivery, Malformed, Unrecognized
 from pushwire.core.http import Response
+from pushwire.core.ledger import Key
+from pushwire.core.owed import Ack
 from pushwire.core.secrets import Secret
 from pushwire.core.session import Session
 from pushwire.errors import AuthenticationRefused, CommandRefused
@@ -239,7 +241,7 @@ class AckToy(Rules, AckSession[Data | Tx, str]):
             ids=lambda: next(ids),
             restored=restored or Restored(),
         )
-        self.done: list[tuple[tuple[Scalar, ...], str | None]] = []
+        self.done: list[Ack] = []
 
     def _dial(self, now: float, wall: float) -> Dial:
         return Dial(self._generation, "wss://toy.test", {"since": str(self._resend_window(wall))}, 1000)
@@ -249,17 +251,18 @@ class AckToy(Rules, AckSession[Data | Tx, str]):
         if delivery is not None:
             self._out.events.append(Tx(identity, delivery))
 
-    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...], subject: str | None) -> str:
-        return f"ack {ack_id} {key[0]}" + ("" if subject is None else f" {subject}")
+    def _acks_of(self, keys: Sequence[Key]) -> Sequence[Ack]:
+        return [(key, None) for key in keys]
 
-    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
-        return (None,)
+    def _ack_frames(self, ids: Sequence[str], acks: Sequence[Ack]) -> Sequence[str]:
+        pairs = zip(ids, acks, strict=True)
+        return [f"ack {ack_id} {key[0]}" + ("" if subject is None else f" {subject}") for ack_id, (key, subject) in pairs]
 
-    def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
-        self.done.append((key, subject))
+    def _acks_done(self, acks: Sequence[Ack]) -> None:
+        self.done += acks
 
     def _answered_by_peer(
         self, raw: str | bytes, slot: str, now: float, value: str | None, problem: tuple[int, str] | None
     ) -> None:
-        if not self._ack_answered(slot, now, problem):
+        if self._acks_answered((slot,), now, problem) == [False]:
             super()._answered_by_peer(raw, slot, now, value, problem)

@@ -65,8 +65,7 @@ def _replacing(owner: type, name: str, value: AnyCall) -> Callable[[Patch], None
 
 def _ack_at_once(commit: AnyCall) -> AnyCall:
     def early(self: Any, ticket: Ticket, records: tuple[Record, ...]) -> None:
-        for record in records:
-            self._owe(record.identity.key)
+        self._owed.add(record.identity.key for record in records)
         self._send_owed(0.0)
         commit(self, ticket, records)
 
@@ -75,7 +74,7 @@ def _ack_at_once(commit: AnyCall) -> AnyCall:
 
 def _ack_early(patch: Patch) -> None:
     _around(AckSession, "_commit", _ack_at_once)(patch)
-    _returning(Ledger, "settled", True)(patch)
+    _returning(Ledger, "unsettled", set())(patch)
 
 
 def _settle_twice(settle: AnyCall) -> AnyCall:
@@ -196,8 +195,7 @@ def _the_mark_alone(self: Any) -> float:
 def _owe_nothing_any_more(lost: AnyCall) -> AnyCall:
     def forgetful(self: Any) -> None:
         lost(self)
-        self._owed.clear()
-        self._to_send.clear()
+        self._owed.take()
 
     return forgetful
 
@@ -315,7 +313,7 @@ BUGS: Final = [
     ),
     Bug("more is handed out than the caller may have", "gelabs", "with the caller", _returning(Rows, "room", True)),
     Bug("more is held than may be", "gelabs", "are held", _returning(Rows, "full", False)),
-    Bug("messages that are ACKed are kept", "gelabs", "keeps", _returning(GelabsMachine, "_ack_done", None)),
+    Bug("messages that are ACKed are kept", "gelabs", "keeps", _returning(GelabsMachine, "_acks_done", None)),
     Bug("a refused token is used again", "bitpanda", "closed", _around(Redial, "verdict", _the_same_token_again)),
     Bug(
         "the back-off begins anew at the handshake",

@@ -17,9 +17,8 @@ from __future__ import annotations
 import abc
 import math
 import random
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
@@ -27,10 +26,11 @@ from ..errors import LocalProtocolError, StoreError
 from .commands import AnyCommand, Finish, Park
 from .config import ConnectionConfig, checked, count, seconds
 from .dialect import Dialect
-from .effects import Committed, Done, Identity, Outcome, Persist, Record, Resends, Restored, Scalar, Ticket, Token, Write
+from .effects import Committed, Done, Outcome, Persist, Record, Resends, Restored, Scalar, Ticket, Token, Write
 from .events import AckRefused, Delivery, Gap
-from .ledger import Entry, Ledger
+from .ledger import Entry, Key, Ledger
 from .machine import Status
+from .owed import Ack, Owed
 from .session import Session
 
 __all__ = ["AckConfig", "AckSession", "judge"]
@@ -67,11 +67,6 @@ class AckConfig(ConnectionConfig):
         return ("resend_cap: must not be below resend_min",) if self.resend_cap < self.resend_min else ()
 
 
-_Owed: TypeAlias = tuple[tuple[Scalar, ...], str | None, int]
-"""An ACK on its way: key, subject, and how often it was sent. A plain tuple, which the garbage collector soon leaves alone:
-there is one for each message."""
-
-
 class AckSession(Session[EventT, TopicT], abc.ABC):
     """A session with a ledger. The abstract methods are what a provider adds beside those of `Session`."""
 
@@ -91,28 +86,23 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._ledger = Ledger(restored, horizon=config.resend_cap + config.resend_margin, capacity=config.remember)
         self._base = self._saved_mark = -math.inf if restored.mark is None else restored.mark
         self._persists: dict[Token, tuple[Write, ...]] = {}
-        # Keys the provider has yet to confirm, each with the ids of its ACKs on this connection; and those to send next.
-        self._owed: dict[tuple[Scalar, ...], tuple[str, ...]] = {}
-        self._to_send: dict[tuple[Scalar, ...], None] = {}
-        self._acks: dict[str, _Owed] = {}
-        # In order; on a clock that stands still while nothing is read, by so many seconds up to now.
-        self._ack_deadlines: deque[tuple[float, str]] = deque()
-        self._ack_pauses = 0.0
+        self._owed = Owed(config.reply_timeout)
         self._settles_at = math.inf
         self._acks_sent = 0
         self._acks_confirmed = 0
 
     @abc.abstractmethod
-    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...], subject: str | None) -> str:
-        """The frame that ACKs `key`, by one of its subjects; its reply is handed to `_ack_answered`."""
+    def _acks_of(self, keys: Sequence[Key]) -> Sequence[Ack]:
+        """The ACKs of these keys, with what each names beside its key: None where the key says all. A key with nothing left to
+        ACK has none."""
 
     @abc.abstractmethod
-    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
-        """What ACKs of `key` name beside it, one ACK for each; None: the key says all. Empty: there is nothing left to ACK."""
+    def _ack_frames(self, ids: Sequence[str], acks: Sequence[Ack]) -> Iterable[str]:
+        """The frames of these ACKs, each with its id, whose answers are handed to `_acks_answered`."""
 
     @abc.abstractmethod
-    def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
-        """The provider has answered the ACK of this subject."""
+    def _acks_done(self, acks: Sequence[Ack]) -> None:
+        """The provider has answered these."""
 
     # Inputs
 
@@ -146,23 +136,16 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     def next_deadline(self) -> float:
         due = super().next_deadline()
-        if self._ack_deadlines and self._paused_at is None and self._up():
-            due = min(due, self._ack_deadlines[0][0] + self._ack_pauses)
-        return due
+        return min(due, self._owed.due()) if self._paused_at is None and self._up() else due
 
     def reading(self, on: bool, now: float) -> None:
         paused_at = self._paused_at
         super().reading(on, now)
         if on and paused_at is not None:
             paused = now - paused_at
-            # What left, or began, in between has not waited all of the pause.
-            self._ack_pauses += paused
-            latest = now + self._settings.reply_timeout - self._ack_pauses
-            fresh: list[str] = []
-            while self._ack_deadlines and self._ack_deadlines[-1][0] > latest:
-                fresh.append(self._ack_deadlines.pop()[1])
-            self._ack_deadlines.extend((latest, ack_id) for ack_id in reversed(fresh))
+            self._owed.resumed(now, paused)
             if self._settles_at > paused_at:
+                # What began in between has not waited all of the pause.
                 self._settles_at = min(self._settles_at + paused, now + self._ack_settings.settle_after)
 
     def status(self) -> Status:
@@ -186,7 +169,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if delivery == "withheld":
             return None
         if delivery == "ack again":
-            self._owe(key)
+            self._owed.add((key,))
             self._send_owed(now)
             return None
         return delivery
@@ -197,23 +180,19 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         wanted = wall - self._mark() + settings.resend_margin
         return math.ceil(max(settings.resend_min, min(wanted, settings.resend_cap)))
 
-    def _ack_answered(self, ack_id: str, now: float, error: tuple[int | str | None, str] | None = None) -> bool:
-        """The reply to an ACK came; `error` is the provider's code and text. False where no ACK has this id."""
-        owed = self._acks.pop(ack_id, None)
-        if owed is None:
-            return False
-        self._answered = True
-        key, subject, _ = owed
-        # Other messages of the key may have an ACK of their own under way, which this reply does not confirm.
-        if not self._no_longer_owed(key, ack_id) and key not in self._to_send:
-            self._owed.pop(key, None)
-        self._ack_done(key, subject)
+    def _acks_answered(self, ids: Sequence[str], now: float, error: tuple[int | str | None, str] | None = None) -> list[bool]:
+        """Replies to ACKs came, all the same; `error` is the provider's code and text. False for an id that no ACK has."""
+        answered = self._owed.answered(ids)
+        acks = [ack for ack in answered if ack is not None]
+        if acks:
+            self._answered = True
+            self._acks_done(acks)
         if error is None:
-            self._acks_confirmed += 1
+            self._acks_confirmed += len(acks)
         else:
             code, text = error
-            self._out.events.append(AckRefused(now, key, code, self._redacted(text)))
-        return True
+            self._out.events += [AckRefused(now, key, code, self._redacted(text)) for key, _ in acks]
+        return [ack is not None for ack in answered]
 
     # The lifecycle
 
@@ -245,28 +224,18 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._send_owed(now)
 
     def _on_lost(self) -> None:
-        self._acks.clear()
-        self._owed = dict.fromkeys(self._owed, ())
-        self._to_send = dict.fromkeys(self._owed)
-        self._ack_deadlines.clear()
+        self._owed.lost()
         self._settles_at = math.inf
 
     def _on_timer(self, now: float) -> None:
-        late = self._ack_deadlines
-        while late and late[0][0] + self._ack_pauses <= now:
-            _, ack_id = late.popleft()
-            owed = self._acks.pop(ack_id, None)
-            if owed is None:
-                continue
-            key, subject, tries = owed
+        for acks, tries in self._owed.overdue(now, ACK_TRIES):
             if tries < ACK_TRIES:
-                self._no_longer_owed(key, ack_id)
-                self._send_ack(key, subject, tries + 1, now)
+                self._send_acks(acks, tries + 1, now)
             else:
-                self._out.events.append(AckRefused(now, key, None, "no reply"))
+                self._out.events += [AckRefused(now, key, None, "no reply") for key, _ in acks]
 
     def _flushed(self) -> bool:
-        return not self._persists and not self._acks
+        return not self._persists and not self._owed.under_way
 
     # Within
 
@@ -275,33 +244,25 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         return self._base if oldest is None else min(self._base, oldest)
 
     def _finish(self, command: Finish, now: float) -> Ticket:
-        open_ones: list[Identity] = []
-        for identity in dict.fromkeys(command.identities):
-            state = self._ledger.state(identity)
-            if state is Entry.HELD:
-                open_ones.append(identity)
-            elif state is not Entry.FINISHED:
-                raise LocalProtocolError(f"cannot settle {identity.key}: it is {state.value}")
+        held = self._ledger.held(command.identities)
         ticket = self._ticket()
-        if not open_ones:
+        if not held:
             self._out.settle(ticket)
             return ticket
         at = self._wall(now)
-        self._commit(ticket, tuple(Record("finished", identity, at) for identity in open_ones))
+        self._commit(ticket, tuple(Record("finished", identity, at) for identity in held))
         return ticket
 
     def _park(self, command: Park, now: float) -> Ticket:
-        state = self._ledger.state(command.identity)
-        if state is not Entry.HELD:
-            raise LocalProtocolError(f"cannot park {command.identity.key}: it is {state.value}")
+        if not self._ledger.held((command.identity,)):
+            raise LocalProtocolError(f"cannot park {command.identity.key}: it is {Entry.FINISHED.value}")
         ticket = self._ticket()
         record = Record("parked", command.identity, self._wall(now), command.reason, command.raw)
         self._commit(ticket, (record,))
         return ticket
 
     def _commit(self, ticket: Ticket, records: tuple[Record, ...]) -> None:
-        for record in records:
-            self._ledger.finish(record.identity)
+        self._ledger.finish([record.identity for record in records])
         self._persist((Write(ticket, records),))
 
     def _persist(self, writes: tuple[Write, ...]) -> None:
@@ -314,46 +275,34 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._out.effects.append(Persist(token, writes, self._saved_mark))
 
     def _settle_write(self, ticket: Ticket, write: Write, error: BaseException | None) -> None:
-        for record in write.records:
-            if error is not None:
-                self._ledger.failed(record.identity)
-            elif self._ledger.committed(record.identity, record.at):
-                self._owe(record.identity.key)
+        identities = [record.identity for record in write.records]
+        if error is not None:
+            self._ledger.failed(identities)
+        else:
+            self._owed.add(self._ledger.committed(identities, write.records[-1].at))
         self._out.settle(ticket, error=error)
 
-    def _owe(self, key: tuple[Scalar, ...]) -> None:
-        self._owed.setdefault(key, ())
-        self._to_send[key] = None
-
-    def _no_longer_owed(self, key: tuple[Scalar, ...], ack_id: str) -> tuple[str, ...]:
-        """This ACK of a key is over. Returns those that are not."""
-        ids = self._owed.get(key, ())
-        if ack_id in ids:
-            ids = self._owed[key] = tuple(other for other in ids if other != ack_id)
-        return ids
-
     def _send_owed(self, now: float) -> None:
-        if self._up() and self._to_send:
-            keys, self._to_send = self._to_send, {}
-            for key in keys:
-                subjects = self._ack_subjects(key)
-                if not subjects:
-                    self._owed.pop(key, None)
-                for subject in subjects:
-                    self._send_ack(key, subject, 1, now)
+        if self._up():
+            keys = self._owed.take()
+            if keys:
+                acks = self._acks_of(keys)
+                if len({key for key, _ in acks}) < len(keys):
+                    self._owed.drop({*keys} - {key for key, _ in acks})
+                self._send_acks(acks, 1, now)
 
-    def _send_ack(self, key: tuple[Scalar, ...], subject: str | None, tries: int, now: float) -> None:
-        if not self._ledger.settled(key):
-            # Another version came meanwhile, and this ACK might speak for it too. It is owed again when that one is finished.
-            self._owed.pop(key, None)
-            return
-        ack_id = self._ids()
-        self._acks[ack_id] = (key, subject, tries)
-        self._owed[key] = (*self._owed.get(key, ()), ack_id)
-        self._ack_deadlines.append((now + self._settings.reply_timeout - self._ack_pauses, ack_id))
-        self._exchange.urgent(now)
-        self._acks_sent += 1
-        self._out.effects.append(self._ack_frame(ack_id, key, subject))
+    def _send_acks(self, acks: Sequence[Ack], tries: int, now: float) -> None:
+        unsettled = self._ledger.unsettled(key for key, _ in acks)
+        if unsettled:
+            # Another version came meanwhile, and the ACK might speak for it too. It is owed again when that one is finished.
+            self._owed.drop(unsettled)
+            acks = [ack for ack in acks if ack[0] not in unsettled]
+        if acks:
+            ids = [self._ids() for _ in acks]
+            self._owed.sent(acks, ids, tries, now)
+            self._exchange.urgent(now, len(acks))
+            self._acks_sent += len(acks)
+            self._out.effects += self._ack_frames(ids, acks)
 
 
 def judge(outcome: Outcome) -> tuple[Exception | None, Mapping[Ticket, BaseException]]:

@@ -114,9 +114,9 @@ class Exchange(Generic[EventT, TopicT]):
                 break
         self._waiting.rewind()
 
-    def urgent(self, now: float) -> None:
-        """A heartbeat or an ACK leaves: it is never held back, but it counts."""
-        self._throttle.urgent(now)
+    def urgent(self, now: float, frames: int = 1) -> None:
+        """A heartbeat leaves, or so many ACKs: they are never held back, but they count."""
+        self._throttle.urgent(now, frames)
 
     def waiting_for(self, slot: str) -> AnyCommand | None:
         """The command whose reply `slot` waits for."""

@@ -7,10 +7,13 @@ key is ACKed when no received version of it is unfinished. Nothing here knows of
 from __future__ import annotations
 
 import enum
+import itertools
+import operator
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from ..errors import LocalProtocolError
 from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
 from .transitions import Table
@@ -72,9 +75,6 @@ for each message."""
 Versions: TypeAlias = tuple[Key | int, ...]
 """Version and state in turn: there are one or two of a key, and a dict for each would cost four times the memory."""
 
-_Shared: TypeAlias = tuple[Key, tuple[Versions, ...]]
-"""A version, and what is kept of a key that has it alone, by the code of its state."""
-
 # What a version's state is kept as, for the same reason.
 _STATES: Final = (Entry.UNSEEN, Entry.HELD, Entry.COMMITTING, Entry.FINISHED)
 _CODES: Final = {state: code for code, state in enumerate(_STATES)}
@@ -83,6 +83,10 @@ _HELD: Final = _CODES[Entry.HELD]
 _COMMITTING: Final = _CODES[Entry.COMMITTING]
 _FINISHED: Final = _CODES[Entry.FINISHED]
 _AFTER: Final = {(_CODES[before], trigger): _CODES[after] for (before, trigger), after in ENTRY.rows.items()}
+
+_HELD_ALONE: Final = operator.itemgetter(_HELD)
+_VERSION: Final = operator.itemgetter(0)
+"""What the first takes out of all that is kept of a version, and the second out of that."""
 
 _SHARED: Final = 4096
 """How many different versions are kept as one tuple each, whatever number of keys have them."""
@@ -125,8 +129,9 @@ class Ledger:
         self._horizon = horizon
         self._capacity = capacity
         self._keys: dict[Key, Versions] = {}
-        # Most keys have one version, and many the same: by version, all that can be kept of such a key. It is made once.
-        self._shared: dict[Key, _Shared] = {}
+        # Most keys have one version, and many the same: by version, all that can be kept of such a key, by the code of its state.
+        # It is made once.
+        self._shared: dict[Key, tuple[Versions, ...]] = {}
         # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once its left end is holes.
         self._order: deque[Received] = deque()
         self._done: deque[Received] = deque()
@@ -142,32 +147,32 @@ class Ledger:
             if version not in self._keys.get(key, ()):
                 self._put(key, version, _UNSEEN, self._keys.get(key, ()))
 
-    def first(self, arrived: Iterable[tuple[Key, Key]], at: float) -> tuple[list[Received], tuple[Key, Key] | None]:
-        """Messages arrived, by key and version, no older than `at`: those before the first whose key is known, to be delivered as
-        "new". Returns what is kept of them, and that first one, which is taken from `arrived` and left to `receive`.
+    def first(self, keys: Sequence[Key], versions: Sequence[Key], at: float, start: int = 0) -> list[Received]:
+        """Messages arrived, no older than `at`: takes those from `start` on, up to the first whose key is known, which is left to
+        `receive`. They are to be delivered as "new"; returns what is kept of them.
 
         The hot path, which most messages go all together: one step in each collection, and one tuple left behind.
         """
-        keys, shared = self._keys, self._shared
-        received: list[Received] = []
-        append = received.append
-        known = None
-        for key, version in arrived:
-            if key in keys:
-                known = key, version
-                break
-            version, states = shared.get(version) or self._share(version)
-            keys[key] = states[_HELD]
-            append((key, version, at))
+        stop = self._until_known(keys, start)
+        if stop - start < len(keys):
+            keys, versions = keys[start:stop], versions[start:stop]
+        shared = self._shared
+        try:
+            states = list(map(shared.__getitem__, versions))
+        except KeyError:
+            states = [shared.get(version) or self._share(version) for version in versions]
+        alone = list(map(_HELD_ALONE, states))
+        self._keys.update(zip(keys, alone, strict=True))
+        received = list(zip(keys, map(_VERSION, alone), itertools.repeat(at)))
         self._order += received
         self._unsaved += received
         self.unfinished += len(received)
-        return received, known
+        return received
 
     def receive(self, key: Key, version: Key, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
         """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
         of what is finished."""
-        if self.first(((key, version),), at)[0]:
+        if self.first((key,), (version,), at):
             return "new"
         versions = self._keys[key]
         before = _code(versions, version)
@@ -186,21 +191,38 @@ class Ledger:
     def state(self, identity: Identity) -> Entry:
         return _STATES[_code(self._keys.get(identity.key, ()), identity.version) or _UNSEEN]
 
-    def finish(self, identity: Identity) -> None:
-        """Its commit is asked for. Raises `LocalProtocolError` where it is not held."""
-        self._move(identity, EntryTrigger.FINISH)
+    def held(self, identities: Sequence[Identity]) -> list[Identity]:
+        """Those of these that are held, each once; the rest is finished. Raises `LocalProtocolError` where one is neither."""
+        held: list[Identity] = []
+        for identity in dict.fromkeys(identities):
+            code = _code(self._keys.get(identity.key, ()), identity.version)
+            if code == _HELD:
+                held.append(identity)
+            elif code != _FINISHED:
+                raise LocalProtocolError(f"cannot settle {identity.key}: it is {self.state(identity).value}")
+        return held
 
-    def failed(self, identity: Identity) -> None:
-        """Its commit failed: it is held again."""
-        self._move(identity, EntryTrigger.FAILED)
+    def finish(self, identities: Iterable[Identity]) -> None:
+        """Their commit is asked for. Raises `LocalProtocolError` where one is not held."""
+        for identity in identities:
+            self._move(identity, EntryTrigger.FINISH)
 
-    def committed(self, identity: Identity, at: float) -> bool:
-        """Its commit is durable. True when the key may be ACKed now: no received version of it is unfinished."""
-        versions = self._move(identity, EntryTrigger.COMMITTED)
-        self.unfinished -= 1
-        self._done.append((identity.key, identity.version, at))
+    def failed(self, identities: Iterable[Identity]) -> None:
+        """Their commit failed: they are held again."""
+        for identity in identities:
+            self._move(identity, EntryTrigger.FAILED)
+
+    def committed(self, identities: Sequence[Identity], at: float) -> list[Key]:
+        """Their commit is durable. Returns the keys that may be ACKed now: no received version of them is unfinished."""
+        settled: list[Key] = []
+        for identity in identities:
+            key, version = identity
+            if self._settled(self._move(identity, EntryTrigger.COMMITTED)):
+                settled.append(key)
+            self._done.append((key, version, at))
+        self.unfinished -= len(identities)
         self._forget(at)
-        return self._settled(versions)
+        return settled
 
     def oldest_unfinished(self) -> float | None:
         """How old the oldest delivery not yet finished may be, None when there is none."""
@@ -223,9 +245,10 @@ class Ledger:
         taken = [(record.identity.key, record.identity.version, record.at) for record in records]
         self._unsaved = [*taken, *self._unsaved]
 
-    def settled(self, key: Key) -> bool:
-        """Whether no received version of the key is unfinished."""
-        return self._settled(self._keys.get(key, ()))
+    def unsettled(self, keys: Iterable[Key]) -> set[Key]:
+        """Those of these keys of which a received version is unfinished."""
+        known = self._keys
+        return {key for key in keys if not self._settled(known.get(key, ()))}
 
     def _unfinished(self, received: Received) -> bool:
         key, version, _ = received
@@ -246,8 +269,7 @@ class Ledger:
         """Returns the versions of the key, which were `versions`."""
         if not versions or (len(versions) == 2 and versions[0] == version):
             # So it is with nearly all.
-            _, states = self._shared.get(version) or self._share(version)
-            versions = states[code]
+            versions = (self._shared.get(version) or self._share(version))[code]
         elif version in versions:
             at = versions.index(version)
             versions = (*versions[: at + 1], code, *versions[at + 2 :])
@@ -256,11 +278,22 @@ class Ledger:
         self._keys[key] = versions
         return versions
 
-    def _share(self, version: Key) -> _Shared:
+    def _share(self, version: Key) -> tuple[Versions, ...]:
         if len(self._shared) >= _SHARED:
             self._shared.clear()
-        shared = self._shared[version] = version, tuple((version, code) for code in _CODES.values())
-        return shared
+        states = self._shared[version] = tuple((version, code) for code in _CODES.values())
+        return states
+
+    def _until_known(self, keys: Sequence[Key], start: int) -> int:
+        """Where, from `start` on, the first key is that is known, or comes a second time."""
+        if not start and self._keys.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
+            return len(keys)
+        known, seen = self._keys, set[Key]()
+        for at in range(start, len(keys)):
+            if keys[at] in known or keys[at] in seen:
+                return at
+            seen.add(keys[at])
+        return len(keys)
 
     @staticmethod
     def _settled(versions: Versions) -> bool:

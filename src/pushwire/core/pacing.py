@@ -1,6 +1,6 @@
 """Pacing: a token bucket over what we send, so that a burst of re-subscriptions never trips the provider's rate limit.
 
-`reserve` tokens are kept for what must not wait: heartbeats and ACKs take with `urgent=True` and may use them, commands may not.
+`reserve` tokens are kept for what must not wait: heartbeats and ACKs use them (`take_anyway`), commands may not.
 """
 
 from __future__ import annotations
@@ -32,15 +32,21 @@ class Pacer:
                 self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
             self._at = now
 
-    def take(self, now: float, *, urgent: bool = False) -> bool:
-        """Take a token if there is one to take. Urgent frames always pass, and leave the bucket in debt at most by its size."""
+    def take(self, now: float) -> bool:
+        """Take a token if there is one to take."""
         if self._rate == math.inf:
             return True
         self._refill(now)
-        if not urgent and self._tokens < 1 + self._reserve - _ROUNDING:
+        if self._tokens < 1 + self._reserve - _ROUNDING:
             return False
-        self._tokens = max(self._tokens - 1, -float(self._burst))
+        self._tokens -= 1
         return True
+
+    def take_anyway(self, now: float, tokens: int) -> None:
+        """Take these, whether there are so many or not. The bucket is in debt at most by its size."""
+        if self._rate != math.inf:
+            self._refill(now)
+            self._tokens = max(self._tokens - tokens, -float(self._burst))
 
     def available(self, now: float) -> float:
         """When the next token can be taken by what is not urgent."""

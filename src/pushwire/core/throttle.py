@@ -53,9 +53,9 @@ class Throttle:
             self.due = min(self.due, self._all.available(now))
         return taken
 
-    def urgent(self, now: float) -> None:
-        """A heartbeat or an ACK leaves: it is never held back, but it counts."""
-        self._all.take(now, urgent=True)
+    def urgent(self, now: float, frames: int) -> None:
+        """So many heartbeats or ACKs leave: they are never held back, but they count."""
+        self._all.take_anyway(now, frames)
 
     def left(self, command: AnyCommand, now: float) -> None:
         """A command leaves: it counts against the rate of its own kind."""

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 from urllib.parse import urlencode, urlsplit
-
-import msgspec
 
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.config import ConnectionConfig
 from ...core.effects import Dial, Handshake, Ping
 from ...core.events import Malformed, Unrecognized
+from ...core.runs import MISFITS, decoded, runs
 from ...core.secrets import Secret
 from ...core.session import Session
 from ...errors import CommandRefused
@@ -90,36 +89,32 @@ class BitpandaMachine(Session[Price | PriceChange, Topic]):
     # Messages
 
     def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
-        # Prices that come one behind the other, which is what most reads hold and nothing else, are taken together.
-        prices: list[Price] = []
-        for at, raw in enumerate(messages):
-            try:
-                update = decode(raw)
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                self._on_prices(prices, messages, at, now)
-                self._on_reply_or_misfit(raw, error, now)
-                continue
-            if isinstance(update, Price):
-                prices.append(update)
+        read = decoded(decode, messages)
+        for start, stop in runs(read):
+            run, raws = read[start:stop], messages[start:stop]
+            # All are of the type of the first.
+            if isinstance(run[0], Price):
+                self._on_prices(cast("list[Price]", run), raws, now)
             else:
-                self._on_prices(prices, messages, at, now)
-                stamp((update,), now)
-                self._out.events.append(update)
-        self._on_prices(prices, messages, len(messages), now)
+                for update, raw in zip(run, raws, strict=True):
+                    self._on_other(update, raw, now)
 
-    def _on_prices(self, prices: list[Price], messages: Sequence[str | bytes], until: int, now: float) -> None:
-        """Take prices, which are those of the messages `until` then; the list is empty afterwards."""
-        if not prices:
-            return
+    def _on_prices(self, prices: Sequence[Price], raws: Sequence[str | bytes], now: float) -> None:
         if are_sound(prices):
             self._deliver(prices, now)
+            return
+        for price, raw in zip(prices, raws, strict=True):
+            if are_sound((price,)):
+                self._deliver((price,), now)
+            else:
+                self._on_reply_or_misfit(raw, ValueError("the ask or the bid is not a decimal number"), now)
+
+    def _on_other(self, update: Price | PriceChange | Exception, raw: str | bytes, now: float) -> None:
+        if isinstance(update, Exception):
+            self._on_reply_or_misfit(raw, update, now)
         else:
-            for price, raw in zip(prices, messages[until - len(prices) : until], strict=True):
-                if are_sound((price,)):
-                    self._deliver((price,), now)
-                else:
-                    self._on_reply_or_misfit(raw, ValueError("the ask or the bid is not a decimal number"), now)
-        prices.clear()
+            stamp((update,), now)
+            self._out.events.append(update)
 
     def _deliver(self, prices: Sequence[Price], now: float) -> None:
         if self._exchange.staleness.enabled:
@@ -130,7 +125,7 @@ class BitpandaMachine(Session[Price | PriceChange, Topic]):
     def _on_reply_or_misfit(self, raw: str | bytes, error: Exception, now: float) -> None:
         try:
             self._on_reply(decode_reply(raw), raw, now)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             self._on_misfit(raw, error, now)
 
     def _on_reply(self, reply: Reply, raw: str | bytes, now: float) -> None:
@@ -155,7 +150,7 @@ class BitpandaMachine(Session[Price | PriceChange, Topic]):
         """A message that fits none of the known shapes: find out how much of it is to be trusted."""
         try:
             channel = decode_unknown(raw).channel
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             channel = None
         if channel is None or channel in KNOWN_CHANNELS:
             self._out.events.append(Malformed(now, raw, self._redacted(str(error))))

@@ -13,6 +13,8 @@ from ...core.dialect import Dialect
 from ...core.effects import Scalar
 from ...core.fields import optional_text, some_text, whole
 from ...core.http import Response
+from ...core.ledger import Key
+from ...core.owed import Ack
 from ...errors import LocalProtocolError
 from .messages import Event, Subscribed, Unsubscribed
 from .topics import Topic, topic
@@ -69,6 +71,36 @@ def frame(command_id: str, kind: str, data: Mapping[str, Scalar]) -> str:
     if None in data.values():
         data = {name: value for name, value in data.items() if value is not None}
     return _encode({"id": command_id, "type": kind, "data": data}).decode()
+
+
+class _Acked(msgspec.Struct, omit_defaults=True, gc=False):
+    """What an ACK is for. The order of these fields is that of the document's sample."""
+
+    chain_type: Scalar = None
+    chain_id: Scalar = None
+    txHash: Scalar = None  # noqa: N815 - as it is written
+    messageId: str | None = None  # noqa: N815
+
+
+class _AckFrame(msgspec.Struct, gc=False):
+    id: str
+    type: str
+    data: _Acked
+
+
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
+
+
+def ack_frames(ids: Sequence[str], acks: Sequence[Ack], spelled: Callable[[Key], Scalar]) -> list[str]:
+    """The client messages of these ACKs; `spelled` says how the hash of a key is written."""
+    lines = _encode_lines(
+        [
+            _AckFrame(ack_id, "transactionACK", _Acked(key[0], key[1], spelled(key), message_id))
+            for ack_id, (key, message_id) in zip(ids, acks, strict=True)
+        ]
+    )
+    # In JSON a line break within a text is an escape.
+    return lines.decode().split("\n")[:-1]
 
 
 class GelabsDialect(Dialect[Topic]):

@@ -7,41 +7,44 @@ within the window that the handshake asks for.
 from __future__ import annotations
 
 import enum
+import itertools
+import operator
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
-
-import msgspec
+from typing import Final, TypeAlias, cast
 
 from ...core.acks import AckConfig, AckSession
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.commands import AnyCommand
-from ...core.effects import Dial, Handshake, Restored, Scalar
+from ...core.effects import Dial, Handshake, Restored
 from ...core.events import Malformed, Unrecognized
 from ...core.ledger import Key
+from ...core.owed import Ack
+from ...core.runs import MISFITS, decoded, runs
 from ...core.secrets import Secret
 from ...core.transitions import Table
 from ...errors import AuthenticationRefused, CommandRefused
-from .commands import GelabsDialect, GetTransaction, Subscribe, Unsubscribe, frame
+from .commands import GelabsDialect, GetTransaction, Subscribe, Unsubscribe, ack_frames, frame
 from .messages import (
     KNOWN_TYPES,
     AckReply,
-    Answer,
     Connected,
     Pong,
     Push,
     Reply,
+    Single,
     Subscribed,
     SubscribeReply,
     TransactionReply,
     Unsubscribed,
     UnsubscribeReply,
+    complete_all,
     decode,
     decode_unknown,
 )
 from .naming import Naming
 from .topics import Topic, topic
-from .transactions import NOT_LEDGERED, Transaction, all_numbers, complete, complete_all, identify_all, numbers_problem
+from .transactions import NOT_LEDGERED, Transaction, all_numbers, complete, identify_all, numbers_problem
 
 __all__ = ["CLOSES", "GREETING", "GelabsMachine"]
 
@@ -127,8 +130,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         self._url = url
         self._chain_ids = chain_ids
         self._stage = GREETING.initial
-        self._ack_message_id = ack_message_id
-        self._naming = Naming()
+        self._naming = Naming(by_message=ack_message_id)
 
     # What the session asks for
 
@@ -150,74 +152,57 @@ class GelabsMachine(AckSession[Transaction, Topic]):
     def _ping(self, now: float) -> str:
         return frame(self._ids(), "ping", {})
 
-    def _ack_frame(self, ack_id: str, key: tuple[Scalar, ...], subject: str | None) -> str:
-        chain_type, chain_id, _ = key
-        data = {"chain_type": chain_type, "chain_id": chain_id, "txHash": self._naming.spelled(key), "messageId": subject}
-        return frame(ack_id, "transactionACK", data)
-
-    def _ack_subjects(self, key: tuple[Scalar, ...]) -> Sequence[str | None]:
+    def _acks_of(self, keys: Sequence[Key]) -> Sequence[Ack]:
         # The document's sample names the hash alone, its error text the message as well. Where the provider heeds that, an ACK
-        # cannot be taken for one of a version that is still on its way to us. None left: the provider has confirmed them all.
-        return self._naming.messages(key) if self._ack_message_id else (None,)
+        # cannot be taken for one of a version that is still on its way to us.
+        return self._naming.acks(keys)
 
-    def _ack_done(self, key: tuple[Scalar, ...], subject: str | None) -> None:
-        left: list[str | None] = []
-        if self._ack_message_id:
-            left = [message_id for message_id in self._naming.messages(key) if message_id != subject]
-        if left or not self._ledger.settled(key):
-            self._naming.keep(key, left)
-        else:
-            self._naming.forget(key)
+    def _ack_frames(self, ids: Sequence[str], acks: Sequence[Ack]) -> Sequence[str]:
+        return ack_frames(ids, acks, self._naming.spelled)
+
+    def _acks_done(self, acks: Sequence[Ack]) -> None:
+        self._naming.confirm(acks, self._ledger.unsettled(key for key, _ in acks))
 
     # Messages
 
     def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
-        # Pushes that come one behind the other, which is what most reads hold and nothing else, are taken together.
-        pushes: list[Push] = []
-        for at, raw in enumerate(messages):
-            try:
-                message = decode(raw)
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                self._on_pushes(pushes, messages, at, now)
-                self._on_misfit(raw, error, now)
-                continue
-            if isinstance(message, Push):
-                pushes.append(message)
+        read = decoded(decode, messages)
+        for start, stop in runs(read):
+            run, raws = read[start:stop], messages[start:stop]
+            # All are of the type of the first.
+            if isinstance(run[0], Push):
+                self._on_pushes(cast("list[Push]", run), raws, now)
+            elif isinstance(run[0], AckReply):
+                self._on_ack_replies(cast("list[AckReply]", run), raws, now)
             else:
-                if pushes:
-                    self._on_pushes(pushes, messages, at, now)
-                self._on_answer(message, raw, now)
-        self._on_pushes(pushes, messages, len(messages), now)
+                for message, raw in zip(cast("list[Single | Exception]", run), raws, strict=True):
+                    self._on_single(message, raw, now)
 
-    def _on_pushes(self, pushes: list[Push], messages: Sequence[str | bytes], until: int, now: float) -> None:
-        """Take pushes, which are those of the messages `until` then; the list is empty afterwards."""
-        if not pushes:
-            return
+    def _on_pushes(self, pushes: Sequence[Push], raws: Sequence[str | bytes], now: float) -> None:
         txs = [push.data for push in pushes if push.data is not None]
         if len(txs) == len(pushes) and all_numbers(txs):
             self._on_transactions(pushes, txs, now)
-        else:
-            for push, raw in zip(pushes, messages[until - len(pushes) : until], strict=True):
-                problem = "a transaction without data" if push.data is None else numbers_problem(push.data)
-                if push.data is None or problem is not None:
-                    self._out.events.append(Malformed(now, raw, problem or ""))
-                else:
-                    self._on_transactions((push,), (push.data,), now)
-        pushes.clear()
+            return
+        for push, raw in zip(pushes, raws, strict=True):
+            problem = "a transaction without data" if push.data is None else numbers_problem(push.data)
+            if push.data is None or problem is not None:
+                self._out.events.append(Malformed(now, raw, problem or ""))
+            else:
+                self._on_transactions((push,), (push.data,), now)
 
     def _on_transactions(self, pushes: Sequence[Push], txs: Sequence[Transaction], now: float) -> None:
         """Deliver what is to be delivered: all at once up to one whose key is known, then that one by itself, and so on."""
-        identities = iter(identify_all(txs, self._chain_ids))
+        keys, versions = identify_all(txs, self._chain_ids)
         at = 0
         while at < len(txs):
-            received, known = self._ledger.first(identities, self._base)
+            received = self._ledger.first(keys, versions, self._base, at)
             until = at + len(received)
-            fresh, ids = txs[at:until], [push.id for push in pushes[at:until]]
-            self._naming.add_all([ledgered[0] for ledgered in received], [tx.tx_hash for tx in fresh], ids)
-            complete_all(fresh, now, received, ids, [push.time for push in pushes[at:until]])
+            fresh = txs[at:until]
+            self._naming.add_all(keys[at:until], [tx.tx_hash for tx in fresh], [push.id for push in pushes[at:until]])
+            complete_all(pushes[at:until], fresh, now, received)
             self._out.events += fresh
-            if known is not None:
-                self._on_known(pushes[until], txs[until], *known, now)
+            if until < len(txs):
+                self._on_known(pushes[until], txs[until], keys[until], versions[until], now)
             at = until + 1
         if self._exchange.staleness.enabled:
             for tx in txs:
@@ -231,16 +216,33 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             complete(tx, now, delivery, (key, version, self._base), push.id, push.time)
             self._out.events.append(tx)
 
-    def _on_answer(self, message: Answer, raw: str | bytes, now: float) -> None:
-        """What is said to something of ours."""
-        if isinstance(message, AckReply):
-            self._on_ack_reply(message, raw, now)
-        elif isinstance(message, Pong):
-            self._pong()
-        elif isinstance(message, Connected):
-            self._on_connected(message, now)
-        else:
-            self._on_reply(message, raw, now)
+    def _on_ack_replies(self, replies: Sequence[AckReply], raws: Sequence[str | bytes], now: float) -> None:
+        if not any(reply.code for reply in replies):
+            self._on_acks_answered(replies, raws, None, now)
+            return
+        for reply, raw in zip(replies, raws, strict=True):
+            error = None if reply.code == 0 else (reply.code, reply.msg or "")
+            self._on_acks_answered((reply,), (raw,), error, now)
+
+    def _on_acks_answered(
+        self, replies: Sequence[AckReply], raws: Sequence[str | bytes], error: tuple[int, str] | None, now: float
+    ) -> None:
+        known = self._acks_answered([reply.id or "" for reply in replies], now, error)
+        if not all(known):
+            strays = itertools.compress(raws, map(operator.not_, known))
+            self._out.events += [Unrecognized(now, raw, "an ACK reply that nobody waits for") for raw in strays]
+
+    def _on_single(self, message: Single | Exception, raw: str | bytes, now: float) -> None:
+        """What is said to something of ours, and what fits no shape."""
+        match message:
+            case Pong():
+                self._pong()
+            case Connected():
+                self._on_connected(message, now)
+            case Exception():
+                self._on_misfit(raw, message, now)
+            case _:
+                self._on_reply(message, raw, now)
 
     def _note_topics(self, tx: Transaction, now: float) -> None:
         for address in tx.listen_addresses or ():
@@ -270,16 +272,11 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         reply, problem = _result(message, command)
         self._reply(message.id, now, reply, None if problem is None else CommandRefused(name, *problem))
 
-    def _on_ack_reply(self, message: AckReply, raw: str | bytes, now: float) -> None:
-        error = None if message.code == 0 else (message.code, message.msg or "")
-        if message.id is None or not self._ack_answered(message.id, now, error):
-            self._out.events.append(Unrecognized(now, raw, "an ACK reply that nobody waits for"))
-
     def _on_misfit(self, raw: str | bytes, error: Exception, now: float) -> None:
         """A message that fits none of the known shapes: find out how much of it is to be trusted."""
         try:
             unknown = decode_unknown(raw)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             self._out.events.append(Malformed(now, raw, self._redacted(str(error))))
             return
         command = None if unknown.id is None else self._exchange.waiting_for(unknown.id)

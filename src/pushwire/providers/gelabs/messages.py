@@ -5,12 +5,14 @@ What a push carries is in `transactions`; here is what it comes in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from ...core.effects import Identity
 from ...core.events import Control, Delivery
+from ...core.ledger import Received
 from ...core.values import Value
 from .topics import Topic
 from .transactions import Transaction, complete, numbers_problem
@@ -74,6 +76,18 @@ class Push(Envelope, tag="transaction"):
     data: Transaction | None = None
 
 
+def complete_all(pushes: Sequence[Push], txs: Sequence[Transaction], received: float, ledgered: Sequence[Received]) -> None:
+    """`complete` for the transactions of these pushes, all of them "new"."""
+    fresh: Sequence[Any] = txs  # as in `complete`
+    for tx, push, known in zip(fresh, pushes, ledgered, strict=True):
+        tx.received = received
+        tx.ledgered = known
+        tx.message_id = push.id
+        tx.sent = push.time
+        if tx.delivery != "new":
+            tx.delivery = "new"
+
+
 class Connected(Envelope, tag="connected"):
     """The greeting of an accepted connection."""
 
@@ -107,8 +121,9 @@ class AckReply(Envelope, tag="transactionACK"):
 
 
 Reply: TypeAlias = SubscribeReply | UnsubscribeReply | TransactionReply
-Answer: TypeAlias = Connected | Pong | AckReply | Reply
-Message: TypeAlias = Push | Answer
+Single: TypeAlias = Connected | Pong | Reply
+"""What comes one by one."""
+Message: TypeAlias = Push | AckReply | Single
 
 
 class Unknown(msgspec.Struct):

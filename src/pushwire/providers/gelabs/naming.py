@@ -5,11 +5,12 @@ There is an entry for each message in hand, hence the two forms that one is kept
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TypeAlias, cast
 
 from ...core.effects import Scalar
 from ...core.ledger import Key
+from ...core.owed import Ack
 
 __all__ = ["Naming"]
 
@@ -18,11 +19,12 @@ _Parts: TypeAlias = tuple[Scalar, ...]
 
 
 class Naming:
-    """By key."""
+    """By key. `by_message`: whether an ACK names a message, and there is one for each, or the hash alone."""
 
-    __slots__ = ("_named",)
+    __slots__ = ("_by_message", "_named")
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_message: bool) -> None:
+        self._by_message = by_message
         # Alone: the id of the one message, whose hash is spelled as in the key. So it is with nearly all.
         self._named: dict[Key, str | _Parts | None] = {}
 
@@ -47,19 +49,33 @@ class Naming:
         """How the hash was spelled, where that is known, else as in the key."""
         return self._parts(key)[0]
 
-    def messages(self, key: Key) -> Sequence[str | None]:
-        """The ids of the messages that no ACK has confirmed."""
+    def acks(self, keys: Sequence[Key]) -> list[Ack]:
+        """The ACKs of these keys: one for each message that none has confirmed."""
+        if not self._by_message:
+            return [(key, None) for key in keys]
+        named = list(map(self._named.get, keys))
+        if {*map(type, named)} == {str}:
+            return cast("list[Ack]", list(zip(keys, named, strict=True)))
+        return [(key, message_id) for key in keys for message_id in self._messages(key)]
+
+    def confirm(self, acks: Sequence[Ack], kept: Container[Key]) -> None:
+        """The provider has confirmed these. A key with nothing left to confirm is forgotten; of those to be kept the spelling is
+        remembered."""
+        named = self._named
+        for key, message_id in acks:
+            if self._by_message and key not in kept and named.get(key, ()) == message_id:
+                del named[key]
+                continue
+            left = [message for message in self._messages(key) if message != message_id] if self._by_message else ()
+            if left or key in kept:
+                named[key] = (self.spelled(key), *left)
+            else:
+                named.pop(key, None)
+
+    def _messages(self, key: Key) -> tuple[str | None, ...]:
         named = self._named.get(key, ())
         # Behind the hash there are ids alone.
         return cast("tuple[str | None, ...]", named[1:]) if isinstance(named, tuple) else (named,)
-
-    def keep(self, key: Key, messages: Sequence[str | None]) -> None:
-        """Of the messages, these are still to be confirmed."""
-        self._named[key] = (self.spelled(key), *messages)
-
-    def forget(self, key: Key) -> None:
-        """All are confirmed."""
-        self._named.pop(key, None)
 
     def _parts(self, key: Key) -> _Parts:
         named = self._named.get(key, ())

@@ -9,7 +9,7 @@ checked before anyone sees them. Empty text and null both mean "none".
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -29,7 +29,6 @@ __all__ = [
     "Transaction",
     "all_numbers",
     "complete",
-    "complete_all",
     "identify",
     "identify_all",
     "numbers_problem",
@@ -259,16 +258,16 @@ def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Key, Key]:
     return (chain_type, chain_id, tx_hash), (tx.tx_status, tx.height, tx.is_reorg_resend is True)
 
 
-def identify_all(txs: Sequence[Transaction], chain_ids: Mapping[str, int]) -> Sequence[tuple[Key, Key]]:
-    """What `identify` says of each. Where all are spelled as they are compared, which one look at all of them shows, there is
-    nothing to do for each."""
-    keys = [(tx.chain_type, tx.chain_id, tx.tx_hash) for tx in txs]
-    versions = [(tx.tx_status, tx.height, tx.is_reorg_resend) for tx in txs]
+def identify_all(txs: Sequence[Transaction], chain_ids: Mapping[str, int]) -> tuple[Sequence[Key], Sequence[Key]]:
+    """The keys and the versions that `identify` says of each. Where all are spelled as they are compared, there is nothing to do
+    for each, and one look at all of them shows that."""
+    keys: Sequence[Key] = [(tx.chain_type, tx.chain_id, tx.tx_hash) for tx in txs]
+    versions: Sequence[Key] = [(tx.tx_status, tx.height, tx.is_reorg_resend is True) for tx in txs]
     chain_types, ids, hashes = zip(*keys, strict=True)
     spelled = "".join((*set(chain_types), *hashes))
-    if spelled != spelled.lower() or None in ids or None in [tx.is_reorg_resend for tx in txs]:
-        return [identify(tx, chain_ids) for tx in txs]
-    return list(zip(keys, versions, strict=True))
+    if spelled != spelled.lower() or None in set(ids):
+        keys, versions = zip(*[identify(tx, chain_ids) for tx in txs], strict=True)
+    return keys, versions
 
 
 def complete(
@@ -287,24 +286,6 @@ def complete(
     fresh.sent = sent
     if fresh.delivery != delivery:
         fresh.delivery = delivery
-
-
-def complete_all(
-    txs: Sequence[Transaction],
-    received: float,
-    ledgered: Iterable[Received],
-    message_ids: Iterable[str | None],
-    times: Iterable[int | None],
-) -> None:
-    """`complete` for each, all of them "new"."""
-    fresh: Sequence[Any] = txs  # as in `complete`
-    for tx, known, message_id, sent in zip(fresh, ledgered, message_ids, times, strict=True):
-        tx.received = received
-        tx.ledgered = known
-        tx.message_id = message_id
-        tx.sent = sent
-        if tx.delivery != "new":
-            tx.delivery = "new"
 
 
 def numbers_problem(tx: Transaction) -> str | None:
