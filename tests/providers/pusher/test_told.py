@@ -246,7 +246,71 @@ def test_an_answer_to_an_earlier_connections_question_changes_nothing() -> None:
     assert client.take_events() == []
 
 
+def test_a_key_that_comes_for_an_earlier_connection_opens_nothing_on_the_next() -> None:
+    client = listening()
+    client.receive(sealed(NEW, "1"))
+    (late,) = client.fetches
+    client.reconnect()
+    (again,) = [fetch for fetch in client.fetches if fetch is not late]
+    client.fetches = [again, late]
+    client.respond(200, granted(OLD))
+    client.receive(build.subscribed(CHANNEL))
+    client.respond(200, granted(NEW))
+    client.events.clear()
+    client.receive(sealed(OLD, "2"))
+    assert client.the_event(pusher.ChannelEvent).data == 2
+
+
+def test_keys_of_two_channels_may_be_asked_for_at_the_same_time() -> None:
+    other = "private-encrypted-b"
+    client = listening()
+    client.submit(pusher.Subscribe(other))
+    client.respond(200, granted(OLD))
+    client.receive(build.subscribed(other))
+    client.events.clear()
+    client.receive(sealed(NEW, "1"), sealed(NEW, "2", channel=other))
+    client.submit(pusher.Subscribe("private-c"))
+    assert len({fetch.token for fetch in client.fetches}) == 3
+    assert [fetch.token.serial < 0 for fetch in client.fetches] == [True, True, False]
+    client.respond(200, granted(NEW))
+    client.respond(200, granted(NEW))
+    events = client.take_all(pusher.ChannelEvent)
+    assert [(event.channel, event.data) for event in events] == [(CHANNEL, 1), (other, 2)]
+
+
+# Which of several is meant
+
+
+@pytest.mark.parametrize(
+    "text, refused",
+    [("not allowed on private-aa", "private-aa"), ("neither private-b nor private-aa", "private-aa"), ("no", "private-a")],
+)
+def test_an_error_refuses_the_channel_that_it_names_the_longest_of_several_else_the_oldest(text: str, refused: str) -> None:
+    client = at_seven(signing())
+    tickets = {name: client.submit(pusher.Subscribe(name)) for name in ("private-a", "private-b", "private-aa")}
+    client.receive(build.error(4009, text))
+    (settled,) = client.take_settled()
+    assert settled.ticket == tickets[refused]
+
+
+def test_what_is_wanted_is_remembered_however_much_has_come_and_gone() -> None:
+    client = Client().ready()
+    client.subscribe("kept")
+    for number in range(100):
+        client.subscribe(f"c{number}")
+        client.submit(pusher.Unsubscribe(f"c{number}"))
+        client.take_settled()
+    client.frames.clear()
+    client.reconnect()
+    assert client.names() == ["pusher:subscribe kept"]
+
+
 # What may be written
+
+
+@pytest.mark.parametrize("data", ["1e400", "null", '{"a":1}', "9" * 400])
+def test_any_json_may_be_triggered(data: str) -> None:
+    assert pusher.Trigger("private-a", "client-x", data).data == data
 
 
 @pytest.mark.parametrize("data", ["", "{", "nul", '"\ud800"'])
