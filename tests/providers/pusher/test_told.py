@@ -155,8 +155,20 @@ def test_what_the_peer_calls_not_accepted_is_what_ended_the_connection() -> None
     client.receive(build.error(4001, "no such app"))
     (hangup,) = client.hangups
     assert (hangup.code, hangup.reason) == (1000, "not accepted: no such app (code 4001)")
+    assert client.machine.status().since == 7.0
     client.closed(Close(code=1006, reason="", by="transport"))
     assert "no such app" in str(client.machine.failure)
+
+
+def test_a_greeting_that_is_of_no_use_is_hung_up_for_at_once() -> None:
+    client = Client()
+    client.start()
+    client.open()
+    client.now = 7.0
+    client.receive(build.message("pusher:connection_established", {"no": "socket"}))
+    (hangup,) = client.hangups
+    assert (hangup.code, hangup.reason) == (1002, "not accepted: connection_established is malformed")
+    assert client.machine.status().since == client.the_event(Malformed).received == 7.0
 
 
 @pytest.mark.parametrize("later, phase", [(5.0, Phase.DIALLING), (5.5, Phase.BACKING_OFF)])

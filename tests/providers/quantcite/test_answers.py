@@ -7,7 +7,7 @@ import pytest
 from pushwire.core.commands import AnyCommand
 from pushwire.core.events import Malformed
 from pushwire.core.secrets import Secret
-from pushwire.errors import CommandRefused, LocalProtocolError
+from pushwire.errors import AuthenticationRefused, CommandRefused, LocalProtocolError
 from pushwire.providers import gelabs, quantcite
 from pushwire.providers.quantcite.commands import TOLD
 from pushwire.testing import quantcite as build
@@ -160,7 +160,9 @@ def test_before_it_is_authenticated_an_error_ends_the_connection_with_its_words(
     client = Client()
     client.start()
     client.open()
+    client.now = 4.0
     client.receive(build.error("busy", "come back later", 4005))
+    assert client.machine.status().since == 4.0
     (hangup,) = client.hangups
     assert hangup.code == 1000
     assert hangup.reason.startswith("not authenticated: come back later")
@@ -200,3 +202,15 @@ def test_a_topic_is_of_an_exchange_however_it_is_spelled() -> None:
     client.submit(Subscribe("BYBIT", transaction_types=("deposits",)))
     client.receive(build.transaction_response(exchange="Bybit", transactions=[]))
     assert [type(settled.reply) for settled in client.take_settled()] == [quantcite.Summary]
+
+
+@pytest.mark.parametrize("code, told", [(4001, 4001), ("4001", None), ("E1", None)])
+def test_a_refused_key_bears_a_code_where_that_is_a_number(code: int | str, told: int | None) -> None:
+    client = Client()
+    client.start()
+    client.open()
+    client.now = 6.0
+    client.receive(build.error("invalid_api_key", "no such key", code))
+    failure = expect(AuthenticationRefused, client.machine.failure)
+    assert failure.code == told
+    assert client.machine.status().since == 6.0
