@@ -27,11 +27,8 @@ from pushwire.testing import quantcite as quantcite_build
 from pushwire.testing import quickpay as quickpay_build
 from pushwire.testing import satoriex as satoriex_build
 from tests.fuzz.feeds import FEEDS
-from tests.fuzz.receive import connect
-from tests.providers.harness import Client, expect
-from tests.providers.pusher import harness as pusher_harness
-from tests.providers.quickpay import harness as quickpay_harness
-from tests.providers.satoriex import harness as satoriex_harness
+from tests.providers.harness import expect
+from tests.providers.ready import ready_client
 
 TEXT: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 MAYBE: Final = st.none() | TEXT
@@ -275,31 +272,6 @@ def test_no_event_is_forgotten() -> None:
         assert _kinds(provider) - MADE_HERE == EVENTS[provider].keys() | also, provider
 
 
-def _client(provider: str) -> Client[Any]:
-    """Ready, and subscribed to all that the events come on."""
-    (feed,) = [feed for feed in FEEDS if feed.name == provider]
-    client = feed.client(feed.configs[0])
-    client.start()
-    connect(client, feed.credential)
-    client.greet()
-    if isinstance(client, pusher_harness.Client):
-        for channel in ("a", "cache-a"):
-            client.subscribe(channel)
-        client.subscribe("presence-a", '{"user_id":"me"}', {"me": None})
-        client.submit(pusher.Subscribe("presence-b", '{"user_id":"me"}'))
-    elif isinstance(client, quickpay_harness.Client):
-        for command in (quickpay.payments, quickpay.merchant, quickpay.notifications):
-            client.subscribe(command(quickpay_build.MERCHANT))
-        events = (quickpay_build.payment(), quickpay_build.exchange_rate(), quickpay_build.kyc())
-        for channel in sorted({event.channel for event in events if event.channel is not None}):
-            client.subscribe(quickpay.Subscribe(channel))
-    elif isinstance(client, satoriex_harness.Client):
-        client.submit(satoriex.SubscribeMarket("m"))
-        client.submit(satoriex.SubscribeMarketData("m"))
-    client.events.clear()
-    return client
-
-
 @pytest.mark.parametrize(
     "provider, kind",
     [(provider, kind) for provider in EVENTS for kind in EVENTS[provider]],
@@ -308,7 +280,7 @@ def _client(provider: str) -> Client[Any]:
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_an_event_is_what_the_message_of_it_says(provider: str, kind: type[object], data: st.DataObject) -> None:
-    client = _client(provider)
+    client = ready_client(provider)
     raw, event = EVENTS[provider][kind](data)
     client.receive(raw)
     back = expect(kind, client.the_event(object))

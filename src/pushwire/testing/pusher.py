@@ -49,8 +49,11 @@ def message(name: str, data: object = None, channel: str | None = None, *, data_
     if channel is not None:
         fields["channel"] = channel
     if data is not None:
-        fields["data"] = msgspec.json.encode(data).decode() if data_as == "text" else data
-    return msgspec.json.encode({**fields, **more}).decode()
+        fields["data"] = _encode(data).decode() if data_as == "text" else data
+    return _encode({**fields, **more}).decode()
+
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def established(socket_id: str = SOCKET_ID, activity_timeout: float | None = 120, *, data_as: DataAs = "text") -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 from decimal import Decimal
-from typing import Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack, cast
 
 import attrs
 import msgspec
@@ -29,6 +29,7 @@ from ..providers.quickpay.messages import (
 __all__ = [
     "MERCHANT",
     "Keys",
+    "data_text",
     "envelope",
     "exchange_rate",
     "keys",
@@ -129,7 +130,12 @@ def message(event: Payment | ExchangeRate | Kyc | Notification, *, quoted: bool 
     data = plain(event.data)
     if wrapped:
         data = msgspec.json.decode(envelope(event.name, data))
-    return msgspec.json.encode({"event": event.name, "channel": event.channel, "data": _text(data) if quoted else data}).decode()
+    return _text({"event": event.name, "channel": event.channel, "data": _text(data) if quoted else data})
+
+
+def data_text(event: Payment | ExchangeRate | Kyc | Notification) -> str:
+    """The data of the message that is delivered as `event`."""
+    return _text(plain(event.data))
 
 
 def envelope(event_type: str, data: Json, *, event_id: str = "evt_001", timestamp: str = TIME) -> bytes:
@@ -138,13 +144,18 @@ def envelope(event_type: str, data: Json, *, event_id: str = "evt_001", timestam
 
 
 def _text(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
+
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def plain(value: object) -> Json:
-    """A value as it is on the wire, amounts as texts."""
-    built: Json = msgspec.to_builtins(value)
-    return {name: part for name, part in built.items() if part is not None} if isinstance(built, dict) else built
+    """A value as it is on the wire: amounts as texts, and without what is None. What is no value of QuickPay's stays as it is."""
+    if not isinstance(value, msgspec.Struct):
+        return cast("Json", value)
+    built: dict[str, Json] = msgspec.to_builtins(value, builtin_types=(Decimal,))
+    return {name: f"{part:f}" if isinstance(part, Decimal) else part for name, part in built.items() if part is not None}
 
 
 @attrs.frozen

@@ -308,7 +308,7 @@ class QuickPaySandbox(Sandbox[QuickPayServer, quickpay.Config]):
 
     def publish(self, event: quickpay.Payment | quickpay.ExchangeRate | quickpay.Kyc | quickpay.Notification) -> None:
         """Publish what is delivered as such an event (`testing.quickpay` makes them), on the channel that it names."""
-        self.machine.publish(event.channel or "", event.name, quickpay_build.plain(event.data), trio.current_time())
+        self.machine.publish(event.channel or "", event.name, quickpay_build.data_text(event), trio.current_time())
         self.pump()
 
 
