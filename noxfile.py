@@ -143,7 +143,7 @@ def package(session: nox.Session) -> None:
     for what it is for."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "package"))
     folder = session.create_tmp()
-    session.run("python", "-m", "build", "--installer", "pip", "--outdir", folder, silent=True)
+    session.run("python", "-m", "build", "--no-isolation", "--outdir", folder, silent=True)
     session.run("python", "tests/packaging/check_package.py", folder)
 
 
