@@ -223,43 +223,6 @@ def test_an_own_amount_that_repeats_the_token_row_counts_once_and_as_the_token(s
     assert short(tx.movements(ADDRESS)) == [("token", -5_000_000, USDT.lower())]
 
 
-@pytest.mark.parametrize("symbol", [None, "", "DAI"])
-@pytest.mark.parametrize("decimals, of_row", [(18, 18), (None, 18), (18, None), (None, None)])
-def test_so_does_one_of_a_token_with_the_coins_own_decimals(symbol: str | None, decimals: int | None, of_row: int | None) -> None:
-    row = gelabs.TokenTransfer(
-        from_address=ADDRESS,
-        to_address=OTHER_ADDRESS,
-        raw_amount="7",
-        token_contract_address=USDT,
-        symbol="DAI",
-        decimals=of_row,
-    )
-    for amount, native in (("7", []), ("5", [] if symbol else [("native", -5, None)])):
-        tx = build.transaction(
-            transfer_type="token", raw_amount=amount, symbol=symbol, decimals=decimals, token_transfers=(row,), raw_fee=""
-        )
-        assert short(tx.movements(ADDRESS)) == [*native, ("token", -7, USDT.lower())]
-
-
-@pytest.mark.parametrize("own, other", [(None, None), (None, "DAI"), ("ETH", None)])
-def test_a_symbol_that_is_not_told_is_no_difference(own: str | None, other: str | None) -> None:
-    row = gelabs.TokenTransfer(
-        from_address=ADDRESS, to_address=OTHER_ADDRESS, raw_amount="7", token_contract_address=USDT, symbol=other, decimals=18
-    )
-    tx = build.transaction(transfer_type="token", raw_amount="7", symbol=own, token_transfers=(row,), raw_fee="")
-    assert [one.kind for one in tx.movements(ADDRESS)] == ["token"]
-
-
-def test_a_fee_is_in_the_coin_and_of_the_chain_that_is_told_whatever_else_moved() -> None:
-    row = token(ADDRESS, OTHER_ADDRESS, 5_000_000)
-    tx = build.transaction(
-        transfer_type="token", raw_amount="5000000", symbol="USDT", decimals=6, chain_id=5, token_transfers=(row,)
-    )
-    moved, fee = tx.movements(ADDRESS)
-    assert (fee.kind, fee.asset, fee.symbol, fee.decimals) == ("fee", gelabs.Asset("ethereum", 5, None), None, 18)
-    assert moved.asset == gelabs.Asset("ethereum", 5, USDT.lower())
-
-
 def test_wrapped_ether_for_ether_moved_both() -> None:
     row = gelabs.TokenTransfer(
         from_address=CONTRACT,
