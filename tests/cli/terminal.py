@@ -11,8 +11,9 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Final
 
 import trio
@@ -75,8 +76,10 @@ def resize(descriptor: int, columns: int, lines: int) -> None:
 
 
 @asynccontextmanager
-async def on_terminal(*arguments: str, columns: int = 120, lines: int = 30, **variables: str) -> AsyncGenerator[Terminal, None]:
-    """`pushwire ARGUMENTS` on a terminal of that size, with these environment variables."""
+async def on_terminal(
+    *arguments: str, columns: int = 120, lines: int = 30, more: Mapping[str, str] = MappingProxyType({}), **variables: str
+) -> AsyncGenerator[Terminal, None]:
+    """`pushwire ARGUMENTS` on a terminal of that size, with these environment variables, and `more`."""
     ours, theirs = pty.openpty()
     resize(ours, columns, lines)
     kept = {name: value for name, value in environment().items() if name not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
@@ -86,7 +89,7 @@ async def on_terminal(*arguments: str, columns: int = 120, lines: int = 30, **va
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=subprocess.PIPE,
-            env={**kept, "TERM": "xterm-256color", **variables},
+            env={**kept, "TERM": "xterm-256color", **variables, **more},
         )
         os.close(theirs)
         try:

@@ -47,7 +47,9 @@ async def test_it_knows_its_version() -> None:
     "error, line",
     [
         (StoreError("disk full\nand more \x1b[31m"), "pushwire: disk full and more [31m\n"),
-        (FileNotFoundError(2, "No such file or directory", "journal"), "pushwire: journal: No such file or directory\n"),
+        (FileNotFoundError(2, "No such file or directory", "x"), "pushwire: x: No such file or directory; check the path\n"),
+        (OSError(5, "Input/output error"), "pushwire: Input/output error\n"),
+        (OSError(5, "Input/output error", "x"), "pushwire: x: Input/output error\n"),
         (ExceptionGroup("several", [ExceptionGroup("one", [StoreError("first")]), KeyError("second")]), "pushwire: first\n"),
     ],
 )

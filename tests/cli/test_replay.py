@@ -94,7 +94,7 @@ async def test_a_missing_journal_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "missing"
     status, printed, complaint = await outcome("replay", str(file))
     assert (status, printed) == (1, "")
-    assert complaint == f"pushwire: {file}: No such file or directory\n"
+    assert complaint == f"pushwire: {file}: No such file or directory; check the path\n"
 
 
 async def test_a_journal_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ async def test_lines_are_printed_where_they_are_wanted(how: str) -> None:
     arguments, variables = (["--plain"], {}) if how == "--plain" else ([], {"TERM": "dumb"})
     async with (
         serve(gelabs()) as server,
-        on_terminal("tail", "gelabs", "--url", server.url, *arguments, PUSHWIRE_GELABS_API_KEY=KEY, **variables) as terminal,
+        on_terminal("tail", "gelabs", "--url", server.url, *arguments, more=variables, PUSHWIRE_GELABS_API_KEY=KEY) as terminal,
     ):
         await terminal.until(" gelabs up generation=1\r\n")
         assert "\x1b" not in terminal.shown
@@ -138,7 +138,7 @@ async def test_there_is_no_colour_where_none_is_wanted(coloured: bool) -> None:
     variables = {} if coloured else {"NO_COLOR": "1"}
     async with (
         serve(gelabs()) as server,
-        on_terminal("tail", "gelabs", "--url", server.url, PUSHWIRE_GELABS_API_KEY=KEY, **variables) as terminal,
+        on_terminal("tail", "gelabs", "--url", server.url, more=variables, PUSHWIRE_GELABS_API_KEY=KEY) as terminal,
     ):
         await terminal.until("ready")
         assert ("\x1b[32mready" in terminal.shown) is coloured

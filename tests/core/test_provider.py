@@ -16,6 +16,7 @@ from pushwire.providers import gelabs, load
 PROVIDER = load("gelabs")
 KEYS = {"api_key": Secret("sk-1")}
 VARIABLE = PROVIDER.secrets["api_key"]
+SETTINGS = ", ".join(field.name for field in attrs.fields(gelabs.Config) if field.name != "api_key")
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +72,7 @@ def test_everything_that_is_wrong_is_named_at_once_without_its_value() -> None:
     )
     assert found == (
         "api_key: comes from the environment variable PUSHWIRE_GELABS_API_KEY, never from a setting",
-        "speed: there is no such setting",
+        f"speed: there is no such setting; there are: {SETTINGS}",
         "api_key: is needed",
         "reply_timeout: must be a positive number of seconds",
         "ping_interval: must be a positive number of seconds",

@@ -25,6 +25,8 @@ BROKEN_PIPE: Final = 128 + 13
 
 EXTRA: Final = frozenset({"cyclopts", "rich"})
 """What the extra `cli` brings."""
+INSTALL: Final = "pip install 'pushwire["
+"""What an error says that knows which extra is missing."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,18 +54,40 @@ def _run(argv: Sequence[str] | None) -> int:
 def _report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
-        return _ended("the command line needs more packages: pip install 'pushwire[cli]'", FAILED)
+    missing = _missing(error) if isinstance(error, ImportError) else None
+    if missing is not None:
+        return _ended(missing, FAILED)
     if isinstance(error, LocalProtocolError | AuthenticationRefused):
         return _ended(str(error), MISUSED)
     if isinstance(error, PushwireError):
         return _ended(str(error), FAILED)
     if isinstance(error, OSError):
-        named = f"{error.filename}: " if error.filename else ""
-        return _ended(f"{named}{error.strerror or type(error).__name__}", FAILED)
+        return _ended(_told(error), FAILED)
     where = traceback.extract_tb(error.__traceback__)
     at = f" at {os.path.basename(where[-1].filename)}:{where[-1].lineno}" if where else ""
     return _ended(f"unexpected {type(error).__name__}{at}: {error}", FAILED)
+
+
+def _missing(error: ImportError) -> str | None:
+    """What to install, where that is all that is wrong."""
+    name = (error.name or "").partition(".")[0]
+    if name in EXTRA:
+        return "the command line needs more packages: pip install 'pushwire[cli]'"
+    if INSTALL in str(error):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and name != __name__.partition(".")[0]:
+        return f"the package {name} is not installed: pip install --upgrade 'pushwire[cli]'"
+    return None
+
+
+def _told(error: OSError) -> str:
+    from .advice import FILES
+
+    what = error.strerror or type(error).__name__
+    if not error.filename:
+        return what
+    cure = FILES.get(error.errno or 0)
+    return f"{error.filename}: {what}" + (f"; {cure}" if cure else "")
 
 
 def _ended(text: str, status: int) -> int:

@@ -68,7 +68,9 @@ def run_command(argv: Sequence[str]) -> int:
     try:
         command, bound, _ = app.parse_args(list(argv), print_error=False, exit_on_error=False)
     except CycloptsError as error:
-        raise ConfigError([str(error)]) from None
+        known = argv and not argv[0].startswith("-") and argv[0] in app
+        more = f"pushwire {argv[0]} --help" if known else "pushwire --help"
+        raise ConfigError([f"{str(error).rstrip('.')}; `{more}` tells what there is"]) from None
     status: object = command(*bound.args, **bound.kwargs)
     return status if isinstance(status, int) else 0
 

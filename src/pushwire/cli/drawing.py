@@ -13,6 +13,7 @@ from ..core.journal_lines import read_journal
 from ..errors import ConfigError, PushwireError
 from ..plot import Course, draw
 from ..registry import load
+from .advice import of_a_journal
 from .output import Output
 from .replay import check, warn_of_the_end
 from .running import Ending
@@ -50,13 +51,14 @@ class Draw:
         """Returns what is wrong with the journal from some line on."""
         with open(self.journal, "rb") as file:  # noqa: ASYNC230 - as above
             try:
-                for number, step in enumerate(replay(read_journal(file, load)), 1):
-                    course.add(step)
-                    if isinstance(step.record, Truncated):
-                        warn_of_the_end()
-                    check(step, number)
-                    if number % CHUNK == 0:
-                        await trio.lowlevel.checkpoint()
+                with of_a_journal(self.journal):
+                    for number, step in enumerate(replay(read_journal(file, load)), 1):
+                        course.add(step)
+                        if isinstance(step.record, Truncated):
+                            warn_of_the_end()
+                        check(step, number)
+                        if number % CHUNK == 0:
+                            await trio.lowlevel.checkpoint()
             except PushwireError as error:
                 return error
         return None

@@ -15,6 +15,7 @@ from ..core.journal import Closed, HandleTimer, Header, Opened, Start, Step, Tru
 from ..core.journal_lines import read_journal
 from ..errors import PushwireError
 from ..registry import load
+from .advice import of_a_journal
 from .logs import complain
 from .output import Output, as_json, as_text
 from .running import Ending
@@ -39,7 +40,7 @@ class Replay:
         lines: list[str] = []
         failure: PushwireError | None = None
         with open(self.journal, "rb") as file:  # noqa: ASYNC230 - nothing else runs here that it could hold up
-            events = _events(file)
+            events = _events(file, self.journal)
             while failure is None:
                 try:
                     lines.append(shown(next(events)))
@@ -56,22 +57,23 @@ class Replay:
         return 0
 
 
-def _events(file: BinaryIO) -> Iterator[Line]:
+def _events(file: BinaryIO, path: Path) -> Iterator[Line]:
     provider = ""
     offset = 0.0
-    for number, step in enumerate(replay(read_journal(file, load)), 1):
-        match step.record:
-            case Header():
-                provider = step.record.provider.name
-            case Start(now, wall) | Opened(_, now, wall) | Closed(_, now, wall) | HandleTimer(now, wall):
-                offset = wall - now
-            case Truncated():
-                warn_of_the_end()
-            case _:
-                pass
-        for event in step.events:
-            yield describe(provider, event, partial(add, offset))
-        check(step, number)
+    with of_a_journal(path):
+        for number, step in enumerate(replay(read_journal(file, load)), 1):
+            match step.record:
+                case Header():
+                    provider = step.record.provider.name
+                case Start(now, wall) | Opened(_, now, wall) | Closed(_, now, wall) | HandleTimer(now, wall):
+                    offset = wall - now
+                case Truncated():
+                    warn_of_the_end()
+                case _:
+                    pass
+            for event in step.events:
+                yield describe(provider, event, partial(add, offset))
+            check(step, number)
 
 
 def warn_of_the_end() -> None:

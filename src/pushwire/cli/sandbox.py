@@ -34,4 +34,5 @@ class Sandbox:
         except OSError as error:
             if listening:
                 raise
-            raise PushwireError(f"cannot listen on {self.host}:{self.port}: {error.strerror or error}") from None
+            told = f"cannot listen on {self.host}:{self.port}: {error.strerror or error}"
+            raise PushwireError(f"{told}; name another --host or --port (0: any port that is free)") from None

@@ -16,6 +16,7 @@ from ..core.describing import describe
 from ..core.secrets import Secret
 from ..shell.connect import connect
 from ..shell.tally import StreamTally
+from .advice import of_a_provider
 from .feed import CONTROL, consume, wall_clock
 from .logs import complain, warnings_told
 from .output import Output, as_json, as_text
@@ -28,6 +29,8 @@ Shown: TypeAlias = Callable[[Sequence[object]], Awaitable[None]]
 
 READY_WITHIN: Final = 30.0
 """Seconds that the first connection may take."""
+PATIENT: Final = 3.0
+"""Seconds after which it is told that it takes so long."""
 
 
 @attrs.define
@@ -56,9 +59,10 @@ class Tail:
 
         within = READY_WITHIN if self.seconds is None else min(READY_WITHIN, self.seconds)
         async with AsyncExitStack() as stack:
-            observer, put = await self._showing(stack)
+            stack.enter_context(of_a_provider(self.target.provider))
+            tally, put = await self._showing(stack, ending)
             stream = await stack.enter_async_context(
-                connect(self.target.config, ready_within=within, proxy=self.proxy, journal=self.journal, observer=observer)
+                connect(self.target.config, ready_within=within, proxy=self.proxy, journal=self.journal, observer=tally)
             )
             if self.seconds is not None:
                 ending.after(started + self.seconds - trio.current_time(), stream.stop)
@@ -68,12 +72,14 @@ class Tail:
             await consume(stream, self.target.config, show)
         return 0
 
-    async def _showing(self, stack: AsyncExitStack) -> tuple[StreamTally | None, Shown]:
-        """Who watches the stream, if somebody does, and what shows its events."""
+    async def _showing(self, stack: AsyncExitStack, ending: Ending) -> tuple[StreamTally, Shown]:
+        """Who watches the stream, and what shows its events."""
         provider = self.target.provider
         if not self.live:
             stack.enter_context(warnings_told(complain))
-            return None, self._lines(Output())
+            tally = StreamTally()
+            ending.after(PATIENT, lambda: self._tell_of_waiting(tally))
+            return tally, self._lines(Output())
         from .live import Watch, live_view
 
         watch = Watch(provider, acks=isinstance(self.target.config, AckConfig))
@@ -83,6 +89,13 @@ class Tail:
             watch.keep(events)
 
         return watch.tally, put
+
+    def _tell_of_waiting(self, tally: StreamTally) -> None:
+        """Where nothing comes and nothing is said, nobody knows what is the matter."""
+        status = tally.status
+        if status is not None and not tally.kinds:
+            said = status.session.last_error
+            complain(f"{self.target.provider}: not ready yet, {status.session.phase.value}" + (f" ({said})" if said else ""))
 
     def _lines(self, output: Output) -> Shown:
         shown = as_json if self.json else as_text

@@ -11,6 +11,7 @@ from ..core.provider import ProviderConfig, config_from_settings
 from ..core.secrets import Secret
 from ..errors import ConfigError
 from ..registry import load
+from .advice import misspelled
 from .settings import collect, read_pairs
 
 __all__ = ["Target", "target"]
@@ -47,5 +48,5 @@ def target(
     config = collect(problems, config_from_settings, provider, given, secrets)
     commands = [collect(problems, provider.parse_spec, spec) for spec in specs]
     if config is None or problems:
-        raise ConfigError(problems)
+        raise ConfigError([*problems, *(misspelled(provider) if secrets is None else ())])
     return Target(name, config, [command for command in commands if command is not None])

@@ -99,7 +99,8 @@ def config_from_settings(
         if name in variables:
             problems.append(f"{name}: comes from the environment variable {variables[name]}, never from a setting")
         elif name not in fields:
-            problems.append(f"{name}: there is no such setting")
+            there_are = ", ".join(known for known in fields if known not in variables)
+            problems.append(f"{name}: there is no such setting; there are: {there_are}")
         else:
             values[name] = _read(text, fields[name].type)
     for name, variable in provider.secrets.items():

@@ -37,7 +37,7 @@ class JournalFile:
         self._file = os.fdopen(descriptor, "w", buffering=_BUFFER, encoding="utf-8", newline="\n")
         if os.fstat(descriptor).st_size:
             self._file.close()
-            raise LocalProtocolError(f"journal {self._path}: the file is not empty")
+            raise LocalProtocolError(f"journal {self._path}: the file is not empty; name a new one")
 
     def write(self, text: str) -> None:
         """Take a line; it may stay in this process for now."""
