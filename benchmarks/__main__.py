@@ -1,73 +1,108 @@
-"""`python -m benchmarks [--smoke]`: every client in turn, several rounds, ratios of the medians; then the relay."""
+"""`python -m benchmarks [PART ...] [--smoke] [--write]`: everything against everybody, about ten minutes; ratios alone count.
+
+The parts: how much a message costs (`throughput`), how late it is (`latency`), the relay (`relay`), whether costs stay what they
+are (`growth`), what an import costs (`imports`). Their figures go into `benchmarks/results/`, as JSON and as a plot; `--write`
+puts them into the page of the docs as well.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import subprocess
-import sys
-from typing import Final
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
 
-from . import relay
-from .payloads import SIZES
-from .results import keep
+import attrs
 
-PEERS: Final = ("websockets.asyncio + json.loads", "websockets.trio + json.loads", "trio-websocket + json.loads")
-LIMIT: Final = "picows + msgspec"
-"""Reads only."""
-
-ROWS: Final = (("push", False), ("price", False), ("push", True))
+from . import growth, imports, latency, relay, report, throughput
+from .cases import certificates
+from .results import conditions, keep
 
 
-def measure(client: str, kind: str, count: int, *, acks: bool) -> dict[str, float]:
-    """Microseconds a message, wall and CPU, of one client in one run."""
-    flags = ["--acks"] if acks else []
-    feeder = [sys.executable, "-m", "benchmarks.feeder", kind, str(count), *flags]
-    with subprocess.Popen(feeder, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            port = process.stdout.readline().strip()
-            command = [sys.executable, "-m", "benchmarks.peers", client, kind, port, str(count), *flags]
-            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-        finally:
-            process.terminate()
-    taken: dict[str, float] = json.loads(done.stdout)
-    return {name: seconds / count * 1e6 for name, seconds in taken.items()}
+@attrs.frozen
+class Scale:
+    """How much of everything."""
+
+    messages: int = 15_000
+    rounds: int = 5
+    seconds: float = 2.0
+    """Of one latency."""
+    relayed: int = 100_000
+    keys: int = 1_000_000
+    subscriptions: int = 10_000
+    connections: int = 1_000
+    idle: float = 60.0
+    flat: int = 5_000_000
 
 
-def row(kind: str, count: int, rounds: int, *, acks: bool) -> dict[str, object]:
-    """One row of the table: all clients in turn, `rounds` times, so that a drift of the machine hits all alike."""
-    peers = PEERS if acks else (*PEERS, LIMIT)
-    samples: dict[str, list[dict[str, float]]] = {client: [] for client in ("pushwire", *peers)}
-    for _ in range(rounds):
-        for client, taken in samples.items():
-            taken.append(measure(client, kind, count, acks=acks))
-    medians = {
-        client: {clock: statistics.median(sample[clock] for sample in taken) for clock in ("wall", "cpu")}
-        for client, taken in samples.items()
+SMOKE: Final = Scale(200, 1, 0.1, 2_000, 2_000, 200, 10, 0.5, 20_000)
+"""Shows that it runs, and measures nothing."""
+
+
+def run_throughput(scale: Scale) -> object:
+    rows: list[object] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case, peers in throughput.cases(scale.messages, certificates(Path(folder))):
+            rows.append(throughput.row(case, peers, scale.rounds))
+            print(json.dumps(rows[-1], indent=2), flush=True)
+    return rows
+
+
+def run_latency(scale: Scale) -> object:
+    return latency.rows(scale.seconds, scale.rounds)
+
+
+def run_relay(scale: Scale) -> object:
+    return relay.row(smoke=scale == SMOKE, messages=scale.relayed)
+
+
+def run_growth(scale: Scale) -> object:
+    few = scale.keys // 1_000
+    return {
+        "keys": growth.keys(max(few, 100), scale.keys, scale.rounds + 2),
+        "subscriptions": growth.subscriptions(scale.subscriptions // 10, scale.subscriptions, min(2, scale.rounds)),
+        "crowd": growth.crowd_and_flat(scale.connections, scale.idle, scale.flat),
     }
-    ratios = {peer: {clock: medians[peer][clock] / medians["pushwire"][clock] for clock in ("wall", "cpu")} for peer in peers}
-    name = f"{SIZES[kind]}-byte {kind}" + (", full ACK cycle" if acks else ", receive only")
-    return {"row": name, "messages": count, "rounds": rounds, "microseconds": medians, "times_faster": ratios}
+
+
+def run_imports(scale: Scale) -> object:
+    return imports.row(scale.rounds)
+
+
+PARTS: Final[dict[str, Callable[[Scale], Any]]] = {  # JSON
+    "throughput": run_throughput,
+    "latency": run_latency,
+    "relay": run_relay,
+    "growth": run_growth,
+    "imports": run_imports,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="few messages, one round: shows that it runs, measures nothing")
-    parser.add_argument("--messages", type=int, default=50_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all, where none is named")
+    parser.add_argument("--smoke", action="store_true", help="a little of everything: shows that it runs, measures nothing")
+    parser.add_argument("--growth", action="append_const", const="growth", dest="parts_by_flag", help="the same as the part")
+    parser.add_argument("--write", action="store_true", help="put the figures into the page of the docs")
+    parser.add_argument("--messages", type=int, default=Scale().messages)
+    parser.add_argument("--rounds", type=int, default=Scale().rounds)
     arguments = parser.parse_args()
-    count, rounds = (500, 1) if arguments.smoke else (arguments.messages, arguments.rounds)
-    table: list[dict[str, object]] = []
-    for kind, acks in ROWS:
-        table.append(row(kind, count, rounds, acks=acks))
-        print(json.dumps(table[-1], indent=2), flush=True)
-    relayed = relay.row(smoke=arguments.smoke)
-    print(json.dumps(relayed, indent=2), flush=True)
+    wanted: list[str] = [*arguments.parts, *(arguments.parts_by_flag or [])] or list(PARTS)
+    if unknown := set(wanted) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    scale = SMOKE if arguments.smoke else Scale(messages=arguments.messages, rounds=arguments.rounds)
+    for part in wanted:
+        before = conditions()
+        figures = PARTS[part](scale)
+        print(json.dumps({part: figures}, indent=2), flush=True)
+        if not arguments.smoke:
+            keep(part, {"conditions": before, "figures": figures})
     if not arguments.smoke:
-        keep("throughput", table)
-        keep("relay", relayed)
+        report.draw()
+    if arguments.write:
+        report.write()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured: a gelabs push of 711 bytes and a Bitpanda price of 105, and what each provider says before its first one."""
+"""What is measured: a gelabs push of 711 bytes, a Bitpanda price of 105, a Pusher event of 135; and what comes before them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ import hashlib
 import json
 from typing import Final
 
-SIZES: Final = {"push": 711, "price": 105}
+SIZES: Final = {"push": 711, "price": 105, "event": 135}
 """Bytes of a message of each kind."""
 
-REQUESTS: Final = {"push": "", "price": '{"action":"subscribe","channel":"prices-v1"}'}
+HELLOS: Final = {
+    "push": "",
+    "price": "",
+    "event": '{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.1\\",\\"activity_timeout\\":120}"}',
+}
+"""What the server says unasked."""
+
+REQUESTS: Final = {
+    "push": "",
+    "price": '{"action":"subscribe","channel":"prices-v1"}',
+    "event": '{"event":"pusher:subscribe","data":{"channel":"rates"}}',
+}
 """What a client asks for first; gelabs pushes unasked."""
 
 GREETINGS: Final = {
     "push": '{"id":"m","time":1,"type":"connected","code":0,"data":{"clientId":"c","appId":"a"},"msg":"success"}',
     "price": '{"action":"subscribe","channel":"prices-v1","status":"success"}',
+    "event": '{"event":"pusher_internal:subscription_succeeded","channel":"rates","data":"{}"}',
 }
-"""What the server says first."""
+"""What the server says to that, and then feeds."""
 
 
 def message(kind: str, number: int) -> str:
     """Message `number` of a kind; all differ."""
-    text = json.dumps(_push(number) if kind == "push" else _price(number), separators=(",", ":"))
+    text = json.dumps(_MAKERS[kind](number), separators=(",", ":"))
     assert len(text) == SIZES[kind], (kind, len(text))
     return text
 
@@ -73,3 +85,16 @@ def _push(number: int) -> dict[str, object]:
         "is_reorg_resend": False,
     }
     return {"id": f"{number:018d}", "time": 1_745_000_000_000, "type": "transaction", "code": 0, "data": data, "msg": "success"}
+
+
+def _event(number: int) -> dict[str, object]:
+    rate = {
+        "id": f"{number:09d}",
+        "pair": f"ASSET{number % 500:03d}-EUR",
+        "rate": f"{65_000 + number % 1000}.85350",
+        "at": 1_706_521_791,
+    }
+    return {"event": "rate", "channel": "rates", "data": json.dumps(rate, separators=(",", ":"))}
+
+
+_MAKERS: Final = {"push": _push, "price": _price, "event": _event}

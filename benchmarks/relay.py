@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .payloads import SIZES
-from .results import keep
+from .results import conditions, keep
 
 
 def measure(count: int, warm: int, folder: Path) -> dict[str, Any]:  # a JSON object
@@ -69,7 +69,7 @@ def main() -> None:
     result = row(smoke=arguments.smoke, messages=arguments.messages)
     print(json.dumps(result, indent=2))
     if not arguments.smoke:
-        keep("relay", result)
+        keep("relay", {"conditions": conditions(), "figures": result})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""How late a message is in the caller's hands, against websockets.asyncio: both in turn, medians of several rounds."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Final
+
+from .cases import fed
+from .clients import OURS
+from .late import PEER
+from .payloads import SIZES
+
+__all__ = ["rows"]
+
+RATES: Final = (1_000, 10_000)
+"""Messages a second."""
+
+
+def row(kind: str, rate: int, seconds: float, rounds: int) -> dict[str, object]:
+    count = str(max(200, int(rate * seconds)))
+    samples: dict[str, list[dict[str, float]]] = {OURS: [], PEER: []}
+    feeder: list[float] = []
+    for _ in range(rounds):
+        for client, taken in samples.items():
+            told, fed_late = fed("paced", [kind, count, str(rate)], "late", client, [kind, count])
+            taken.append(told)
+            feeder.append(fed_late["p99"])
+    medians = {
+        client: {name: statistics.median(sample[name] for sample in taken) * 1e6 for name in ("p50", "p99")}
+        for client, taken in samples.items()
+    }
+    return {
+        "row": f"{SIZES[kind]}-byte {kind}, {rate:,} a second",
+        "messages": int(count),
+        "rounds": rounds,
+        "microseconds": medians,
+        "of_the_peers": {name: medians[OURS][name] / medians[PEER][name] for name in ("p50", "p99")},
+        "peer": PEER,
+        # What the machine itself adds: how late the feeder had its turn.
+        "feeder_p99_microseconds": statistics.median(feeder) * 1e6,
+    }
+
+
+def rows(seconds: float, rounds: int) -> list[dict[str, object]]:
+    return [row(kind, rate, seconds, rounds) for kind in ("push", "price") for rate in RATES]
