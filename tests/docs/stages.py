@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import signal
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
@@ -27,6 +28,8 @@ from pushwire.sandbox.satoriex_rest import OUTCOMES
 from pushwire.testing import gelabs as gelabs_build
 from pushwire.testing import quickpay as quickpay_build
 from pushwire.testing.other_sandboxes import AnySandbox, open_sandbox
+from tests.docs.commands import written
+from tests.docs.pages import blocks, page
 from tests.docs.workshop import Play, Workshop
 from tests.stores.postgres_server import needed_server
 
@@ -99,6 +102,18 @@ async def gelabs_page(workshop: Workshop) -> AsyncGenerator[None]:
         yield
     assert balances
     assert workshop.printed
+
+
+@asynccontextmanager
+async def journals_page(workshop: Workshop) -> AsyncGenerator[None]:
+    """The page's own journal is replayed as the page says."""
+    async with gelabs_served(workshop):
+        yield
+    replays = [words for block in blocks(page("journals.md"), "console") for words in written(block) if "replay" in words]
+    assert len(replays) == 3
+    for words in replays:
+        done = await trio.run_process([sys.executable, "-m", *words], capture_stdout=True)
+        assert done.stdout or "<svg" in _read(words[-1])
 
 
 @asynccontextmanager
@@ -238,7 +253,7 @@ PLAYS: Final[Mapping[str, Play]] = {
         {1: signal.SIGTERM},
     ),
     "gelabs.md": Play(gelabs_page),
-    "journals.md": Play(gelabs_served, {1: ["recorded"]}),
+    "journals.md": Play(journals_page, {1: ["recorded"]}),
     "observing.md": Play(satoriex_served, {2: ["ready"], 3: ["pushwire_stream_events_total"]}),
     "pusher.md": Play(pusher_page, {1: ["private-orders"]}),
     "quantcite.md": Play(quantcite_page, {1: [r"\w+ [\d.]+ \w+"]}),

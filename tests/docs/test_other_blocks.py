@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import trio
 
+from pushwire.cli.relay import Check
+from pushwire.cli.running import Ending
 from pushwire.core.secrets import Secret
 from pushwire.relay.config import parse
 from pushwire.relay.link import LINK
+from pushwire.relay.sink_settings import FileSinkSettings
 from pushwire.relay.tables import SecretFrom
 from tests.docs.commands import problems, written
 from tests.docs.pages import PAGES, ROOT, Block, blocks
@@ -55,6 +61,12 @@ def of(*languages: str) -> list[Any]:  # pytest's own
     return [pytest.param(block, id=block.place) for block in found]
 
 
+def of_use_alone() -> list[list[str]]:
+    """The commands that need no server, no file and no minutes."""
+    found = [words for page in PAGES for language in SHELL for block in blocks(page, language) for words in written(block)]
+    return [words for words in found if {"--trace", "--version"} & set(words)]
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_block_is_of_a_language_that_is_checked(path: Path) -> None:
     unknown = [f"{block.place}: {block.language or 'no language'}" for block in blocks(path) if block.language not in CHECKED]
@@ -66,6 +78,13 @@ def test_the_commands_on_the_pages_are_commands_that_there_are(block: Block) -> 
     found = list(written(block))
     assert found
     assert [problem for words in found for problem in problems(words)] == []
+
+
+@pytest.mark.parametrize("words", of_use_alone(), ids=" ".join)
+def test_a_command_that_needs_nobody_is_run(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout
 
 
 @pytest.mark.parametrize(
@@ -97,7 +116,9 @@ def found_secret(source: SecretFrom) -> Secret:
 
 
 @pytest.mark.parametrize("block", of("toml"))
-def test_the_settings_on_the_pages_are_settings_that_there_are(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_settings_on_the_pages_are_settings_that_there_are(
+    block: Block, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nursery: trio.Nursery
+) -> None:
     found = tomllib.loads(block.text)
     if "project" in found:
         return  # what a package declares: `test_adding_a_provider` installs it
@@ -105,7 +126,11 @@ def test_the_settings_on_the_pages_are_settings_that_there_are(block: Block, mon
         monkeypatch.setenv(f"PUSHWIRE_{name}", "any")
     # The files that hold secrets are another machine's.
     monkeypatch.setattr(SecretFrom, "get", found_secret)
-    assert parse({**REST, **found}).streams
+    config = parse({**REST, **found})
+    assert config.streams
+    if isinstance(config.sink, FileSinkSettings):  # the others are on other machines
+        monkeypatch.chdir(tmp_path)
+        assert await Check(config)(Ending(nursery)) == 0
 
 
 @pytest.mark.parametrize("block", of("json"))
