@@ -8,6 +8,7 @@ import pytest
 from pushwire.core.acks import AckConfig
 from pushwire.core.effects import Done
 from pushwire.core.events import AckRefused, Unrecognized
+from pushwire.core.machine import Phase
 from pushwire.errors import ConfigError
 from tests.core.rig import Rig, acked, delivered, owing, ready_acks, tx
 from tests.core.test_acks import Subjects
@@ -131,6 +132,23 @@ def test_pauses_add_up_and_reading_on_without_one_is_none() -> None:
     assert acked(rig) == []
     rig.advance(0.1)
     assert acked(rig) == ["a"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_before_a_connection_is_ready_reading_may_stop_and_go_on(again: bool) -> None:
+    rig = Rig(quiet())
+    if again:
+        rig.get_ready()
+        rig.drop()
+        rig.advance(rig.machine.next_deadline() - rig.now)
+    else:
+        rig.start()
+    rig.open()
+    rig.reading(False)
+    rig.advance(1.0)
+    rig.reading(True)
+    rig.say("hello")
+    assert rig.phase() is Phase.READY
 
 
 def test_an_ack_that_leaves_after_a_pause_has_all_its_time() -> None:

@@ -206,6 +206,14 @@ def test_a_full_memory_forgets_the_oldest_and_counts_what_it_should_have_kept() 
     assert book.forgotten == 2
 
 
+def test_at_the_very_end_of_the_horizon_it_should_have_been_kept() -> None:
+    book = ledger(capacity=1, horizon=10.0)
+    for key, at in (("a", 0.0), ("b", 10.0), ("c", 20.5)):
+        book.receive(*tx(key), 0.0)
+        finish(book, tx(key), at)
+    assert book.forgotten == 1
+
+
 def test_forgetting_one_version_leaves_the_others_of_its_key() -> None:
     book = ledger(capacity=1)
     for version in "12":
