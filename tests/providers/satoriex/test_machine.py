@@ -10,7 +10,7 @@ from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
 from pushwire.errors import AuthenticationRefused
 from pushwire.providers import satoriex
-from pushwire.providers.satoriex.machine import with_token
+from pushwire.providers.satoriex.machine import close_table, with_token
 from pushwire.testing.satoriex import push
 from tests.providers.harness import WALL, expect
 from tests.providers.satoriex.harness import TOKEN, Client, config
@@ -285,5 +285,5 @@ def test_a_part_of_the_page_is_no_part_of_the_address() -> None:
 
 @pytest.mark.parametrize("status, refused", [(400, False), (401, True), (402, False), (403, True), (404, False)])
 def test_two_refusals_of_the_handshake_are_about_the_token(status: int, refused: bool) -> None:
-    row = satoriex.CLOSES.row(Close(status=status, by="peer"))
+    row = close_table([4000]).row(Close(status=status, by="peer"))
     assert (row is not None and row.credential is True) is refused
