@@ -15,7 +15,6 @@ import msgspec
 
 from .http import Request
 from .secrets import PLACEHOLDER, Secret
-from .values import lean
 
 __all__ = [
     "Close",
@@ -182,8 +181,7 @@ class Pause:
 RecordKind: TypeAlias = Literal["finished", "delivered", "parked", "held"]
 
 
-@lean
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One row of the ledger.
 
     `at` is POSIX seconds: for "finished" and "parked" when it was settled, for "held" when it was received, for "delivered" the
@@ -195,7 +193,10 @@ class Record:
     identity: Identity
     at: float
     note: str = ""
-    raw: str = attrs.field(default="", repr=lambda raw: f"<{len(raw)} characters>")
+    raw: str = ""
+
+    def __repr__(self) -> str:
+        return f"Record({self.kind!r}, {self.identity!r}, {self.at!r}, {self.note!r}, raw=<{len(self.raw)} characters>)"
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ import enum
 import itertools
 import operator
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ..errors import LocalProtocolError
@@ -82,7 +82,12 @@ _UNSEEN: Final = _CODES[Entry.UNSEEN]
 _HELD: Final = _CODES[Entry.HELD]
 _COMMITTING: Final = _CODES[Entry.COMMITTING]
 _FINISHED: Final = _CODES[Entry.FINISHED]
-_AFTER: Final = {(_CODES[before], trigger): _CODES[after] for (before, trigger), after in ENTRY.rows.items()}
+_ROW: Final[Mapping[EntryTrigger, tuple[int, int]]] = {
+    trigger: (_CODES[before], _CODES[after])
+    for (before, trigger), after in ENTRY.rows.items()
+    if trigger is not EntryTrigger.RECEIVED
+}
+"""From where to where each of the others moves a version: there is one way for each."""
 
 _HELD_ALONE: Final = operator.itemgetter(_HELD)
 _VERSION: Final = operator.itemgetter(0)
@@ -193,9 +198,13 @@ class Ledger:
 
     def held(self, identities: Sequence[Identity]) -> list[Identity]:
         """Those of these that are held, each once; the rest is finished. Raises `LocalProtocolError` where one is neither."""
+        keys, shared = self._keys, self._shared
         held: list[Identity] = []
         for identity in dict.fromkeys(identities):
-            code = _code(self._keys.get(identity.key, ()), identity.version)
+            key, version = identity
+            versions = keys.get(key, ())
+            states = shared.get(version)
+            code = _HELD if states is not None and versions is states[_HELD] else _code(versions, version)
             if code == _HELD:
                 held.append(identity)
             elif code != _FINISHED:
@@ -204,25 +213,21 @@ class Ledger:
 
     def finish(self, identities: Iterable[Identity]) -> None:
         """Their commit is asked for. Raises `LocalProtocolError` where one is not held."""
-        for identity in identities:
-            self._move(identity, EntryTrigger.FINISH)
+        self._move_all(identities, EntryTrigger.FINISH)
 
     def failed(self, identities: Iterable[Identity]) -> None:
         """Their commit failed: they are held again."""
-        for identity in identities:
-            self._move(identity, EntryTrigger.FAILED)
+        self._move_all(identities, EntryTrigger.FAILED)
 
     def committed(self, identities: Sequence[Identity], at: float) -> list[Key]:
         """Their commit is durable. Returns the keys that may be ACKed now: no received version of them is unfinished."""
-        settled: list[Key] = []
-        for identity in identities:
-            key, version = identity
-            if self._settled(self._move(identity, EntryTrigger.COMMITTED)):
-                settled.append(key)
-            self._done.append((key, version, at))
+        self._move_all(identities, EntryTrigger.COMMITTED)
+        keys = [identity.key for identity in identities]
+        unsettled = self.unsettled(keys)
+        self._done += [(key, version, at) for key, version in identities]
         self.unfinished -= len(identities)
         self._forget(at)
-        return settled
+        return [key for key in keys if key not in unsettled] if unsettled else keys
 
     def oldest_unfinished(self) -> float | None:
         """How old the oldest delivery not yet finished may be, None when there is none."""
@@ -254,19 +259,20 @@ class Ledger:
         key, version, _ = received
         return _code(self._keys.get(key, ()), version) in (_HELD, _COMMITTING)
 
-    def _move(self, identity: Identity, trigger: EntryTrigger) -> Versions:
-        """Returns the versions of the key."""
-        key, version = identity
-        versions = self._keys.get(key, ())
-        before = _code(versions, version) or _UNSEEN
-        after = _AFTER.get((before, trigger))
-        if after is None:
-            # Refused: this raises.
-            after = _CODES[ENTRY.next(_STATES[before], trigger)]
-        return self._put(key, version, after, versions)
+    def _move_all(self, identities: Iterable[Identity], trigger: EntryTrigger) -> None:
+        keys, shared = self._keys, self._shared
+        before, after = _ROW[trigger]
+        for key, version in identities:
+            versions = keys.get(key, ())
+            states = shared.get(version)
+            if states is not None and versions is states[before]:
+                keys[key] = states[after]
+            else:
+                state = _STATES[_code(versions, version) or _UNSEEN]
+                self._put(key, version, _CODES[ENTRY.next(state, trigger)], versions)
 
-    def _put(self, key: Key, version: Key, code: int, versions: Versions) -> Versions:
-        """Returns the versions of the key, which were `versions`."""
+    def _put(self, key: Key, version: Key, code: int, versions: Versions) -> None:
+        """Keep a version's new state, where `versions` are those of its key so far."""
         if not versions or (len(versions) == 2 and versions[0] == version):
             # So it is with nearly all.
             versions = (self._shared.get(version) or self._share(version))[code]
@@ -276,7 +282,6 @@ class Ledger:
         else:
             versions = (*versions, version, code)
         self._keys[key] = versions
-        return versions
 
     def _share(self, version: Key) -> tuple[Versions, ...]:
         if len(self._shared) >= _SHARED:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias, dataclass_transform
 
-import attrs
 import msgspec
 
 if TYPE_CHECKING:
-    from attrs import frozen as lean
 
     @dataclass_transform(frozen_default=True, kw_only_default=True)
     class Value:
@@ -24,10 +22,6 @@ if TYPE_CHECKING:
         ) -> None: ...
 
 else:
-
-    def lean(cls=None, *, eq=True):
-        """As `attrs.frozen`, to the type checkers alone: for what there is one of for each message. It costs a third to make."""
-        return attrs.define(cls, eq=eq, unsafe_hash=eq or None)
 
     class Value(msgspec.Struct, kw_only=True, gc=False):
         """A received value.
@@ -49,7 +43,6 @@ __all__ = [
     "exact",
     "integer",
     "is_number",
-    "lean",
     "scaled",
 ]
 

@@ -6,9 +6,9 @@ import enum
 from typing import Final, TypeAlias
 
 import attrs
+import msgspec
 
 from ..core.effects import Identity
-from ..core.values import lean
 
 __all__ = ["Answer", "Entry", "Outcome", "Refused", "is_durable"]
 
@@ -16,8 +16,7 @@ OVERHEAD: Final = 1_200
 """Bytes that an entry takes in memory beside its payload, about: its key, its digest, and what the ACK ledger keeps of it."""
 
 
-@lean(eq=False)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One event on its way to the sink.
 
     `stream` is the stream's name in the relay's config, `partition` what order is kept within, `key` the event's idempotency key
@@ -33,9 +32,12 @@ class Entry:
     partition: str
     key: str | None
     digest: str
-    payload: str = attrs.field(repr=lambda payload: f"<{len(payload)} characters>")
+    payload: str
     at: float
     identity: Identity | None = None
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.key or self.kind} of {self.stream}, {len(self.payload)} characters>"
 
     @property
     def size(self) -> int:

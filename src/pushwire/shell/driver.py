@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -67,11 +68,10 @@ class Driver(Generic[EventT, ConnectionT]):
     ) -> None:
         self.machine: Machine[EventT] = machine
         self.router: Router[EventT] = router
-        self.rng: random.Random = entropy.rng()
-        """For delays that are the shell's own."""
         self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._connector = connector
         self._committer = Committer(store, namespace, self._fulfil)
+        self._entropy = entropy
         self._wall = entropy.wall
         self._get = fetch
         self._tell_stopped = stopped
@@ -93,6 +93,11 @@ class Driver(Generic[EventT, ConnectionT]):
         self.crash: Exception | None = None
         """A fault of ours that ended the session."""
 
+    @cached_property
+    def rng(self) -> random.Random:
+        """For delays that are the shell's own. Made when it is needed: it takes more memory than most of a connection's parts."""
+        return self._entropy.rng()
+
     # The run
 
     @trio.lowlevel.enable_ki_protection
@@ -106,10 +111,10 @@ class Driver(Generic[EventT, ConnectionT]):
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
                     nursery.start_soon(self._committer.run, self.pump)
-                    nursery.start_soon(self._keep_time)
                     self.machine.start(trio.current_time(), self._wall())
                     self.pump()
                     self.started.set()
+                    await self._keep_time()
         except Exception as error:  # noqa: BLE001 - a fault of ours: every caller must learn of it, none may wait for ever
             self._crashed(error)
         finally:
@@ -225,9 +230,15 @@ class Driver(Generic[EventT, ConnectionT]):
     def _carry_out(self, size: int = 0) -> None:
         machine = self.machine
         wrote = False
+        connection = self._connection
         while effects := machine.take_effects():
             for effect in effects:
-                wrote = self._obey(effect) or wrote
+                if isinstance(effect, str) and connection is not None:
+                    # Most are ACKs.
+                    connection.send_text(effect)
+                    wrote = True
+                else:
+                    wrote = self._obey(effect) or wrote
         self.router.put(machine.take_events(), size)
         for settled in machine.take_settled():
             self._committer.books.pop(settled.ticket, None)
@@ -248,9 +259,6 @@ class Driver(Generic[EventT, ConnectionT]):
         """Carry out one effect. True where it left something to write."""
         connection = self._connection
         match effect:
-            case str() if connection is not None:
-                connection.send_text(effect)
-                return True
             case SecretFrame() if connection is not None:
                 connection.send_text(effect.text)
                 return True

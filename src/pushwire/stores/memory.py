@@ -32,22 +32,22 @@ class _Namespace:
         self.mark: float | None = None
 
     def keep(self, record: Record) -> None:
-        identity = record.identity
-        if record.kind == "held":
+        kind, identity, at = record.kind, record.identity, record.at
+        if kind == "held":
             if identity not in self.finished:
                 self.held.setdefault(identity, record)
             return
-        if record.kind == "delivered":
+        if kind == "delivered":
             if identity in self.finished or identity in self.delivered:
                 return
-            self.delivered[identity] = record.at
+            self.delivered[identity] = at
         else:
             self.delivered.pop(identity, None)
             self.held.pop(identity, None)
-            self.finished[identity] = record.at
-            if record.kind == "parked":
+            self.finished[identity] = at
+            if kind == "parked":
                 self.parked.append(record)
-        self.order.append((identity, record.at))
+        self.order.append((identity, at))
 
     def retain(self, horizon: float, rows: int, floor: float) -> None:
         """Forget what is older than `horizon`, and the oldest of more than `rows`; but nothing from `floor` on."""
@@ -95,6 +95,7 @@ class MemoryStore:
         """`commit`, which here waits for nothing."""
         rows = self._opened(namespace)
         failed: dict[Ticket, BaseException] = {}
+        now = mark
         for write in writes:
             book = None if write.ticket is None else books.get(write.ticket)
             if write.ticket is not None and book is not None and not rows.is_booked(write):
@@ -105,7 +106,8 @@ class MemoryStore:
                     continue
             for record in write.records:
                 rows.keep(record)
-                rows.retain(record.at - self._retain_for, self._retain_rows, rows.resends.since(mark, record.at))
+                now = record.at
+        rows.retain(now - self._retain_for, self._retain_rows, rows.resends.since(mark, now))
         rows.mark = mark
         return Committed(failed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 try:
@@ -23,9 +24,16 @@ _SHORT_LENGTH: Final = 125
 _TWO_BYTES: Final = 126
 _SHORT: Final = struct.Struct(">BB")
 _LONG: Final = struct.Struct(">BBH")
+_MASK: Final = struct.Struct("4s")
 
 _DRAWN: Final = 64
 """How many masks are drawn at a time: to ask the system for one costs more than all the rest of a frame."""
+
+
+def _drawn() -> Iterator[tuple[bytes]]:
+    """Masks without end."""
+    while True:
+        yield from _MASK.iter_unpack(os.urandom(_MASK.size * _DRAWN))
 
 
 class Masking:
@@ -34,13 +42,11 @@ class Masking:
     __slots__ = ("_masks",)
 
     def __init__(self) -> None:
-        self._masks = b""
+        self._masks = _drawn()
 
     def frame(self, payload: bytes) -> bytes:
         """The frame of a text of at most `LONGEST` bytes."""
-        if not self._masks:
-            self._masks = os.urandom(4 * _DRAWN)
-        mask, self._masks = self._masks[:4], self._masks[4:]
+        (mask,) = next(self._masks)
         length = len(payload)
         if length <= _SHORT_LENGTH:
             head = _SHORT.pack(_FINAL_TEXT, _MASKED | length)
