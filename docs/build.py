@@ -1,7 +1,8 @@
 """Builds and checks the documentation: `python docs/build.py [--write]`.
 
-- draws the state diagrams from the transition tables into `state-machines.md`, and lists the settings of the sandboxes in
-  `sandbox-settings.md` and what the doctor advises in `doctor-advice.md` (with `--write`; else a stale file is an error);
+- draws the state diagrams from the transition tables into `state-machines.md` and a journal into `session.svg`, and lists the
+  settings of the sandboxes in `sandbox-settings.md` and what the doctor advises in `doctor-advice.md` (with `--write`; else a
+  stale file is an error);
 - checks that every link to a file leads somewhere, and that every test named in a table exists (`tests/…/test_x.py::test_y`).
 
 The code of the pages is run by `tests/docs`.
@@ -28,10 +29,13 @@ from pushwire.core.closes import CloseTable
 from pushwire.core.fallback import FALLBACK
 from pushwire.core.gate import GATE
 from pushwire.core.holds import HOLD
+from pushwire.core.journal import replay
+from pushwire.core.journal_lines import read_journal
 from pushwire.core.ledger import ENTRY
 from pushwire.core.transitions import SESSION
 from pushwire.doctor.advice import ADVICE, Subject, advise
 from pushwire.errors import ConfigError
+from pushwire.plot import Course, draw
 from pushwire.providers import NAMES, load
 from pushwire.sandbox.simulated import Wanted
 
@@ -163,6 +167,15 @@ def troubles() -> str:
     return "\n\n".join(parts).replace("HOST:0", "HOST:PORT") + "\n"
 
 
+def session() -> str:
+    """`session.svg`."""
+    course = Course()
+    with (DOCS / "session.journal").open("rb") as file:
+        for step in replay(read_journal(file, load)):
+            course.add(step)
+    return draw(course)
+
+
 def broken_links(page: Path) -> list[str]:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     return [f"{page.name}: {link} leads nowhere" for link in links if not (page.parent / link).exists()]
@@ -183,7 +196,12 @@ def missing_tests() -> list[str]:
 
 def main() -> int:
     problems: list[str] = []
-    drawn = {"state-machines.md": diagrams(), "sandbox-settings.md": sandbox_settings(), "doctor-advice.md": troubles()}
+    drawn = {
+        "state-machines.md": diagrams(),
+        "sandbox-settings.md": sandbox_settings(),
+        "doctor-advice.md": troubles(),
+        "session.svg": session(),
+    }
     for name, text in drawn.items():
         page = DOCS / name
         if "--write" in sys.argv[1:]:

@@ -11,7 +11,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 from typing import Any, Final
 
 from packaging.requirements import Requirement
@@ -44,7 +44,8 @@ def written(block: Block) -> Iterator[list[str]]:
         lexer.whitespace_split = True
         for between, words in groupby(lexer, key=BETWEEN.__contains__):
             if not between:
-                yield list(words)
+                # Where the output goes is the shell's.
+                yield list(takewhile(lambda word: word != ">", words))
 
 
 def problems(words: Sequence[str]) -> list[str]:
