@@ -77,7 +77,7 @@ def test_no_event_of_a_union_is_forgotten(provider: str) -> None:
 
 def test_control_events_of_a_snapshot_are_drawn_as_well() -> None:
     # They are in the union of `connect`, where there is a snapshot.
-    drawn = {*kinds(Control[str]), Hydrated, SnapshotFailed}
+    drawn = {*kinds(Control), Hydrated, SnapshotFailed}
     assert drawn == CONTROL
     loaded = find(control.hydrations(st.just("snapshot")), lambda event: True, settings=DRAWN)
     assert (type(loaded), loaded.snapshot) == (Hydrated, "snapshot")

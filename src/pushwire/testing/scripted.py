@@ -80,6 +80,11 @@ class Playing:
         self._machine.allow(name, trio.current_time())
         self._server.pump()
 
+    async def played(self) -> None:
+        """Wait until all steps were played."""
+        while not self._machine.finished:
+            await self._changed.park()
+
     async def reached(self, name: str) -> None:
         """Wait until the script has come to `Mark(name)`."""
         while name not in self._machine.marks:
