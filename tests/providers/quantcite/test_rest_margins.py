@@ -43,6 +43,13 @@ def test_credentials_are_judged_by_a_reply_that_names_the_exchange_whatever_its_
             call.decode(response(nameless, status))
 
 
+def test_what_cannot_be_read_does_not_show_a_secret_that_the_provider_repeats() -> None:
+    call = quantcite.CheckCredentials("bybit", credentials=OWN)
+    with pytest.raises(RemoteProtocolError, match=r"malformed reply: .*\*\*\*") as caught:
+        call.decode(response({"type": OWN.secret.reveal(), "success": True}))
+    assert OWN.secret.reveal() not in str(caught.value)
+
+
 def test_all_that_is_said_of_credentials_is_there() -> None:
     found = expect(quantcite.Validation, reply("CheckCredentials"))
     assert (found.success, found.exchange, found.credentials_source, found.error) == (True, "bybit", "internal", None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Final, Literal, TypeVar
 from urllib.parse import quote
 
@@ -42,7 +42,6 @@ __all__ = [
 ]
 
 ReplyT_co = TypeVar("ReplyT_co", covariant=True)
-ReplyT = TypeVar("ReplyT")
 
 UNAUTHORIZED: Final = 401
 _NAME: Final = re.compile(r"[a-z]+(_[a-z]+)*")
@@ -84,7 +83,10 @@ class Call(Endpoint[Settings, ReplyT_co]):
     def decode(self, response: Response) -> ReplyT_co:
         if not 200 <= response.status < 300:
             raise self.refusal(response)
-        return _legible(type(self).__name__, self.read, response.body)
+        try:
+            return self.read(response.body)
+        except (ValueError, RecursionError) as error:
+            raise RemoteProtocolError(f"{type(self).__name__}: malformed reply: {self.redacted(str(error))}") from None
 
     @abc.abstractmethod
     def read(self, body: bytes) -> ReplyT_co:
@@ -107,14 +109,11 @@ class Call(Endpoint[Settings, ReplyT_co]):
 
     def shown(self, text: str) -> str:
         """A text of the provider, without secrets of ours."""
+        return self.redacted(text)
+
+    def redacted(self, text: str) -> str:
+        """A text that may repeat what the provider says, without those that this call holds."""
         return text
-
-
-def _legible(name: str, read: Callable[[bytes], ReplyT], body: bytes) -> ReplyT:
-    try:
-        return read(body)
-    except (ValueError, RecursionError) as error:
-        raise RemoteProtocolError(f"{name}: malformed reply: {error}") from None
 
 
 class _NamesTheKey(Call[ReplyT_co]):
@@ -198,7 +197,7 @@ class _WithCredentials(Call[ReplyT_co]):
         """The other fields."""
         return {}
 
-    def shown(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
         return Redactor(() if self.credentials is None else self.credentials.secrets)(text)
 
 
