@@ -116,8 +116,13 @@ def arch(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks. `nox -s bench -- --smoke` only shows that they run."""
+    """The benchmarks, about ten minutes. `-- --smoke` only shows that they run; `-- --growth` is one of the parts; `-- --write`
+    puts the figures into the docs."""
     _install(session, "bench")
+    if "--smoke" not in session.posargs:
+        # Each by itself: one that does not install here is left out, by name.
+        for peer in nox.project.dependency_groups(PYPROJECT, "peers"):
+            session.run("python", "-m", "pip", "install", "--quiet", peer, success_codes=[0, 1])
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

@@ -5,7 +5,6 @@ What stands between `<!-- figures: PART -->` and `<!-- end -->` in that page is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ __all__ = ["draw", "write"]
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 PLOT: Final = RESULTS / "benchmarks.svg"
+END: Final = "<!-- end -->"
 
 Figures = Any
 """What a part has kept: JSON."""
@@ -43,12 +43,11 @@ def write() -> None:
         if whole is None:
             continue
         text = f"{_conditions(whole['conditions'])}\n\n{table(whole['figures'])}"
-        page, found = re.subn(
-            rf"(?s)(<!-- figures: {part} -->\n).*?(<!-- end -->)",
-            lambda match, text=text: f"{match[1]}\n{text}\n\n{match[2]}",
-            page,
-        )
-        assert found == 1, f"{PAGE.name} has {found} places for {part}"
+        head, mark, rest = page.partition(f"<!-- figures: {part} -->\n")
+        _, end, tail = rest.partition(END)
+        assert mark, f"{PAGE.name} has no place for {part}"
+        assert end, f"{PAGE.name}: the place for {part} has no end"
+        page = f"{head}{mark}\n{text}\n\n{end}{tail}"
     PAGE.write_text(page, encoding="utf-8")
 
 
