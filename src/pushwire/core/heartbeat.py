@@ -4,7 +4,6 @@ whether it is due by the clock alone or after so much silence."""
 from __future__ import annotations
 
 import math
-from collections import deque
 
 __all__ = ["Heartbeat"]
 
@@ -22,7 +21,7 @@ class Heartbeat:
         self._timeout = timeout
         self._next = self._since = math.inf
         # When each ping left whose answer is still to come. They are answered in order, so the first answer is the first ping's.
-        self._out: deque[float] = deque()
+        self._out: list[float] = []
         self.last_answered: float | None = None
         """When the ping left that was answered last, on this connection or an earlier one."""
 
@@ -52,7 +51,7 @@ class Heartbeat:
         self._since = math.inf
         if not self._out:
             return None
-        self.last_answered = self._out.popleft()
+        self.last_answered = self._out.pop(0)
         return self.last_answered
 
     def traffic(self, now: float) -> None:

@@ -24,7 +24,7 @@ class Waiting(Generic[TopicT]):
 
     def __init__(self) -> None:
         self._calls: deque[Call[TopicT]] = deque()
-        self._passed: deque[Call[TopicT]] = deque()
+        self._passed: list[Call[TopicT]] = []
         # How many of the calls still to be looked at have each lane; which lanes are busy, and how many that keeps.
         self._lanes: Counter[str] = Counter()
         self._busy: set[str] = set()
@@ -85,7 +85,7 @@ class Waiting(Generic[TopicT]):
 
     def rewrite(self, rewritten: Callable[[Call[TopicT]], Sequence[Call[TopicT]]]) -> None:
         """Put what `rewritten` gives into the place of each call."""
-        self._passed = deque(new for call in self._passed for new in rewritten(call))
+        self._passed = [new for call in self._passed for new in rewritten(call)]
         calls = [new for call in self._calls for new in rewritten(call)]
         self._drop()
         self.extend(calls)

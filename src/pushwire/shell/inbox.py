@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, Generic, Literal, TypeAlias, TypeVar, get_args
-from weakref import WeakSet
+from weakref import ref
 
 import trio
 
@@ -50,7 +50,8 @@ class Inbox(Generic[EventT]):
         """Of each read of which something is left: how many events had come with it, and its bytes."""
         self._bytes = 0
         self._takers = trio.lowlevel.ParkingLot()
-        self._consumers: WeakSet[object] = WeakSet()
+        # By hand: a `WeakSet` takes more memory than all the rest here.
+        self._consumers: set[ref[object]] = set()
         self.readers: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot() if readers is None else readers
         self._end: Exception | None = None
         self.closed: bool = False
@@ -72,11 +73,11 @@ class Inbox(Generic[EventT]):
 
     def attend(self, consumer: object) -> None:
         """This consumer takes from here, until it is let go or `leave`s."""
-        self._consumers.add(consumer)
+        self._consumers.add(ref(consumer, self._consumers.discard))
 
     def leave(self, consumer: object) -> None:
         """This consumer takes no more."""
-        self._consumers.discard(consumer)
+        self._consumers.discard(ref(consumer))
 
     def put(self, events: Sequence[EventT], size: int = 0) -> None:
         """Take over what one read of `size` bytes brought. After `close` it is let go: not delivered, so never ACKed."""

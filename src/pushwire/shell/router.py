@@ -60,7 +60,7 @@ class Router(Generic[EventT]):
         self._feeds: list[Inbox[EventT]] = []
         self._by_topic: dict[Hashable, list[Inbox[EventT]]] = {}
         # A query is over when nobody holds it any more.
-        self._watchers: WeakSet[Watcher[EventT]] = WeakSet()
+        self._watchers: WeakSet[Watcher[EventT]] | None = None
         self._failure: Exception | None = None
         self._discarded = 0
 
@@ -89,7 +89,7 @@ class Router(Generic[EventT]):
             self._failure = failure
         for inbox in (self.inbox, *self._feeds):
             inbox.close(failure, discard=discard)
-        for watcher in list(self._watchers):
+        for watcher in list(self._watchers or ()):
             watcher.end(self._failure)
 
     # For the stream
@@ -114,13 +114,16 @@ class Router(Generic[EventT]):
 
     def watch(self, watcher: Watcher[EventT]) -> None:
         """Show it all events, until `unwatch` or until nobody holds it."""
+        if self._watchers is None:
+            self._watchers = WeakSet()
         self._watchers.add(watcher)
         if self.inbox.closed:
             watcher.end(self._failure)
 
     def unwatch(self, watcher: Watcher[EventT]) -> None:
         """Show it no more."""
-        self._watchers.discard(watcher)
+        if self._watchers is not None:
+            self._watchers.discard(watcher)
 
     def put_back(self, event: EventT) -> None:
         """One event comes back, to be delivered again: to the feeds it belongs to now, else to the stream."""
@@ -139,7 +142,7 @@ class Router(Generic[EventT]):
     # Within
 
     def _share(self, events: Sequence[EventT], size: int) -> None:
-        for watcher in list(self._watchers):
+        for watcher in list(self._watchers or ()):
             watcher.see(events)
         own: list[EventT] = []
         parts: dict[Inbox[EventT], list[EventT]] = {feed: [] for feed in self._feeds}

@@ -117,11 +117,10 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
     def __init__(self, driver: Driver[EventT, ConnectionT], acked: type[AckedT], *, acks_after: bool = False) -> None:
         super().__init__(driver)
         self._acked = acked
-        self._acks_after = acks_after
-        self._consumers: WeakSet[Consumer[EventT]] = WeakSet()
+        self._consumers: WeakSet[Consumer[EventT]] | None = WeakSet() if acks_after else None
 
     def _consumer(self, inbox: Inbox[EventT]) -> Consumer[EventT]:
-        if not self._acks_after:
+        if self._consumers is None:
             return super()._consumer(inbox)
         consumer = Consumer(inbox, self._finish)
         self._consumers.add(consumer)
@@ -166,7 +165,7 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         self._check(event)
         # AckedT is one of the members of EventT, which the type system cannot express.
         back = cast(EventT, event)
-        for consumer in self._consumers:
+        for consumer in self._consumers or ():
             consumer.let_go(back)
         if after > 0:
             self._driver.later(after, lambda: self._driver.router.put_back(back))
