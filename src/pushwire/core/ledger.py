@@ -253,7 +253,9 @@ class Ledger:
     def unsettled(self, keys: Iterable[Key]) -> set[Key]:
         """Those of these keys of which a received version is unfinished."""
         known = self._keys
-        return {key for key in keys if not self._settled(known.get(key, ()))}
+        # All but a few have one version, and it is finished.
+        rest = [key for key in keys if len(versions := known.get(key, ())) != 2 or versions[1] != _FINISHED]
+        return {key for key in rest if not self._settled(known.get(key, ()))}
 
     def _unfinished(self, received: Received) -> bool:
         key, version, _ = received
@@ -302,8 +304,6 @@ class Ledger:
 
     @staticmethod
     def _settled(versions: Versions) -> bool:
-        if len(versions) == 2:
-            return versions[1] == _FINISHED
         return all(code == _FINISHED for code in versions[1::2])
 
     def _forget(self, now: float) -> None:

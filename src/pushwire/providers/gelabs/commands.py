@@ -13,7 +13,6 @@ from ...core.dialect import Dialect
 from ...core.effects import Scalar
 from ...core.fields import optional_text, some_text, whole
 from ...core.http import Response
-from ...core.ledger import Key
 from ...core.owed import Ack
 from ...errors import LocalProtocolError
 from .messages import Event, Subscribed, Unsubscribed
@@ -91,12 +90,12 @@ class _AckFrame(msgspec.Struct, gc=False):
 _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
-def ack_frames(ids: Sequence[str], acks: Sequence[Ack], spelled: Callable[[Key], Scalar]) -> list[str]:
-    """The client messages of these ACKs; `spelled` says how the hash of a key is written."""
+def ack_frames(ids: Sequence[str], acks: Sequence[Ack], hashes: Sequence[Scalar]) -> list[str]:
+    """The client messages of these ACKs; `hashes` as they are to be spelled."""
     lines = _encode_lines(
         [
-            _AckFrame(ack_id, "transactionACK", _Acked(key[0], key[1], spelled(key), message_id))
-            for ack_id, (key, message_id) in zip(ids, acks, strict=True)
+            _AckFrame(ack_id, "transactionACK", _Acked(key[0], key[1], spelled, message_id))
+            for ack_id, (key, message_id), spelled in zip(ids, acks, hashes, strict=True)
         ]
     )
     # In JSON a line break within a text is an escape.

@@ -158,7 +158,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         return self._naming.acks(keys)
 
     def _ack_frames(self, ids: Sequence[str], acks: Sequence[Ack]) -> Sequence[str]:
-        return ack_frames(ids, acks, self._naming.spelled)
+        return ack_frames(ids, acks, self._naming.spelled([key for key, _ in acks]))
 
     def _acks_done(self, acks: Sequence[Ack]) -> None:
         self._naming.confirm(acks, self._ledger.unsettled(key for key, _ in acks))

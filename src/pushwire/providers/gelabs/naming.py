@@ -45,9 +45,10 @@ class Naming:
             for each in zip(keys, spelled, message_ids, strict=True):
                 self.add(*each)
 
-    def spelled(self, key: Key) -> Scalar:
-        """How the hash was spelled, where that is known, else as in the key."""
-        return self._parts(key)[0]
+    def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
+        """How the hash of each was spelled, where that is known, else as in the key."""
+        named = map(self._named.get, keys)
+        return [each[0] if isinstance(each, tuple) else key[2] for key, each in zip(keys, named, strict=True)]
 
     def acks(self, keys: Sequence[Key]) -> list[Ack]:
         """The ACKs of these keys: one for each message that none has confirmed."""
@@ -68,7 +69,7 @@ class Naming:
                 continue
             left = [message for message in self._messages(key) if message != message_id] if self._by_message else ()
             if left or key in kept:
-                named[key] = (self.spelled(key), *left)
+                named[key] = (self._parts(key)[0], *left)
             else:
                 named.pop(key, None)
 
