@@ -215,6 +215,10 @@ def test_a_subscription_that_comes_after_it_was_given_up_as_unanswered_stands_an
     client.receive(build.subscribed("a"))
     assert client.frames == []
     since = client.now
+    # Whoever asks for it as well need not wait.
+    client.submit(pusher.Subscribe("a"))
+    assert expect(pusher.Subscribed, client.the_reply()).channel == "a"
+    assert client.frames == []
     for _ in range(7):
         client.advance(10.0)
         client.receive(build.pong())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pushwire.core.events import Malformed, Stale, SubscriptionRefused
 from pushwire.errors import CommandRefused, ConfigError
 from pushwire.providers import pusher
 from pushwire.providers.pusher.config import app_url
@@ -110,3 +111,65 @@ def test_a_mapping_maps_names_to_what_it_should(name: str) -> None:
     for wrong in ({"a": 5}, {5: "a"}, {"a": "b", "c": None}, "text"):
         with pytest.raises(ConfigError, match=f"{name}: "):
             config(auth_url="https://h.example/auth", **{name: wrong})
+
+
+# What comes when, and what it counts as
+
+
+def test_what_is_restored_and_refused_or_there_already_bears_the_time_of_the_answer() -> None:
+    client = Client(signing()).ready()
+    client.subscribe("private-a")
+    client.submit(pusher.Subscribe("presence-b", '{"user_id":"1"}'))
+    client.receive(build.subscribed("presence-b", {"1": None}))
+    client.reconnect()
+    client.events.clear()
+    now = client.now = client.now + 5.0
+    client.receive(
+        build.error(4009, "no", "private-a"), build.error(4009, "Existing subscription to channel presence-b", "presence-b")
+    )
+    told = [event for event in client.take_events() if isinstance(event, SubscriptionRefused | pusher.Members)]
+    assert [(type(event), event.received) for event in told] == [(SubscriptionRefused, now), (pusher.Members, now)]
+
+
+def test_what_comes_on_a_channel_counts_as_a_sign_of_life_whatever_it_is() -> None:
+    client = Client(config(stale_after=60.0, ping_interval=10.0)).ready()
+    client.subscribe("a")
+    for at in range(1, 12):
+        client.advance(10.0)
+        client.receive(build.pong(), *([build.subscription_count("a", 2)] if at == 5 else []))
+        stale = [event for event in client.take_events() if isinstance(event, Stale)]
+        assert [event.since for event in stale] == ([50.0] if at == 11 else [])
+
+
+def test_data_that_is_nested_too_deep_is_told_as_it_came() -> None:
+    client = Client().ready()
+    client.subscribe("a")
+    client.now = 7.0
+    raw = f'{{"event":"ev","channel":"a","data":{"[" * 1100}{"]" * 1100}}}'
+    client.receive(raw)
+    malformed = client.the_event(Malformed)
+    assert (malformed.received, malformed.raw) == (7.0, raw)
+    assert "recursion" in malformed.reason
+
+
+def test_a_dial_says_what_it_may_take() -> None:
+    client = Client(config(max_message=5000, compression=True))
+    client.start()
+    (dial,) = client.dials
+    assert (dial.generation, dial.max_message, dial.compression) == (1, 5000, True)
+
+
+def test_the_answer_to_a_ping_counts_against_the_rate_of_all_that_is_sent() -> None:
+    for pings, sent in ((0, ["pusher:subscribe a"]), (4, [])):
+        client = Client(config(send_rate=1.0, send_burst=2)).ready()
+        client.receive(*[build.ping()] * pings)
+        client.frames.clear()
+        client.submit(pusher.Subscribe("a"))
+        assert client.names() == sent
+
+
+def test_data_that_is_null_is_none() -> None:
+    client = Client().ready()
+    client.receive('{"event":"pusher:error","data":null}')
+    error = client.the_event(pusher.PeerError)
+    assert (error.code, error.text) == (None, "no reason given")
