@@ -268,6 +268,7 @@ PLAYS: Final[Mapping[str, Play]] = {
 """By the name of the page."""
 
 ELSEWHERE: Final[Mapping[str, str]] = {
+    "testing-your-code.md": "docs/test_testing_page.py",
     "tutorial.md": "docs/test_tutorial.py",
 }
 """Pages whose Python a test of their own runs, as a program or a package."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +18,10 @@ from pushwire import gelabs
 from pushwire.testing import gelabs as build
 from pushwire.testing.scripted import Accept, Drop, Expect, Gone, ScriptedPeer, ScriptFailed, Send, Wait
 from pushwire.testing.steps import Step
+from tests.docs.pages import ROOT, blocks, page
 
-ROOT: Final = Path(__file__).parent.parent
-PAGE: Final = (ROOT / "docs" / "testing-your-code.md").read_text(encoding="utf-8")
+PAGE: Final = page("testing-your-code.md")
+TEXT: Final = PAGE.read_text(encoding="utf-8")
 
 CONFTEST: Final = """
 from hypothesis import settings
@@ -29,10 +29,6 @@ pytest_plugins = ["pushwire.testing.plugin"]
 settings.register_profile("page", max_examples=10, deadline=None, derandomize=True, database=None)
 settings.load_profile("page")
 """
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 async def record(journal: Path) -> None:
@@ -62,7 +58,7 @@ async def record(journal: Path) -> None:
 
 def test_the_pages_tests_pass(tmp_path: Path) -> None:
     trio.run(record, tmp_path / "night.journal", clock=MockClock(autojump_threshold=0))
-    (tmp_path / "test_page.py").write_text("\n".join(blocks("python")), encoding="utf-8")
+    (tmp_path / "test_page.py").write_text("\n".join(block.text for block in blocks(PAGE, "python")), encoding="utf-8")
     (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\naddopts = --strict-markers\n", encoding="utf-8")
     path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
@@ -70,7 +66,7 @@ def test_the_pages_tests_pass(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{PAGE.count('def test_')} passed" in done.stdout
+    assert f"{TEXT.count('def test_')} passed" in done.stdout
 
 
 async def test_a_failure_says_what_the_page_shows(autojump_clock: MockClock) -> None:
@@ -86,19 +82,19 @@ async def test_a_failure_says_what_the_page_shows(autojump_clock: MockClock) -> 
             pushwire.connect(gelabs.Config(api_key=pushwire.Secret("any")), **peer.in_memory) as stream,
         ):
             await stream.call(gelabs.Subscribe("0xabc", "ethereum"))
-    (shown,) = blocks("text")
-    assert f"{caught.value}\n" == shown
+    (shown,) = blocks(PAGE, "text")
+    assert f"{caught.value}\n" == shown.text
 
 
 def test_the_pages_script_can_be_read(tmp_path: Path) -> None:
-    (shown,) = blocks("json")
+    (shown,) = blocks(PAGE, "json")
     file = tmp_path / "script.jsonl"
-    file.write_text(shown, encoding="utf-8")
-    assert len(ScriptedPeer.load(file).steps) == len(shown.splitlines()) - 1
-    assert json.loads(shown.splitlines()[0]) == {"transcript": 1}
+    file.write_text(shown.text, encoding="utf-8")
+    assert len(ScriptedPeer.load(file).steps) == len(shown.text.splitlines()) - 1
+    assert json.loads(shown.text.splitlines()[0]) == {"transcript": 1}
 
 
 def test_the_page_names_every_step() -> None:
     kinds = [kind.__name__ for kind in Step.__subclasses__()]
-    table = PAGE[PAGE.index("| step |") :]
+    table = TEXT[TEXT.index("| step |") :]
     assert [kind for kind in kinds if f"`{kind}(" not in table] == []
