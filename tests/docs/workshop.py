@@ -118,10 +118,13 @@ class Workshop:
     def _print(self, *values: object) -> None:
         self.printed.append(" ".join(map(str, values)))
         if self._wanted and all(map(self._has_printed, self._wanted)):
-            self._wanted = ()
             if self._signal is not None:
-                signal.raise_signal(self._signal)
+                # Who does not listen yet would die of it; there is more to print.
+                if signal.getsignal(self._signal) is not signal.SIG_DFL:
+                    self._wanted = ()
+                    signal.raise_signal(self._signal)
                 return
+            self._wanted = ()
             for stream in self._streams:
                 stream.stop()
 
