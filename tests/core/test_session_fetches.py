@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection
 from pushwire.core.commands import AnyCommand
 from pushwire.core.config import ConnectionConfig
 from pushwire.core.effects import Done, Failed, Outcome, SecretFrame, Settled, Token
+from pushwire.core.events import SubscriptionRefused
 from pushwire.core.http import Request, Response
 from tests.core.rig import Rig, ready_toy, words
-from tests.core.toy import Buy, Look, Rules, Toy, ToyDialect
+from tests.core.toy import Buy, Look, Rules, Sub, Toy, ToyDialect
 
 
 class Guarded(ToyDialect):
@@ -73,3 +74,33 @@ def test_an_answer_that_nobody_asked_for_is_passed_over() -> None:
         fulfil(rig, Token(1, 999), outcome)
     assert rig.frames() == []
     assert rig.settled == []
+
+
+class GuardedTopics(ToyDialect):
+    """A subscription needs an authorisation."""
+
+    def authorisation(self, command: AnyCommand, new_id: Callable[[], str], now: float) -> Request | None:
+        return Request("POST", "https://auth.test") if isinstance(command, Sub) else None
+
+
+class GuardedTopicsToy(Toy):
+    def __init__(self) -> None:
+        ids = map(str, itertools.count(1))
+        Rules.__init__(self, ConnectionConfig(), GuardedTopics(), rng=random.Random(0), ids=lambda: next(ids))
+
+
+def test_a_restoration_that_is_not_authorised_is_told_with_its_time_and_tried_again_later() -> None:
+    rig = ready_toy(GuardedTopicsToy())
+    rig.submit(Sub("a"))
+    fulfil(rig, rig.fetches.pop().token, Done(Response(200)))
+    (frame,) = rig.frames()
+    rig.say(f"ok {frame.split()[1]}")
+    rig.drop()
+    rig.get_ready()
+    rig.news()
+    rig.now += 3.0
+    fulfil(rig, rig.fetches.pop().token, Failed(OSError("no route")))
+    assert rig.news() == [SubscriptionRefused(rig.now, "a", None, "not authorised: no route")]
+    assert rig.fetches == []
+    rig.advance(60.0)
+    assert rig.fetches
