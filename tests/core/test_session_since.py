@@ -227,3 +227,13 @@ def test_a_gap_is_told_when_a_restoration_without_an_answer_is_given_up(monkeypa
     rig.advance(QUIET.reply_timeout)
     gaps = [event for event in rig.news() if isinstance(event, Gap)]
     assert [(gap.received, gap.until) for gap in gaps] == [(rig.now, rig.wall)]
+
+
+def test_a_flush_that_ends_with_a_commit_ends_then() -> None:
+    rig = Rig(AckToy())
+    rig.get_ready()
+    rig.stop()
+    assert rig.phase() is Phase.FLUSHING
+    rig.advance(1.0)
+    rig.commit()
+    assert standing(rig) == (Phase.ENDING, 1.0)
