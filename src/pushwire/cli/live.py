@@ -34,7 +34,7 @@ class Watch:
 
     def __init__(self, name: str, *, acks: bool) -> None:
         self.name = name
-        self.tally = StreamTally()
+        self.tally: StreamTally = StreamTally()
         self._acks = acks
         self._history = History()
         self._kept = 0

@@ -52,13 +52,13 @@ class Course:
         """Messages that came before they were sent, by the provider's clock."""
         self.missing: float = 0.0
         """Seconds that gaps cover, together."""
-        self.truncated = False
+        self.truncated: bool = False
         """Whether the journal ends within a line."""
         self.flow: Bins[Flow] = Bins(Flow)
         self.waits: Mapping[Wait, Bins[Spread]] = {wait: Bins(Spread) for wait in Wait}
-        self.gaps = Spans()
-        self.closes = Spans()
-        self.notices = Spans()
+        self.gaps: Spans = Spans()
+        self.closes: Spans = Spans()
+        self.notices: Spans = Spans()
         """What went wrong without an end to the connection."""
         self._config: ProviderConfig | None = None
         self._id: re.Pattern[str] = re.compile("$.")

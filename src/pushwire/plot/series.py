@@ -72,7 +72,7 @@ class Bins(Generic[PartT]):
     """Time in equal parts, `width` seconds each; those in which nothing happened hold nothing."""
 
     def __init__(self, make: Callable[[], PartT]) -> None:
-        self.width = FINEST
+        self.width: float = FINEST
         self._make = make
         self._parts: dict[int, PartT] = {}
 
