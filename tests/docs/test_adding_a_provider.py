@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from trio.testing import MockClock
 
-from pushwire import providers, registry
+from pushwire import connect, providers, registry
 from pushwire.errors import LocalProtocolError
+from pushwire.testing.other_sandboxes import Sandboxes
 from tests.docs.pages import blocks, page
 
 PAGE: Final = page("adding-a-provider.md")
@@ -76,6 +78,21 @@ def test_the_doctor_examines_it(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pushwire", "doctor", "tides", "--sandbox"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_its_sandbox_is_opened_in_tests(
+    package: Path, monkeypatch: pytest.MonkeyPatch, sandboxes: Sandboxes, autojump_clock: MockClock
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(package), *sys.path])
+    monkeypatch.delitem(sys.modules, "tides", raising=False)
+    sandbox = await sandboxes.open("tides", rate=5)
+    async with connect(sandbox.config, **sandbox.in_memory) as stream:
+        for command in sandbox.commands:
+            await stream.call(command)
+        async for event in stream:
+            if type(event).__name__ == "Level":
+                break
+    assert sandbox.simulated.sent()
 
 
 def test_it_is_named_with_the_others(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,15 @@
-"""`ScriptedPeer`: a provider that plays a script of one's own, on a real socket and in memory at once.
+"""`ScriptedPeer`: a provider that plays a script of one's own, on a real socket and in memory at once::
 
-```
-steps = [
-    Accept(),
-    Send({"type": "connected", "code": 0}),
-    Expect({"type": "subscribe", "id": "$id"}),
-    Send({"type": "subscribe", "id": "$id", "code": 0}),
-    Drop(),
-    Accept(),
-]
-async with ScriptedPeer(steps).play() as peer:
-    async with connect(attrs.evolve(config, url=peer.url)) as stream: ...
-```
+    steps = [
+        Accept(),
+        Send({"type": "connected", "code": 0}),
+        Expect({"type": "subscribe", "id": "$id"}),
+        Send({"type": "subscribe", "id": "$id", "code": 0}),
+        Drop(),
+        Accept(),
+    ]
+    async with ScriptedPeer(steps).play() as peer:
+        async with connect(attrs.evolve(config, url=peer.url)) as stream: ...
 
 What the steps mean stands in `steps`; how they are kept in files, in `transcripts`.
 """

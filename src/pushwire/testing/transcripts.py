@@ -1,14 +1,12 @@
-"""Scripts in files: one step a line, as JSON, and scripts out of journals.
+"""Scripts out of journals, and scripts in files: one step a line, as JSON::
 
-```
-{"transcript": 1}
-{"accept": true}
-{"expect": {"type": "subscribe", "id": "$id"}}
-{"send": {"type": "subscribe", "id": "$id", "code": 0}}
-# a comment
-{"wait": 2.5}
-{"close": 1012, "reason": "restart"}
-```
+    {"transcript": 1}
+    {"accept": true}
+    {"expect": {"type": "subscribe", "id": "$id"}}
+    {"send": {"type": "subscribe", "id": "$id", "code": 0}}
+    # a comment
+    {"wait": 2.5}
+    {"close": 1012, "reason": "restart"}
 
 A line names the step and what it is about, then its other fields: `subprotocol` of `accept`, `reason` and `retry_after` of
 `refuse`, `reason` of `close`, `with` of `answer`. `accept`, `drop` and `gone` are about nothing (`true`), `stall` may be
