@@ -230,8 +230,8 @@ class RecordedError(Exception):
 
 @attrs.frozen
 class Step:
-    """One record of a journal, and what the machine had to say to it. `error` is what the input raised, `status` where the machine
-    stands after it; None where the journal was cut short."""
+    """One record of a journal, and what the machine had to say to it. `error` is what the input raised, `status` where the
+    machine stands after it; None where the journal was cut short."""
 
     record: Record
     effects: Sequence[Effect] = ()

@@ -40,7 +40,7 @@ class Course:
     """One session. Times are seconds since its first input; `wall` is that in POSIX seconds, None while nothing says so."""
 
     def __init__(self) -> None:
-        self.provider = ""
+        self.provider: str = ""
         self.wall: float | None = None
         self.length: float = 0.0
         self.inputs: int = 0
