@@ -115,3 +115,15 @@ def test_a_caller_who_leaves_withdraws_what_waits_for_its_authorisation() -> Non
     stage.exchange.advance(0.0)
     stage.grant(Done(Response(200, body=b"sig")))
     assert stage.frames() == ["join A"]
+
+
+def test_a_restoration_that_the_authorisation_refuses_is_told_with_its_time() -> None:
+    stage = Stage()
+    stage.ask(Private("A"))
+    stage.grant(Done(Response(200, body=b"sig")))
+    stage.answer()
+    stage.exchange.lost()
+    stage.exchange.ready(0.0)
+    stage.now = 6.0
+    stage.grant(Done(Response(403)))
+    assert stage.events() == [SubscriptionRefused(6.0, "A", 403, "not you")]
