@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
 import socket
+import ssl
 import struct
+from typing import TypeAlias
 
 import pytest
 import trio
 import trio.testing
+import trustme
 
-from pushwire.shell import receiver
 from pushwire.shell.receiver import Receiver
 
 
@@ -107,7 +110,7 @@ async def test_a_wait_in_vain_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None
             raise BlockingIOError
 
         with monkeypatch.context() as patch:
-            patch.setattr(receiver.os, "read", nothing)
+            patch.setattr(os, "read", nothing)
             await far.send_all(b"2")
             assert await reading.some(10) == b"2"
 
@@ -138,3 +141,51 @@ async def test_who_is_woken_as_it_is_closed_here_learns_that(monkeypatch: pytest
         await far.send_all(b"2")
         with pytest.raises(trio.ClosedResourceError):
             await reading.some(10)
+
+
+Transport: TypeAlias = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
+
+
+async def tls_pair() -> tuple[trio.SSLStream[Transport], trio.SSLStream[Transport]]:
+    """Both ends of a TLS connection in memory."""
+    ca = trustme.CA()
+    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    # Both take more than contexts, of types that are not there.
+    ca.issue_cert("near.example").configure_cert(server)  # pyright: ignore[reportUnknownMemberType]
+    ca.configure_trust(client)  # pyright: ignore[reportUnknownMemberType]
+    near_transport, far_transport = trio.testing.memory_stream_pair()
+    near = trio.SSLStream(near_transport, client, server_hostname="near.example", https_compatible=True)
+    far = trio.SSLStream(far_transport, server, server_side=True, https_compatible=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.do_handshake)
+        nursery.start_soon(far.do_handshake)
+    return near, far
+
+
+async def test_records_that_came_together_are_read_together() -> None:
+    near, far = await tls_pair()
+    reading = Receiver(near)
+    await far.send_all(b"1")
+    assert await reading.some(100) == b"1"
+    for text in (b"2", b"34", b"5"):
+        await far.send_all(text)
+    assert await reading.some(100) == b"2345"
+    await far.send_all(b"x" * 40_000)
+    assert await reading.some(20_000) == b"x" * 20_000, "no more than is asked for"
+    assert await reading.some(30_000) == b"x" * 20_000
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(far.aclose)
+        assert await reading.some(100) == b""
+
+
+async def test_what_came_before_a_record_that_is_broken_is_read_first() -> None:
+    near, far = await tls_pair()
+    reading = Receiver(near)
+    await far.send_all(b"1")
+    assert await reading.some(100) == b"1"
+    await far.send_all(b"2")
+    # As a peer sends it: no key fits it.
+    await far.transport_stream.send_all(b"\x17\x03\x03\x00\x20" + bytes(32))
+    assert await reading.some(100) == b"2"
+    with pytest.raises(trio.BrokenResourceError):
+        await reading.some(100)

@@ -1,34 +1,47 @@
 """Reading from a byte stream in as few steps as there are: a message that comes alone waits for each of them.
 
 trio's own reading of a socket tries first and waits then, which is one call of the system in vain, and an error, for each message
-of a feed that is read as fast as it comes.
+of a feed that is read as fast as it comes. Its reading of TLS gives one record at a time, of which much data has many.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final
+import ssl
+from typing import TYPE_CHECKING, Final
 
 import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Receiver"]
 
 CLOSED: Final = -1
 """The number of a closed file."""
+RECORD: Final = 2**14
+"""Bytes that a TLS record may hold (RFC 8446, 5.1)."""
 
 
 class Receiver:
-    """Reads from one stream. What is no plain TCP socket is read as trio does."""
+    """Reads from one stream. What is neither TCP nor TLS is read as trio does."""
 
     def __init__(self, stream: trio.abc.ReceiveStream) -> None:
         self._stream = stream
         self._socket = stream.socket if isinstance(stream, trio.SocketStream) and os.name == "posix" else None
+        self._decrypt: Callable[[int], bytes] | None = None
+        if isinstance(stream, trio.SSLStream):
+            # Nothing public gives what has been received and lies there, encrypted.
+            self._decrypt = stream._ssl_object.read  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+        self._broken: ssl.SSLError | None = None
         self._emptied = False
         """Whether the last read took all that there was."""
 
     async def some(self, size: int) -> bytes | bytearray:
         """Up to `size` bytes; none at the end of the stream. Raises as `receive_some` does."""
-        data = None
+        if self._decrypt is not None:
+            return await self._records(self._decrypt, size)
+        data: bytes | bytearray | None = None
         if self._emptied and self._socket is not None:
             data = await self._wait(self._socket, size)
         if data is None:
@@ -50,3 +63,20 @@ class Receiver:
                 return None
             # The system says it once: another attempt would find an end in good order.
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+
+    async def _records(self, decrypt: Callable[[int], bytes], size: int) -> bytes | bytearray:
+        """The next record, and all that have come with it."""
+        if self._broken is not None:
+            raise trio.BrokenResourceError from self._broken
+        data = await self._stream.receive_some(min(size, RECORD))
+        parts, left = [data], size - len(data)
+        try:
+            while left and parts[-1]:
+                parts.append(decrypt(min(left, RECORD)))
+                left -= len(parts[-1])
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            # It is said once; what came before it is read first.
+            self._broken = error
+        return b"".join(parts)
