@@ -134,14 +134,6 @@ async def test_a_journal_that_is_there_is_not_written_over(tmp_path: Path) -> No
     assert told == f"journal {file}: the file is not empty; name a new one"
 
 
-async def test_a_port_that_is_taken_is_answered_with_how_to_get_a_free_one() -> None:
-    async with await open_mute_listener() as listener:
-        port = listener.socket.getsockname()[1]
-        told = await complaint_of("sandbox", "gelabs", "--port", str(port), status=1)
-    assert told == f"cannot listen on 127.0.0.1:{port}: {told.split(': ')[1].split(';')[0]}; {told.partition('; ')[2]}"
-    assert told.endswith("; name another --host or --port (0: any port that is free)")
-
-
 @pytest.mark.parametrize(
     "missing, arguments, told",
     [

@@ -99,7 +99,8 @@ async def test_a_port_that_is_taken_is_one_line() -> None:
         port = taken.getsockname()[1]
         status, printed, complaint = await outcome("sandbox", "gelabs", "--port", str(port))
     assert (status, printed) == (1, "")
-    assert complaint == f"pushwire: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    told = f"cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert complaint == f"pushwire: {told}; name another --host or --port (0: any port that is free)\n"
 
 
 async def test_help_names_every_fault_and_a_wrong_setting_every_right_one() -> None:
