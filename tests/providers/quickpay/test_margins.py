@@ -15,8 +15,10 @@ from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError, SignatureRefused
 from pushwire.providers import quickpay
 from pushwire.providers.quickpay.signing import MAX_LIFETIME
+from pushwire.testing import pusher as pusher_build
 from pushwire.testing import quickpay as build
 from tests.providers.harness import WALL, expect
+from tests.providers.pusher.test_encrypted import CHANNEL, NEW, OLD, granted, sealed
 from tests.providers.quickpay.harness import Client, config
 from tests.providers.quickpay.test_webhook import BODY, QUICKPAY, verifier
 
@@ -122,3 +124,16 @@ def test_a_signature_is_base64_and_nothing_else() -> None:
     for wrong in (f"{good}!", f" {good}", f"{good[:20]}\n{good[20:]}"):
         with pytest.raises(SignatureRefused):
             verifier().read({"X-Webhook-Signature": wrong}, BODY)
+
+
+def test_the_key_of_an_encrypted_channel_is_asked_for_again_with_a_token_of_its_time() -> None:
+    client = Client().ready()
+    client.submit(quickpay.Subscribe(CHANNEL))
+    client.answer(granted(OLD))
+    client.receive(pusher_build.subscribed(CHANNEL))
+    client.advance(5.0)
+    client.receive(sealed(NEW, "1"))
+    request = client.answer(granted(NEW))
+    (claims,) = [decoded(value) for value in request.headers.values() if isinstance(value, Secret) and "." in value.reveal()]
+    assert claims["iat"] == int(WALL) + 5
+    assert [type(event).__name__ for event in client.take_events()][-1] == "ChannelEvent"
