@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 from decimal import Decimal
 
 import pytest
 
 from pushwire.core.secrets import Secret
+from pushwire.testing import matching
 from pushwire.testing.matching import LONGEST, Veil, differences, outgoing
 from pushwire.testing.steps import Expected, Message
 
@@ -105,6 +107,10 @@ def test_a_name_of_nothing_is_an_error() -> None:
 )
 def test_what_is_shown_has_no_secrets(message: object, shown: str) -> None:
     assert Veil([Secret("known")])(message) == shown
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(matching).failed == 0
 
 
 def test_secrets_are_learned() -> None:

@@ -91,6 +91,14 @@ async def test_the_test_and_the_script_wait_for_one_another(autojump_clock: Mock
         assert event.received == pytest.approx(5.0, abs=0.1)
 
 
+async def test_attempts_that_fail_are_played_on_a_socket() -> None:
+    steps = [Drop(), Refuse(503), *GREETING, Send(build.push()), Drop()]
+    async with ScriptedPeer(steps).play() as peer, connect(peer, on_socket=True) as stream:
+        assert (await next_of(stream, gelabs.Transaction)).tx_hash == build.TX_HASH, "what was sent before it was dropped comes"
+        await next_of(stream, Down)
+        await peer.played()
+
+
 async def test_heartbeats_are_answered_beside_the_script(autojump_clock: MockClock) -> None:
     steps = [PINGS, *GREETING, Wait(200), Send(build.push())]
     async with ScriptedPeer(steps).play() as peer, pushwire.connect(CONFIG, **peer.in_memory) as stream:

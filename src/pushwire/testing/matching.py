@@ -31,7 +31,13 @@ _SECRETIVE: Final = re.compile(
 
 def differences(expected: Expected, came: str | bytes, names: dict[str, object]) -> list[tuple[str, str, object]]:
     """Where a message is another than expected: the place, what was expected there, and what came. `names` learns what the
-    expected one names, where there is no difference."""
+    expected one names, where there is no difference.
+
+    >>> differences({"type": "ping", "id": "$id"}, '{"type":"ping","id":"7","time":1}', {})
+    []
+    >>> differences({"type": "ping"}, '{"type":"pong"}', {})
+    [('type', '"ping"', 'pong')]
+    """
     if callable(expected):
         return [] if expected(came) else [("", "what the function accepts", came)]
     if isinstance(expected, str | bytes):
@@ -154,10 +160,7 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def _json(value: object) -> str:
-    try:
-        return json.dumps(value, default=str)
-    except ValueError:
-        return repr(value)
+    return json.dumps(value, default=str)
 
 
 # What is shown
