@@ -2,7 +2,7 @@
 
 `websockets` speaks the protocol: handshake, control frames, fragments, compression, closing. What most bytes of a push feed are,
 whole text frames, is cut out of the stream here and never reaches it; it gets everything else, byte for byte.
-The same is true of plain texts that we send (`sending`).
+The same is true of plain texts that we send (`sending`), and of compressed ones that come (`inflating`).
 Whatever bytes arrive, nothing here raises: a broken peer ends in a `Close`.
 """
 
@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from ..core.effects import Close, Handshake
 from ..errors import LocalProtocolError
+from .inflating import Inflating, Refused
 from .refusal import ResponseHead, printable
 from .sending import LONGEST, Masking
 from .target import resolve_target
@@ -97,6 +98,7 @@ class ClientWire:
             logger=_SILENT,
         )
         self._masking = Masking()
+        self._inflating: Inflating | None = None
         self._messages: list[str | bytes] = []
         self._pongs: list[bytes] = []
         self._head = ResponseHead()
@@ -241,6 +243,7 @@ class ClientWire:
                 name = name.lower()
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.handshake = Handshake(101, headers, self._protocol.subprotocol)
+        self._inflating = Inflating.of(self._protocol.extensions, self._limit, self._frame_limit)
 
     def _cut(self, data: Bytes, at: int) -> None:
         """Take what stands in `data` from `at` on: plain texts here, all else by way of websockets. The start of a frame of which
@@ -254,6 +257,8 @@ class ClientWire:
                 continue
             if self._scanner and not self._midway:
                 at = self._scan(data, at)
+                if self._inflating is not None:
+                    at = self._inflate(self._inflating, data, at)
             need = self._begin(data, at)
             if need:
                 self._pending, self._need = bytearray(data[at:]), need
@@ -284,6 +289,16 @@ class ClientWire:
                 at = stop
         except UnicodeDecodeError:
             self._not_utf8()
+        return at
+
+    def _inflate(self, inflating: Inflating, data: Bytes, at: int) -> int:
+        """`_scan` for compressed texts."""
+        try:
+            return inflating.scan(data, at, self._messages.append)
+        except UnicodeDecodeError:
+            self._not_utf8()
+        except Refused as refused:
+            self._fail(refused.code, refused.reason)
         return at
 
     def _begin(self, data: Bytes, at: int) -> int:
