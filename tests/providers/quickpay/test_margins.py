@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pushwire.core.closes import Action
 from pushwire.core.effects import Close
 from pushwire.core.events import Malformed
 from pushwire.core.machine import Phase
@@ -75,7 +76,10 @@ def test_close_codes_mean_what_the_settings_say(code: int, phase: Phase) -> None
     client.closed(Close(code=code, reason="", by="peer"))
     assert client.phase() is phase
     machine = expect(quickpay.QuickPayMachine, client.machine)
-    assert f"listed in {'fatal' if phase is Phase.CLOSED else 'passing'}_closes" in {row.why for row in machine.closes.rows}
+    row = machine.closes.row(Close(code=code, reason="", by="peer"))
+    told = (Action.FATAL, "listed in fatal_closes") if phase is Phase.CLOSED else (Action.BACK_OFF, "listed in passing_closes")
+    assert row is not None
+    assert (row.action, row.why) == told
 
 
 def test_the_header_with_the_key_and_the_rest_of_a_request_are_settings() -> None:
