@@ -40,6 +40,12 @@ class Terminal:
                 raise EOFError(self.shown)
         return plain(self.shown[since:])
 
+    async def until_raw(self, text: str, since: int = 0) -> None:
+        """Wait until this came, of what came after so many characters."""
+        while text not in self.shown[since:]:
+            if not await self._read():
+                raise EOFError(self.shown)
+
     async def ended(self) -> int:
         """Read all it shows to its end; returns its status."""
         while await self._read():
@@ -53,6 +59,10 @@ class Terminal:
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    async def suspended(self) -> None:
+        """Wait until it stands still."""
+        await trio.to_thread.run_sync(os.waitid, os.P_PID, self.process.pid, os.WSTOPPED)
 
     def resize(self, columns: int, lines: int) -> None:
         resize(self._descriptor, columns, lines)

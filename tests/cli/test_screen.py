@@ -120,3 +120,13 @@ async def test_pictures_follow_one_another(capfd: Capture, autojump_clock: objec
     text = capfd.readouterr().out
     for second in range(4):
         assert f"0:00:0{second}" in text
+
+
+async def test_nothing_is_drawn_while_it_is_lent_and_all_of_it_afterwards(capfd: Capture) -> None:
+    drawn = screen()
+    await drawn.draw(Text("one"))
+    lent: list[str] = []
+    await drawn.lend(lambda: lent.append(capfd.readouterr().out))
+    await drawn.draw(Text("one"))
+    assert lent[0].endswith(LEAVE)
+    assert capfd.readouterr().out == f"{ENTER}\x1b[H\x1b[2Kone\x1b[J"

@@ -113,6 +113,23 @@ async def test_a_terminal_that_is_resized_is_drawn_anew() -> None:
         assert await terminal.ended() == 130
 
 
+async def test_while_it_is_suspended_the_terminal_is_the_shells() -> None:
+    async with (
+        serve(gelabs(rate=50.0)) as server,
+        on_terminal("tail", "gelabs", "--url", server.url, PUSHWIRE_GELABS_API_KEY=KEY) as terminal,
+    ):
+        await terminal.until("ready")
+        terminal.signal(signal.SIGTSTP)
+        await terminal.until_raw(LEAVE)
+        await terminal.suspended()
+        before = len(terminal.shown)
+        terminal.signal(signal.SIGCONT)
+        await terminal.until_raw(ENTER, since=before)
+        await terminal.until("ready", "gelabs transaction", since=before)
+        terminal.signal(signal.SIGINT)
+        assert await terminal.ended() == 130
+
+
 @pytest.mark.parametrize("how", ["--plain", "dumb"])
 async def test_lines_are_printed_where_they_are_wanted(how: str) -> None:
     arguments, variables = (["--plain"], {}) if how == "--plain" else ([], {"TERM": "dumb"})

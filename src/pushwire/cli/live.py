@@ -5,6 +5,9 @@ An event costs next to nothing here: it is counted, and kept while it is one of 
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +30,10 @@ EVERY: Final = 0.25
 """Seconds between two pictures."""
 WARNINGS: Final = 100
 """That are kept until the terminal is given back."""
+
+
+SUSPEND: Final = (signal.SIGTSTP,) if sys.platform != "win32" else ()
+"""Ctrl-Z."""
 
 
 class Watch:
@@ -103,6 +110,11 @@ async def live_view(
         rows = [watch.row(now) for watch in watches]
         return Snapshot(title, now - started, rows, lines, warnings[-1] if warnings else "")
 
+    async def lend() -> None:
+        with trio.open_signal_receiver(*SUSPEND) as signals:
+            async for _ in signals:
+                await screen.lend(_suspend)
+
     async def keep_fresh() -> None:
         while True:
             await screen.draw(render(moment(), *screen.size))
@@ -114,6 +126,7 @@ async def live_view(
             await screen.enter()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(keep_fresh)
+                nursery.start_soon(lend)
                 try:
                     yield
                 except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
@@ -129,3 +142,8 @@ async def live_view(
             raise failure
         finally:
             del failure
+
+
+def _suspend() -> None:
+    """As the signal would have done; this goes on when the shell says so (`fg`)."""
+    os.kill(os.getpid(), signal.SIGSTOP)

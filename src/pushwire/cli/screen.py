@@ -5,7 +5,7 @@ What is drawn goes out past the event loop, in a thread: a terminal that takes n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -32,6 +32,8 @@ class Screen:
         self._console = console or Console()
         self._output = Output()
         self._shown = ""
+        # Nothing is drawn on a screen that is lent out.
+        self._turn = trio.Lock()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,9 +48,18 @@ class Screen:
         """Show this alone. Raises `OSError` where the terminal has gone."""
         # A line is erased before it is written: behind its last column there is no place to stand on.
         frame = HOME + "\r\n".join(ERASE_LINE + line for line in self._lines(picture)) + ERASE_BELOW
-        if frame != self._shown:
-            self._shown = frame
-            await self._output.put(frame)
+        async with self._turn:
+            if frame != self._shown:
+                self._shown = frame
+                await self._output.put(frame)
+
+    async def lend(self, suspend: Callable[[], None]) -> None:
+        """Give it back for as long as `suspend` takes."""
+        async with self._turn:
+            await self._output.put(LEAVE)
+            suspend()
+            self._shown = ""
+            await self._output.put(ENTER)
 
     async def leave(self, picture: RenderableType) -> None:
         """Give it back, with this at the end of what was on it. Never raises, and does not wait long."""
