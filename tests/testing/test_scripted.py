@@ -230,6 +230,24 @@ async def test_what_the_test_raises_itself_is_told_where_the_script_stood(autoju
     assert crashed.value.__notes__ == ["the script was played to its end (0 steps)"]
 
 
+async def test_what_goes_wrong_on_the_way_out_does_not_hide_why(autojump_clock: MockClock) -> None:
+    async def stumble() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ZeroDivisionError
+
+    async def client(peer: Playing) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stumble)
+            await subscribe(peer)
+
+    with pytest.raises(ScriptFailed, match="another") as caught:
+        async with ScriptedPeer([*GREETING, Expect({"type": "x"})]).play() as peer:
+            await client(peer)
+    assert isinstance(caught.value.__cause__, ExceptionGroup)
+
+
 async def test_a_name_of_nothing_cannot_be_sent(autojump_clock: MockClock) -> None:
     failure = await failing([*GREETING, Send({"id": "$id"})])
     assert "nothing that came was named $id" in str(failure)

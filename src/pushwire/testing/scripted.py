@@ -132,21 +132,21 @@ class ScriptedPeer:
         machine = ScriptMachine(self.steps, Veil(self._secrets), self._lines)
         server = StallingServer(machine, wall=wall)
         changed = trio.lowlevel.ParkingLot()
+        error: Exception | None = None
         async with listen(server):
-            error: Exception | None = None
-            with trio.CancelScope() as block:
+            try:
+                with trio.CancelScope() as block:
 
-                def noticed() -> None:
-                    server.gate(machine.stalled)
-                    changed.unpark_all()
-                    if machine.failure is not None:
-                        block.cancel()
+                    def noticed() -> None:
+                        server.gate(machine.stalled)
+                        changed.unpark_all()
+                        if machine.failure is not None:
+                            block.cancel()
 
-                machine.noticed = noticed
-                try:
+                    machine.noticed = noticed
                     yield Playing(server.url, in_memory(server, wall), machine, server, changed)
-                except Exception as raised:  # noqa: BLE001 - raised again below, unless the script says why it came
-                    error = raised
+            except Exception as raised:  # noqa: BLE001 - raised again below, unless the script says why it came
+                error = raised
             if error is None and machine.failure is None:
                 await _settle(machine, server, changed)
             if machine.failure is not None:
