@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import attrs
+import msgspec
 import trio
 
 from pushwire.core.provider import ProviderConfig
@@ -60,11 +60,11 @@ def _changed(change: Callable[[Entry], Entry]) -> None:
 
 
 def _time_in_key(_folder: Path) -> None:
-    _changed(lambda entry: attrs.evolve(entry, key=f"{entry.key}:{entry.at}"))
+    _changed(lambda entry: msgspec.structs.replace(entry, key=f"{entry.key}:{entry.at}"))
 
 
 def _time_in_payload(_folder: Path) -> None:
-    _changed(lambda entry: attrs.evolve(entry, digest=f"{entry.digest}{entry.at}"))
+    _changed(lambda entry: msgspec.structs.replace(entry, digest=f"{entry.digest}{entry.at}"))
 
 
 def _without_unique(statements: Sequence[str], kind: str) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def _ack_at_once(commit: AnyCall) -> AnyCall:
 
 def _ack_early(patch: Patch) -> None:
     _around(AckSession, "_commit", _ack_at_once)(patch)
-    _returning(Ledger, "unsettled", set())(patch)
+    _returning(Ledger, "unsettled", set[object]())(patch)
 
 
 def _settle_twice(settle: AnyCall) -> AnyCall:
