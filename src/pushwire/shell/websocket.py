@@ -217,10 +217,11 @@ class WebSocketConnection:
                 self._wire.feed_eof()
 
     def _pace(self, size: int, frames: int) -> None:
-        """How much to read next, after so many bytes in so many frames: no other task gets its turn while it is gone through."""
+        """How much to read next, after so many bytes in so many frames: no other task gets its turn while it is gone through, and
+        more messages than are handed over at a time only leave the processor's caches before they are looked at."""
         if frames * _TINY > size:
             self._size = _FIRST_READ
-        elif size == self._size:
+        elif size == self._size and frames < _PART:
             self._size = min(4 * size, _READ_SIZE)
 
     def _stop_writing(self, reason: str) -> None:
