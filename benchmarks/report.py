@@ -12,7 +12,7 @@ from typing import Any, Final
 from .plot import Bar, Group, plot
 from .results import RESULTS, kept
 
-__all__ = ["draw", "write"]
+__all__ = ["END", "PAGE", "TABLES", "draw", "write"]
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 PLOT: Final = RESULTS / "benchmarks.svg"
