@@ -214,3 +214,55 @@ def test_a_refused_key_bears_a_code_where_that_is_a_number(code: int | str, told
     failure = expect(AuthenticationRefused, client.machine.failure)
     assert failure.code == told
     assert client.machine.status().since == 6.0
+
+
+def test_transactions_that_come_while_another_command_is_in_flight_answer_nothing() -> None:
+    client = Client().ready()
+    client.submit(quantcite.GetExchanges())
+    client.receive(build.transaction_response(exchange="bybit"))
+    assert len(client.take_transactions()) == 1
+    assert client.take_settled() == []
+
+
+def test_a_passphrase_that_is_found_to_be_needed_refuses_a_command_that_waits_by_its_name() -> None:
+    client = Client().ready()
+    client.submit(quantcite.GetExchanges())
+    client.submit(Subscribe("okx", credentials=OWN))
+    client.receive(build.exchanges_response(okx=True))
+    _, settled = client.take_settled()
+    assert expect(CommandRefused, settled.error).command == "SubscribeTransactions"
+    with pytest.raises(LocalProtocolError, match=r"^SubscribeTransactions: .*passphrase"):
+        client.submit(Subscribe("okx", credentials=OWN))
+
+
+def test_what_is_refused_is_forgotten_though_another_exchange_is_followed() -> None:
+    client = Client().subscribed(Subscribe("binance"))
+    client.submit(SUBSCRIBE)
+    client.receive(build.error("exchange_error", "down", 4004))
+    client.take_settled()
+    client.submit(Subscribe("bybit", credentials=OWN))
+
+
+def test_a_restoration_whose_answer_cannot_be_read_is_told_with_its_time() -> None:
+    client = Client().subscribed()
+    client.reconnect()
+    client.take_frames()
+    client.events.clear()
+    now = client.now = client.now + 2.0
+    client.receive('{"type":"transaction_response","success":"no","exchange":"bybit"}')
+    refused = [event for event in client.take_events() if isinstance(event, quantcite.SubscriptionRefused)]
+    assert [event.received for event in refused] == [now] * len(SUBSCRIBE.topics)
+
+
+def test_a_wait_of_nothing_is_told_as_none() -> None:
+    client = Client().ready()
+    for seconds, told in ((0, None), (5, 5.0)):
+        client.receive(f'{{"type":"rate_limit_warning","message":"x","retry_after":{seconds}}}')
+        assert client.the_event(quantcite.Notice).retry_after == told
+
+
+def test_a_dial_says_which_it_is_and_what_it_may_take() -> None:
+    client = Client(config(max_message=5000, compression=True))
+    client.start()
+    (dial,) = client.dials
+    assert (dial.generation, dial.max_message, dial.compression) == (1, 5000, True)

@@ -155,3 +155,10 @@ def test_a_transaction_is_identified_by_sixteen_digits_of_what_it_says() -> None
     assert isinstance(version, str)
     assert len(version) == 16
     assert build.transaction(label="\ud800").identity.version != build.transaction(label="\ud801").identity.version
+
+
+@pytest.mark.parametrize("field", ["account_info", "other"])
+def test_credentials_in_an_answer_that_is_nested_too_deep_are_not_judged(field: str) -> None:
+    body = b'{"success":true,"exchange":"bybit","%b":%b' % (field.encode(), b"[" * 100_000)
+    with pytest.raises(RemoteProtocolError, match="HTTP 400 without an error of the provider"):
+        quantcite.CheckCredentials("bybit").decode(Response(400, body=body))
