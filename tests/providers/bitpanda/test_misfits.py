@@ -62,10 +62,11 @@ def test_a_refusal_that_names_no_asset_and_no_fiat_is_of_all_that_was_asked_for(
 
 
 def test_a_command_of_another_provider_is_refused_by_name() -> None:
-    client = Client().ready()
-    with pytest.raises(LocalProtocolError, match=r"^Subscribe is not a bitpanda command$"):
-        client.submit(gelabs.Subscribe("0x1", "ethereum"))
-    assert client.frames == []
+    # At once, also where nothing could be sent yet.
+    for client in (Client().ready(), Client()):
+        with pytest.raises(LocalProtocolError, match=r"^Subscribe is not a bitpanda command$"):
+            client.submit(gelabs.Subscribe("0x1", "ethereum"))
+        assert client.frames == []
 
 
 def test_two_changes_of_a_pair_are_told_apart_by_what_they_say() -> None:
