@@ -43,3 +43,13 @@ def test_what_holds_no_number_where_one_must_be_says_which() -> None:
 def test_whatever_it_is_it_is_read_or_refused(raw: str) -> None:
     with contextlib.suppress(ValueError):
         CONFIG.revive(raw, KNOWN, "redelivery", 0.0)
+
+
+def test_it_bears_the_time_it_was_sent_and_the_id_of_its_message() -> None:
+    tx = CONFIG.revive(push(sent=5, message_id="m1"), KNOWN, "redelivery", 9.0)
+    assert (tx.sent, tx.message_id, tx.received) == (5, "m1", 9.0)
+
+
+def test_what_cannot_be_decoded_says_why() -> None:
+    with pytest.raises(ValueError, match="truncated"):
+        CONFIG.revive("{", KNOWN, "redelivery", 0.0)
