@@ -13,6 +13,7 @@ from pushwire.core.fields import LARGEST
 from pushwire.core.http import Response
 from pushwire.errors import AuthenticationRefused, CommandRefused, LocalProtocolError
 from pushwire.providers import gelabs
+from pushwire.providers.gelabs.spellings import read_transaction
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs import samples
 from tests.providers.gelabs.harness import Client, config
@@ -177,3 +178,26 @@ def test_a_list_of_addresses_is_a_list_of_texts(wrong: Any) -> None:
         gelabs.Wallet("ethereum", wrong)
     with pytest.raises(LocalProtocolError, match=r"^AddressGroup: addresses "):
         gelabs.AddressGroup("ethereum", 1, wrong)
+
+
+# Rows that came by no stream
+
+
+def row_with(**fields: object) -> bytes:
+    row: dict[str, Any] = json.loads(samples.QUERY_REPLY)["data"][0]  # JSON
+    return json.dumps({**row, **fields}).encode()
+
+
+@pytest.mark.parametrize("chain", ["bitcoin", "tron", "solana"])
+def test_a_chain_that_is_named_is_that_chain_whatever_its_id(chain: str) -> None:
+    tx = expect(gelabs.Transaction, read_transaction(row_with(chain_type=chain, chain_id=1)))
+    assert (tx.chain_type, tx.chain_id) == (chain, 1)
+
+
+@pytest.mark.parametrize(
+    "raw, why", [(b"{", "truncated"), (b"5", "Expected `object`"), (row_with(amount="NaN"), "amount is not")]
+)
+def test_a_row_that_cannot_be_read_is_kept_with_the_reason_and_no_time(raw: bytes, why: str) -> None:
+    row = expect(Malformed, read_transaction(raw))
+    assert (row.received, row.raw) == (0.0, raw)
+    assert why in row.reason
