@@ -1,0 +1,108 @@
+"""How hashes were spelled and which messages an ACK must name, and what is made of pushes and replies of one read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pushwire.core.events import AckRefused, SubscriptionRefused
+from pushwire.providers import gelabs
+from pushwire.providers.gelabs.naming import Naming
+from pushwire.testing import gelabs as build
+from tests.providers.gelabs.harness import Client
+from tests.providers.harness import expect
+
+KEY = ("ethereum", 1, "0xab")
+OTHER = ("ethereum", 1, "0xcd")
+
+
+def test_each_message_of_a_key_is_acked_until_it_is_confirmed_and_the_first_spelling_counts() -> None:
+    naming = Naming(by_message=True)
+    for spelled, message in (("0xAB", "m1"), ("0xab", "m2"), ("0xab", "m1")):
+        naming.add(KEY, spelled, message)
+    naming.add(OTHER, "0xcd", "m9")
+    assert naming.acks([KEY, OTHER]) == [(KEY, "m1"), (KEY, "m2"), (OTHER, "m9")]
+    naming.confirm([(KEY, "m1")], {KEY})
+    assert (naming.acks([KEY]), naming.spelled([KEY, OTHER])) == ([(KEY, "m2")], ["0xAB", "0xcd"])
+    naming.confirm([(KEY, "m2")], {KEY})
+    assert (naming.acks([KEY]), naming.spelled([KEY])) == ([], ["0xAB"])
+    naming.add(KEY, "0xab", "m3")
+    assert (naming.acks([KEY]), naming.spelled([KEY])) == ([(KEY, "m3")], ["0xAB"])
+
+
+@pytest.mark.parametrize("spelled", ["0xab", "0xAB"])
+@pytest.mark.parametrize("by_message", [True, False])
+def test_a_key_with_nothing_left_to_confirm_is_forgotten_unless_it_is_kept(by_message: bool, spelled: str) -> None:
+    naming = Naming(by_message=by_message)
+    for key in (KEY, OTHER):
+        naming.add(key, spelled, f"m{key[2]}")
+    naming.confirm(naming.acks([KEY, OTHER]), {OTHER})
+    # Asked for as it is, the other is still spelled as it came.
+    assert naming.spelled([KEY, OTHER]) == [KEY[2], spelled]
+    naming.add(KEY, "0xaB", "m5")
+    assert naming.spelled([KEY]) == ["0xaB"]
+    assert naming.acks([KEY]) == [(KEY, "m5" if by_message else None)]
+    naming.confirm([*naming.acks([KEY]), (OTHER, None)], ())
+    assert naming.spelled([KEY, OTHER]) == [KEY[2], OTHER[2]]
+
+
+def test_one_that_is_not_known_is_spelled_as_its_key_and_confirming_it_changes_nothing() -> None:
+    naming = Naming(by_message=True)
+    naming.confirm([(KEY, "m1")], ())
+    assert naming.spelled([KEY]) == ["0xab"]
+    naming.confirm([(KEY, "m1")], {KEY})
+    assert naming.spelled([KEY]) == ["0xab"]
+
+
+# One read
+
+
+def test_pushes_of_one_read_are_new_or_updates_each_by_its_own_key() -> None:
+    client = Client().ready()
+    client.receive(build.push(tx_hash="0xa", tx_status="pending", height=None), build.push(tx_hash="0xb"))
+    client.take_transactions()
+    reads = [
+        ("0x1", "success"),
+        ("0xa", "success"),
+        ("0x2", "success"),
+        ("0xb", "failed"),
+        ("0x3", "success"),
+        ("0x3", "success"),
+    ]
+    client.receive(*(build.push(tx_hash=name, tx_status=status) for name, status in reads))
+    told = [(tx.tx_hash, tx.delivery) for tx in client.take_transactions()]
+    assert told == [("0x1", "new"), ("0xa", "update"), ("0x2", "new"), ("0xb", "update"), ("0x3", "new")]
+    client.receive(*(build.push(tx_hash=name) for name in ("0x4", "0x1", "0x5", "0x4", "0x6")))
+    assert [tx.tx_hash for tx in client.take_transactions()] == ["0x4", "0x5", "0x6"]
+
+
+def test_of_the_ack_replies_of_one_read_each_counts_for_its_own() -> None:
+    client = Client().ready()
+    client.receive(*(build.push(tx_hash=name) for name in ("0x1", "0x2", "0x3")))
+    client.settle(*client.take_transactions())
+    frames = client.take_frames()
+    assert [frame["type"] for frame in frames] == ["transactionACK"] * 3
+    codes = (0, 500, 0)
+    client.receive(
+        *(build.message("transactionACK", {}, id=frame["id"], code=code) for frame, code in zip(frames, codes, strict=True))
+    )
+    assert client.machine.status().acks_confirmed == 2
+    refused = [event for event in client.take_events() if isinstance(event, AckRefused)]
+    assert len(refused) <= 1
+    assert all(event.code == 500 for event in refused)
+
+
+def test_a_restoration_whose_answer_cannot_be_read_is_told_with_its_time() -> None:
+    client = Client().ready()
+    client.submit(gelabs.Subscribe("0xABC", "ethereum"))
+    client.answer({"address": "0xABC", "chain_type": "ethereum"})
+    client.reconnect()
+    client.fulfil()
+    (frame,) = client.take_frames()
+    client.events.clear()
+    client.now += 2.0
+    client.receive(json.dumps({"type": frame["type"], "id": frame["id"], "code": 0, "data": 5}))
+    refused = [event for event in client.take_events() if isinstance(event, SubscriptionRefused)]
+    assert [event.received for event in refused] == [client.now]
+    assert expect(gelabs.Topic, refused[0].topic).address == "0xabc"
