@@ -141,15 +141,18 @@ def test_what_comes_on_a_channel_counts_as_a_sign_of_life_whatever_it_is() -> No
         assert [event.since for event in stale] == ([50.0] if at == 11 else [])
 
 
-def test_data_that_is_nested_too_deep_is_told_as_it_came() -> None:
+@pytest.mark.parametrize(
+    "data, why", [("[" * 1100 + "]" * 1100, "recursion"), ("1e999999", "bounded length"), ('"\\ud800"', "surrogate")]
+)
+def test_data_that_cannot_be_read_is_told_as_it_came(data: str, why: str) -> None:
     client = Client().ready()
     client.subscribe("a")
     client.now = 7.0
-    raw = f'{{"event":"ev","channel":"a","data":{"[" * 1100}{"]" * 1100}}}'
+    raw = f'{{"event":"ev","channel":"a","data":{data}}}'
     client.receive(raw)
     malformed = client.the_event(Malformed)
     assert (malformed.received, malformed.raw) == (7.0, raw)
-    assert "recursion" in malformed.reason
+    assert why in malformed.reason
 
 
 def test_a_dial_says_what_it_may_take() -> None:
