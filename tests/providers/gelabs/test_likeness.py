@@ -1,0 +1,92 @@
+"""When two transactions are the same, which of their numbers are looked at, and what of them is ours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pushwire.core.events import Malformed
+from pushwire.core.values import MILLISECONDS_FROM
+from pushwire.providers import gelabs
+from pushwire.providers.gelabs.messages import Push, decode
+from pushwire.providers.gelabs.transactions import complete, identify
+from pushwire.testing import gelabs as build
+from tests.providers.gelabs.harness import Client
+from tests.providers.harness import expect
+
+KEY, OTHER = ("ethereum", 1, "0xab"), ("ethereum", 1, "0xcd")
+VERSION, LATER = ("success", 7, False), ("success", 8, False)
+
+NUMBERS = (
+    "raw_amount",
+    "raw_fee",
+    "raw_gas_limit",
+    "raw_gas_used",
+    "raw_gas_price",
+    "raw_max_fee_per_gas",
+    "raw_max_priority_fee_per_gas",
+    "raw_nonce",
+)
+
+
+def delivered(
+    key: tuple[str, int, str] = KEY, version: tuple[str, int, bool] = VERSION, mark: float = 0.0, **fields: str
+) -> gelabs.Transaction:
+    """As a stream delivers it, when its ledger stood at `mark`."""
+    tx = expect(Push, decode(build.push(**fields))).data  # type: ignore[arg-type]  # of the right kind, by name
+    assert tx is not None
+    complete(tx, 9.0, "new", (key, version, mark), "m1", 5)
+    return tx
+
+
+def test_two_are_equal_that_say_the_same_and_are_the_same_delivery() -> None:
+    tx = delivered()
+    for same in (delivered(), delivered(mark=5.0)):
+        assert tx == same
+        assert not tx != same  # noqa: SIM202 - it is a method of its own
+        assert hash(tx) == hash(same)
+    for other in (delivered(OTHER), delivered(version=LATER), delivered(raw_amount="5"), "text", None):
+        assert tx != other
+        assert not tx == other  # noqa: SIM201 - as above
+    assert len({tx, delivered(mark=7.0), delivered(OTHER), delivered(version=LATER)}) == 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"token_transfers": (gelabs.TokenTransfer(raw_amount="NaN"),)},
+        {"inputs": (gelabs.UtxoInput(address="a", raw_amount="NaN"),)},
+        {"outputs": (gelabs.UtxoOutput(address="a", raw_amount="NaN"),)},
+        {"internal_calls": (gelabs.InternalCall(from_address="a", raw_amount="NaN"),)},
+    ],
+)
+def test_the_numbers_of_all_rows_are_looked_at_whichever_rows_there_are(fields: dict[str, tuple[object, ...]]) -> None:
+    # All other numbers are there, and right: so it is that nearly all come.
+    numbers = dict.fromkeys(NUMBERS, "1")
+    client = Client().ready()
+    client.receive(build.push(**fields, **numbers))  # type: ignore[arg-type]  # as above
+    (row,) = next(iter(fields.values()))
+    reason = client.the_event(Malformed).reason
+    assert reason.startswith(f"amount in {type(row).__name__} is not an unsigned whole number")
+
+
+def test_the_chain_id_that_is_told_goes_before_the_known_one() -> None:
+    for chain_id, known in ((5, 5), (None, 1)):
+        (_, found, _), _ = identify(build.transaction(chain_id=chain_id), {"ethereum": 1})
+        assert found == known
+
+
+def test_a_time_is_seconds_up_to_a_bound_and_milliseconds_from_it_on() -> None:
+    before, at = MILLISECONDS_FROM - 1, MILLISECONDS_FROM
+    assert build.transaction(tx_time=before).time == datetime.fromtimestamp(before, UTC)
+    assert build.transaction(tx_time=at).time == datetime.fromtimestamp(at / 1000, UTC)
+
+
+def test_nothing_of_ours_is_in_a_dump_whichever_of_it_is_set() -> None:
+    plain = build.transaction().dump()
+    assert "pushwire" not in plain
+    for received, message_id, sent in ((0.0, "m", 5), (0.0, None, 5), (3.0, "m", 5), (0.0, "m", None)):
+        tx = build.transaction()
+        complete(tx, received, "update", (KEY, VERSION, 2.0), message_id, sent)
+        assert tx.dump() == plain
