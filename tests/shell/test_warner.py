@@ -8,7 +8,7 @@ import pytest
 import trio.testing
 
 from pushwire.core.events import Gap, Stale, Up
-from pushwire.shell.warner import AGAIN_AFTER, LOGGER, Warner
+from pushwire.shell.warner import LOGGER, Warner
 from tests.shell.provider import CONFIG, Provider
 from tests.shell.streams import connect
 
@@ -33,22 +33,29 @@ def test_of_a_read_each_trouble_is_one_warning(caplog: pytest.LogCaptureFixture)
     assert all(record.levelno == logging.WARNING and record.name == "pushwire.stream" for record in caplog.records)
 
 
-def test_a_slow_consumer_is_told_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    times = iter((0.0, 1.0, AGAIN_AFTER - 0.5, AGAIN_AFTER, AGAIN_AFTER + 1))
-    warner = Warner("gelabs", lambda: 3, lambda: next(times))
+def test_a_consumer_is_slow_after_a_second_of_stops_and_told_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    clock = [0.0]
+    warner = Warner("gelabs", lambda: 3, lambda: clock[0])
     told: list[int] = []
-    for _ in range(5):
-        warner.stopped()
+    for at, seconds in ((0.0, 0.5), (1.0, 0.25), (2.0, 0.25), (59.5, 9.0), (60.0, 0.5), (100.0, 0.5), (119.0, 5.0)):
+        clock[0] = at
+        warner.stopped(seconds)
         told.append(len(caplog.records))
-    assert told == [1, 1, 1, 2, 2]
+    assert told == [0, 0, 1, 1, 1, 2, 2]
     assert all(SLOW in record.getMessage() for record in caplog.records)
 
 
-async def test_a_stream_that_nobody_reads_says_so(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_stream_that_nobody_reads_says_so(
+    provider: Provider, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
     async with connect(provider.network, capacity=4):
         for number in range(1, 6):
             provider.push(number)
         await trio.testing.wait_all_tasks_blocked()
+        assert not caplog.records, "a burst does that, too"
+        await trio.sleep(1.0)
+        await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(1000.0)
     (line,) = [record.getMessage() for record in caplog.records if SLOW in record.getMessage()]
     assert line.startswith(f"{CONFIG.namespace}: 4 events {SLOW}")
     assert "sk-test" not in line

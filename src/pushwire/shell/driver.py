@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import trio
 
@@ -48,10 +48,13 @@ EventT = TypeVar("EventT")
 ConnectionT = TypeVar("ConnectionT")
 EffectT = TypeVar("EffectT", bound=Effect)
 
+LONG_STOP: Final = 1.0
+"""Seconds after which a stop of the reading is told of while it lasts."""
+
 
 class Driver(Generic[EventT, ConnectionT]):
     """One machine with its connector, store and inboxes. `run` ends when the machine has finished, and never raises. `stopped` is
-    called when full inboxes stop the reading."""
+    called when full inboxes have stopped the reading for so many seconds."""
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Driver(Generic[EventT, ConnectionT]):
         *,
         unread_bytes: int,
         fetch: Callable[[Fetchable], Awaitable[object]],
-        stopped: Callable[[], None],
+        stopped: Callable[[float], None],
     ) -> None:
         self.machine: Machine[EventT] = machine
         self.router: Router[EventT] = router
@@ -323,16 +326,25 @@ class Driver(Generic[EventT, ConnectionT]):
             if self._blocked():
                 machine.reading(False, trio.current_time())
                 self.pump()
-                if self.router.full:
-                    self._tell_stopped()
-                while self._blocked():
-                    await self.router.inbox.wait_room()
+                await self._wait_room()
                 machine.reading(True, trio.current_time())
                 self.pump()
             read = await connection.read()
             self._hand_in(read, trio.current_time())
             if read.close is not None:
                 return read.close
+
+    async def _wait_room(self) -> None:
+        """Wait until nothing stops the reading; a stop by a full inbox is told, at the latest when it has lasted for a while."""
+        full, since = self.router.full, trio.current_time()
+        with trio.move_on_after(LONG_STOP) as patience:
+            while self._blocked():
+                await self.router.inbox.wait_room()
+        if full:
+            self._tell_stopped(trio.current_time() - since)
+        if patience.cancelled_caught:
+            while self._blocked():
+                await self.router.inbox.wait_room()
 
     def _hand_in(self, read: Read, now: float) -> None:
         machine, size = self.machine, sum(map(len, read.messages))

@@ -15,8 +15,10 @@ from ..core.cures import CURABLE, Trouble, slow_consumer, trouble
 __all__ = ["LOGGER", "Warner"]
 
 LOGGER: Final = logging.getLogger("pushwire.stream")
-AGAIN_AFTER: Final = 60.0
-"""Seconds before a consumer that is slow is told of again: it stops and goes on many times a second."""
+WINDOW: Final = 60.0
+"""Seconds for which stops of the reading are summed up, and before a slow consumer is told of again."""
+SLOW: Final = 1.0
+"""Seconds of them from which a consumer is slow. A burst stops the reading as well, for a moment."""
 
 
 class Warner:
@@ -26,7 +28,9 @@ class Warner:
         self._name = name
         self._waiting = waiting
         self._clock = clock
-        self._stopped_at = -math.inf
+        self._since = -math.inf
+        self._stopped = 0.0
+        self._told = False
 
     def saw(self, events: Sequence[object]) -> None:
         """What one read brought."""
@@ -37,11 +41,14 @@ class Warner:
                 if found is not None:
                     self._warn(found)
 
-    def stopped(self) -> None:
-        """The reading has stopped, since nobody takes what has been read."""
+    def stopped(self, seconds: float) -> None:
+        """The reading has stopped for so long, since nobody took what had been read."""
         now = self._clock()
-        if now - self._stopped_at >= AGAIN_AFTER:
-            self._stopped_at = now
+        if now - self._since >= WINDOW:
+            self._since, self._stopped, self._told = now, 0.0, False
+        self._stopped += seconds
+        if self._stopped >= SLOW and not self._told:
+            self._told = True
             self._warn(slow_consumer(self._waiting()))
 
     def _warn(self, found: Trouble) -> None:
