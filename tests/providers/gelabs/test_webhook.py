@@ -135,6 +135,11 @@ def test_what_is_signed_can_be_built_otherwise() -> None:
     assert parse(BODY, {"X-Signature": mac(b"v0:" + BODY).hex()}, judge)
 
 
+def test_where_no_header_holds_a_time_an_empty_one_is_signed() -> None:
+    judge = verifier(signed=timestamp_and_body)
+    assert parse(BODY, {"X-Signature": mac(b"." + BODY).hex()}, judge)
+
+
 # When it was sent
 
 
@@ -154,6 +159,11 @@ def test_an_old_request_or_one_of_the_future_is_refused(timestamp: str) -> None:
     headers, judge = timed(timestamp)
     with pytest.raises(SignatureRefused, match="more than 300 seconds away"):
         parse(BODY, headers, judge, wall=NOW)
+
+
+def test_a_time_of_twelve_digits_is_milliseconds() -> None:
+    headers, judge = timed("100000000000")
+    assert parse(BODY, headers, judge, wall=100_000_000.0)
 
 
 def test_the_tolerance_can_be_set() -> None:
