@@ -49,6 +49,8 @@ def test_two_are_equal_that_say_the_same_and_are_the_same_delivery() -> None:
     for other in (delivered(OTHER), delivered(version=LATER), delivered(raw_amount="5"), "text", None):
         assert tx != other
         assert not tx == other  # noqa: SIM201 - as above
+    assert (tx == "text") is False
+    assert hash(tx) != hash(delivered(OTHER))
     assert len({tx, delivered(mark=7.0), delivered(OTHER), delivered(version=LATER)}) == 3
 
 
@@ -69,6 +71,12 @@ def test_the_numbers_of_all_rows_are_looked_at_whichever_rows_there_are(fields: 
     (row,) = next(iter(fields.values()))
     reason = client.the_event(Malformed).reason
     assert reason.startswith(f"amount in {type(row).__name__} is not an unsigned whole number")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_number_is_that_of_its_own_text(name: str) -> None:
+    tx = build.transaction(**{**dict.fromkeys(NUMBERS, "1"), name: "78"})  # type: ignore[arg-type]  # as above
+    assert getattr(tx, name.removeprefix("raw_")) == 78
 
 
 def test_the_chain_id_that_is_told_goes_before_the_known_one() -> None:
