@@ -51,6 +51,7 @@ def test_what_nobody_waits_for_is_told_as_it_came(raw: str, why: str) -> None:
         ("{", "truncated"),
         ("[]", "Expected `object`"),
         ('{"type":"subscribe","id":"nobody\'s","code":"x"}', "Expected `int`"),
+        ('{"type":"subscribe","id":"nobody\'s","code":0,"data":5}', "Expected `object"),
         (build.push(raw_amount="NaN"), "amount is not"),
         ('{"type":"transaction","id":"m","code":0}', "a transaction without data"),
     ],
