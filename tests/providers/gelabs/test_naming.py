@@ -11,7 +11,7 @@ from pushwire.providers import gelabs
 from pushwire.providers.gelabs.naming import Naming
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import Client
-from tests.providers.harness import expect
+from tests.providers.harness import WALL, expect
 
 KEY = ("ethereum", 1, "0xab")
 OTHER = ("ethereum", 1, "0xcd")
@@ -106,3 +106,13 @@ def test_a_restoration_whose_answer_cannot_be_read_is_told_with_its_time() -> No
     refused = [event for event in client.take_events() if isinstance(event, SubscriptionRefused)]
     assert [event.received for event in refused] == [client.now]
     assert expect(gelabs.Topic, refused[0].topic).address == "0xabc"
+
+
+def test_what_is_not_finished_keeps_the_mark_at_the_time_from_which_it_could_be_sent_again() -> None:
+    client = Client().ready()
+    client.now = 50.0
+    client.receive(build.push(tx_hash="0x1"), build.push(tx_hash="0x2"))
+    _, second = client.take_transactions()
+    client.finish(second.identity)
+    (persist,) = client.persists
+    assert WALL <= persist.mark <= WALL + 50.0
