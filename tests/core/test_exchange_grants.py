@@ -127,3 +127,25 @@ def test_a_restoration_that_the_authorisation_refuses_is_told_with_its_time() ->
     stage.now = 6.0
     stage.grant(Done(Response(403)))
     assert stage.events() == [SubscriptionRefused(6.0, "A", 403, "not you")]
+
+
+def test_a_restoration_that_waits_for_its_authorisation_is_still_on_its_way() -> None:
+    stage = Stage()
+    stage.ask(Private("A"))
+    stage.grant(Done(Response(200, body=b"sig")))
+    stage.answer()
+    stage.exchange.lost()
+    stage.exchange.ready(0.0)
+    assert not stage.exchange.restored
+    stage.grant(Done(Response(200, body=b"sig")))
+    assert not stage.exchange.restored
+    stage.answer()
+    assert stage.exchange.restored
+
+
+def test_a_callers_own_commands_are_no_restoration() -> None:
+    stage = Stage()
+    stage.ask(Private("A"))
+    assert stage.exchange.restored
+    stage.grant(Done(Response(200, body=b"sig")))
+    assert stage.exchange.restored

@@ -43,3 +43,12 @@ def test_versions_of_one_key_are_known_each_for_itself_however_many() -> None:
 def test_all_versions_of_a_key_that_an_earlier_run_finished_are_known() -> None:
     book = Ledger(Restored(finished={tx("a", number): 1.0 for number in "123"}), horizon=100.0, capacity=1000)
     assert [book.receive(*tx("a", number), 2.0) for number in "123"] == ["ack again"] * 3
+
+
+def test_of_many_keys_those_are_unsettled_of_which_any_version_is_unfinished() -> None:
+    book = updated()
+    for key in "bc":
+        book.receive(*tx(key), 6.0)
+    book.finish([tx("c")])
+    book.committed([tx("c")], 7.0)
+    assert book.unsettled([("a",), ("b",), ("c",), ("d",)]) == {("a",), ("b",)}
