@@ -182,9 +182,10 @@ def main() -> None:
     if arguments.tls is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(arguments.tls / SERVER)
-    chunks = chunks_of(arguments.kind, arguments.count, deflate=arguments.deflate)
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
+        # While the client starts.
+        chunks = chunks_of(arguments.kind, arguments.count, deflate=arguments.deflate)
         for _ in range(arguments.clients):
             client, _ = server.accept()
             with client, contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):

@@ -81,9 +81,10 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("rate", type=int, help="messages a second")
     arguments = parser.parse_args()
-    frames, at = frames_of(arguments.kind, arguments.count)
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
+        # While the client starts.
+        frames, at = frames_of(arguments.kind, arguments.count)
         client, _ = server.accept()
         with client:
             peer = Peer(client)
