@@ -9,6 +9,7 @@ from pushwire.core.acks import AckConfig
 from pushwire.core.effects import Done
 from pushwire.core.events import AckRefused, Unrecognized
 from pushwire.core.machine import Phase
+from pushwire.core.owed import Owed
 from pushwire.errors import ConfigError
 from tests.core.rig import Rig, acked, delivered, owing, ready_acks, tx
 from tests.core.test_acks import Subjects
@@ -207,3 +208,39 @@ def test_an_answer_may_come_when_its_key_is_owed_no_longer() -> None:
     rig.finish(tx("a", "2"))
     rig.commit()
     assert acked(rig) == ["a"]
+
+
+def test_acks_that_left_apart_are_repeated_and_given_up_together() -> None:
+    rig = owing("a", "b", machine=quiet())
+    rig.advance(10.0)
+    assert acked(rig) == ["a", "b"]
+    rig.advance(10.0)
+    assert [event.key for event in rig.news() if isinstance(event, AckRefused)] == [("a",), ("b",)]
+
+
+def test_a_version_that_came_meanwhile_keeps_only_the_acks_of_its_own_key() -> None:
+    rig = ready_acks(quiet())
+    rig.say("tx a 1", "tx b 1")
+    rig.finish(tx("a"), tx("b"))
+    rig.commit()
+    assert sorted(acked(rig)) == ["a", "b"]
+    rig.say("tx a 2")
+    rig.advance(10.0)
+    assert acked(rig) == ["b"]
+
+
+def test_a_refused_ack_is_told_beside_what_came_with_it() -> None:
+    rig = owing("a", machine=quiet())
+    rig.say("tx b 1", "no 1 404 unknown")
+    events = rig.news()
+    assert [type(event) for event in events].count(AckRefused) == 1
+    assert len(events) == 2
+
+
+def test_a_key_dropped_is_not_owed_on_the_next_connection() -> None:
+    owed = Owed(10.0)
+    owed.sent([(("a",), None), (("b",), None)], ["1", "2"], 1, 0.0)
+    owed.drop([("a",)])
+    assert len(owed) == 1
+    owed.lost()
+    assert owed.take() == [("b",)]

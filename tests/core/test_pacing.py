@@ -30,6 +30,12 @@ def test_tokens_saved_up_never_exceed_the_burst() -> None:
     assert [pacer.take(1000.0) for _ in range(3)] == [True, True, False]
 
 
+def test_what_is_urgent_counts_after_any_rest() -> None:
+    pacer = Pacer(rate=1.0, burst=3)
+    pacer.take_anyway(1000.0, 2)
+    assert [pacer.take(1000.0) for _ in range(2)] == [True, False]
+
+
 def test_the_reserve_is_for_what_is_urgent() -> None:
     pacer = Pacer(rate=1.0, burst=1, reserve=2)
     assert pacer.take(0.0)

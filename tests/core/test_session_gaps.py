@@ -121,3 +121,19 @@ def test_where_nothing_confirms_a_gap_ends_when_a_ping_behind_the_subscriptions_
     assert rig.news() == [Gap(rig.now, since, rig.wall)]
     rig.say("pong")
     assert rig.news() == []
+
+
+def test_so_it_does_with_a_pong_of_the_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyDialect, "confirms", False)
+    rig = ready_toy()
+    rig.submit(Sub("a"))
+    rig.say("ok 1")
+    rig.drop()
+    since = rig.wall - rig.now
+    rig.get_ready()
+    rig.news()
+    rig.say("ok 2")
+    rig.machine._send_ping(rig.now)
+    rig.machine.pong(b"", rig.now)
+    rig.drain()
+    assert rig.news() == [Gap(rig.now, since, rig.wall)]

@@ -26,6 +26,8 @@ def test_groups_follow_what_is_wanted() -> None:
     subscriptions.unwant("ab")
     subscriptions.want("d")
     assert subscriptions.grouped(itemgetter(0)) == {"a": ["ac"], "b": ["b"], "d": ["d"]}
+    subscriptions.want("de")
+    assert subscriptions.grouped(itemgetter(0))["d"] == ["d", "de"]
 
 
 def test_what_is_asked_for_or_confirmed_is_not_missing() -> None:

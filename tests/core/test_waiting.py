@@ -93,3 +93,25 @@ def test_a_busy_lane_keeps_none_of_what_was_withdrawn_or_rewritten() -> None:
     assert waiting.next() is A
     assert waiting.next() is None
     assert waiting.take_all() == [first]
+
+
+def test_what_was_taken_out_keeps_no_other_lane_waiting() -> None:
+    first, second, third, other = (Call[str](None, Look(), lane=lane) for lane in ("a", "a", "a", "b"))
+    waiting = queue(first, second, third, other)
+    waiting.remove(third)
+    assert waiting.next() is first
+    waiting.pass_over(first, busy=True)
+    assert waiting.next() is second
+    waiting.pass_over(second, busy=True)
+    assert waiting.next() is other
+
+
+def test_taken_out_of_a_busy_lane_it_keeps_no_other_waiting_either() -> None:
+    first, second, third, other = (Call[str](None, Look(), lane=lane) for lane in ("a", "a", "a", "b"))
+    waiting = queue(first, second, other, third)
+    assert waiting.next() is first
+    waiting.pass_over(first, busy=True)
+    waiting.remove(second)
+    waiting.remove(third)
+    assert waiting.next() is other
+    assert waiting.next() is None
