@@ -244,3 +244,30 @@ def test_a_key_dropped_is_not_owed_on_the_next_connection() -> None:
     assert len(owed) == 1
     owed.lost()
     assert owed.take() == [("b",)]
+
+
+def test_of_an_ack_given_up_nothing_is_owed_while_another_version_is_unfinished() -> None:
+    machine = quiet()
+    rig = owing("a", machine=machine)
+    rig.advance(10.0)
+    rig.advance(10.0)
+    assert len(machine._owed) == 1
+    rig.say("tx a 1", "tx a 2")
+    rig.advance(10.0)
+    assert acked(rig) == ["a", "a"], "the second try, and the one that was asked for again"
+    assert len(machine._owed) == 0
+
+
+def test_what_was_given_up_and_then_answered_is_owed_no_longer_once_nothing_is_left_to_ack() -> None:
+    machine = Subjects(QUIET)
+    rig = ready_acks(machine)
+    rig.say("tx a 1")
+    rig.finish(tx("a"))
+    rig.commit()
+    rig.advance(10.0)
+    rig.advance(10.0)
+    rig.say("tx a 1", "ok 5", "ok 6")
+    assert machine.done == [(("a",), "m1"), (("a",), "m2")]
+    assert len(machine._owed) == 1, "two were never answered"
+    rig.say("tx a 1")
+    assert len(machine._owed) == 0
