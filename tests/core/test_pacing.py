@@ -32,6 +32,7 @@ def test_tokens_saved_up_never_exceed_the_burst() -> None:
 
 def test_what_is_urgent_counts_after_any_rest() -> None:
     pacer = Pacer(rate=1.0, burst=3)
+    assert pacer.take(0.0)
     pacer.take_anyway(1000.0, 2)
     assert [pacer.take(1000.0) for _ in range(2)] == [True, False]
 
