@@ -180,7 +180,7 @@ def sim(session: nox.Session) -> None:
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Small faults, put into the parts that decide one at a time: whether the tests notice. Takes modules (`core/acks`) and the
-    options of `python -m tests.mutants`; all of it is about an hour of one core."""
+    options of `python -m tests.mutants`; all of it is some hours of one core."""
     _install(session, "mutants")
     session.run("pytest", "tests/mutants/check_driver.py")
     session.run("python", "-m", "tests.mutants", *session.posargs)

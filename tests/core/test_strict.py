@@ -12,8 +12,6 @@ import pytest
 from pushwire.core.secrets import Secret
 from pushwire.core.strict import read_json, strict_converter
 
-CONVERTER = strict_converter()
-
 
 class Point(NamedTuple):
     x: int
@@ -41,7 +39,7 @@ class Point(NamedTuple):
     ],
 )
 def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expected: object) -> None:
-    result: object = CONVERTER.structure(value, kind)
+    result: object = strict_converter().structure(value, kind)
     assert (result, type(result)) == (expected, type(expected))
 
 
@@ -78,11 +76,11 @@ def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expect
 )
 def test_nothing_is_converted_to_what_it_is_not(kind: Any, value: object) -> None:
     with pytest.raises((TypeError, ValueError, cattrs.BaseValidationError)):
-        CONVERTER.structure(value, kind)
+        strict_converter().structure(value, kind)
 
 
 def test_a_secret_is_read_from_a_text() -> None:
-    assert CONVERTER.structure("hush", Secret) == Secret("hush")
+    assert strict_converter().structure("hush", Secret) == Secret("hush")
 
 
 def test_json_is_read() -> None:
@@ -93,3 +91,9 @@ def test_json_is_read() -> None:
 def test_what_is_no_json_is_one_kind_of_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whoever reads the text says what it was
         read_json(text)
+
+
+def test_what_is_not_listed_is_told_what_is() -> None:
+    listed: Any = Literal["a", 2]
+    with pytest.raises(ValueError, match=r"^must be a or 2$"):
+        strict_converter().structure("b", listed)

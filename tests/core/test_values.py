@@ -142,3 +142,7 @@ def test_all_of_these_are_decimals(texts: list[str]) -> None:
 def test_one_that_is_none_is_found_among_others(text: str) -> None:
     assert not all_decimals(["1.5", text, "2"])
     assert not all_decimals([text])
+
+
+def test_what_are_no_decimals_in_three_ways_together_are_none() -> None:
+    assert not all_decimals(["", ".5", "5."])
