@@ -159,6 +159,8 @@ class Ledger:
         The hot path, which most messages go all together: one step in each collection, and one tuple left behind.
         """
         stop = self._until_known(keys, start)
+        if stop == start:
+            return []
         if stop - start < len(keys):
             keys, versions = keys[start:stop], versions[start:stop]
         shared = self._shared
@@ -177,9 +179,10 @@ class Ledger:
     def receive(self, key: Key, version: Key, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
         """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
         of what is finished."""
-        if self.first((key,), (version,), at):
+        versions = self._keys.get(key)
+        if versions is None:
+            self.first((key,), (version,), at)
             return "new"
-        versions = self._keys[key]
         before = _code(versions, version)
         if before:
             self.withheld += 1

@@ -197,10 +197,11 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         while at < len(txs):
             received = self._ledger.first(keys, versions, self._base, at)
             until = at + len(received)
-            fresh = txs[at:until]
-            self._naming.add_all(keys[at:until], [tx.tx_hash for tx in fresh], [push.id for push in pushes[at:until]])
-            complete_all(pushes[at:until], fresh, now, received)
-            self._out.events += fresh
+            if received:
+                fresh = txs[at:until]
+                self._naming.add_all(keys[at:until], [tx.tx_hash for tx in fresh], [push.id for push in pushes[at:until]])
+                complete_all(pushes[at:until], fresh, now, received)
+                self._out.events += fresh
             if until < len(txs):
                 self._on_known(pushes[until], txs[until], keys[until], versions[until], now)
             at = until + 1
