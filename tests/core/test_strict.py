@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+import attrs
 import cattrs
 import pytest
 
@@ -97,3 +98,14 @@ def test_what_is_not_listed_is_told_what_is() -> None:
     listed: Any = Literal["a", 2]
     with pytest.raises(ValueError, match=r"^must be a or 2$"):
         strict_converter().structure("b", listed)
+
+
+@attrs.frozen
+class Named:
+    x: int
+
+
+def test_a_field_that_is_not_known_is_refused() -> None:
+    assert strict_converter().structure({"x": 1}, Named) == Named(1)
+    with pytest.raises(cattrs.ClassValidationError):
+        strict_converter().structure({"x": 1, "y": 2}, Named)
