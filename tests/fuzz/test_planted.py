@@ -16,6 +16,6 @@ MOST = 60_000
 @pytest.mark.parametrize("bug", PLANTED.values(), ids=PLANTED)
 def test_a_planted_bug_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)
-    report = run(target(bug.target), 1, inputs=MOST, one=True)
+    report = run(target(bug.target), bug.first, inputs=MOST, one=True)
     assert report.faults, "not found"
     print(f"{report.tally.inputs:>6,} inputs: {next(iter(report.faults.values())).what[:80]}")
