@@ -188,5 +188,7 @@ PLANTED: Final[Mapping[str, Bug]] = {
     "nats: a message counts as whole before its end has come": Bug("nats", _believes_the_size),
     "nats: digits of other alphabets count as a status": Bug("nats", _any_digit),
     "journal: nesting too deep is not thought of": Bug("journal", replaced("core.journal_lines", "read_json", json.loads)),
-    "toml: a path that no file can have is not thought of": Bug("toml", replaced("relay.config", "is_path", _any_path), first=19_500),
+    "toml: a path that no file can have is not thought of": Bug(
+        "toml", replaced("relay.config", "is_path", _any_path), first=19_500
+    ),
 }
