@@ -31,8 +31,9 @@ class Receiver:
         self._socket = stream.socket if isinstance(stream, trio.SocketStream) and os.name == "posix" else None
         self._decrypt: Callable[[int], bytes] | None = None
         if isinstance(stream, trio.SSLStream):
-            # Nothing public gives what has been received and lies there, encrypted. A trio that has it no more is read as it reads.
-            ssl_object: ssl.SSLObject | None = getattr(stream, "_ssl_object", None)
+            # Nothing public gives what has been received and lies there, encrypted. A trio without this is read as it reads.
+            tls: object = stream
+            ssl_object: ssl.SSLObject | None = getattr(tls, "_ssl_object", None)
             self._decrypt = None if ssl_object is None else ssl_object.read
         self._broken: ssl.SSLError | None = None
         self._emptied = False
