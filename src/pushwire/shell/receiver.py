@@ -29,12 +29,9 @@ class Receiver:
     def __init__(self, stream: trio.abc.ReceiveStream) -> None:
         self._stream = stream
         self._socket = stream.socket if isinstance(stream, trio.SocketStream) and os.name == "posix" else None
-        self._decrypt: Callable[[int], bytes] | None = None
-        if isinstance(stream, trio.SSLStream):
-            # Nothing public gives what has been received and lies there, encrypted. A trio without this is read as it reads.
-            tls: object = stream
-            ssl_object: ssl.SSLObject | None = getattr(tls, "_ssl_object", None)
-            self._decrypt = None if ssl_object is None else ssl_object.read
+        # Nothing public gives what has been received by TLS and lies there, encrypted. A trio without this is read as it reads.
+        tls: object = getattr(stream, "_ssl_object", None)
+        self._decrypt: Callable[[int], bytes] | None = tls.read if isinstance(tls, ssl.SSLObject) else None
         self._broken: ssl.SSLError | None = None
         self._emptied = False
         """Whether the last read took all that there was."""
