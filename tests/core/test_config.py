@@ -20,6 +20,7 @@ from pushwire.core.config import (
     http_url,
     one_of,
     optional,
+    path,
     positive,
     seconds,
     secret,
@@ -42,12 +43,16 @@ async def no_token(credential: Credential) -> Secret:
     "check, good, bad",
     [
         pytest.param(
-            seconds, [1, 0.001, 1e9], [0, -1, math.inf, -math.inf, NAN, True, "1", None, 10**400, -(10**400)], id="seconds"
+            seconds,
+            [1, 0.001, 1e9, 10**300 - 1],
+            [0, -1, math.inf, -math.inf, NAN, True, "1", None, 10**300, 10**400, -(10**400)],
+            id="seconds",
         ),
         pytest.param(positive, [1, 0.001, math.inf], [0, -1, -math.inf, NAN, True, "1", None, 10**400], id="positive"),
         pytest.param(count, [1, 10**9], [0, -1, 1.0, True, "1", None], id="count"),
         pytest.param(flag, [True, False], [0, 1, "yes", None], id="flag"),
         pytest.param(text, ["a"], ["", 1, None, b"a"], id="text"),
+        pytest.param(path, ["a", "/a b/c"], ["", "a\0b", 1, None, b"a"], id="path"),
         pytest.param(secret, [Secret("a")], ["a", None, ""], id="secret"),
         pytest.param(token_or_source, [Secret("a"), no_token], ["a", None, ""], id="token_or_source"),
         pytest.param(
@@ -56,7 +61,6 @@ async def no_token(credential: Credential) -> Secret:
             ["", "h", "wss://h", "https://", "https://h:port", "https://u:p@h", "https://h/?q", "https://h/#f", 7, None],
             id="http_url",
         ),
-        pytest.param(optional(count), [None, 1], [0, "1"], id="optional"),
         pytest.param(one_of("a", "b"), ["a", "b"], ["c", None, 1], id="one_of"),
         pytest.param(
             websocket_url,
@@ -84,6 +88,12 @@ def test_a_check_passes_what_is_good_and_says_what_is_wrong(check: Check, good: 
     assert [value for value in bad if not (check(value) or "").startswith("must ")] == []
 
 
+def test_an_optional_value_may_be_none_and_nothing_else_that_is_wrong() -> None:
+    check = optional(count)
+    assert check(None) is check(1) is None
+    assert check(0) == count(0) == "must be a positive whole number"
+
+
 def test_a_url_with_a_password_is_refused_without_showing_it() -> None:
     problem = websocket_url("wss://user:hunter2@host")
     assert problem is not None
@@ -102,6 +112,7 @@ def test_the_defaults_are_good() -> None:
     config = AckConfig()
     assert config.backoff == BackoffPolicy(1.0, 60.0, 30.0)
     assert config.resend_min == 180.0
+    assert AckConfig(backoff_first=2.0, backoff_cap=7.0, stable_after=5.0).backoff == BackoffPolicy(2.0, 7.0, 5.0)
     assert config.expendable(object()) is None
 
 
@@ -145,7 +156,15 @@ def test_a_resend_cap_below_the_smallest_window_is_a_mismatch_of_two_fields() ->
     assert caught.value.problems == ("resend_cap: must not be below resend_min",)
 
 
-@pytest.mark.parametrize("url, dialled", [("HTTPS://h/x", "wss://h/x"), ("http://h", "ws://h"), ("WSS://h", "wss://h")])
+@pytest.mark.parametrize(
+    "url, dialled",
+    [
+        ("HTTPS://h/x", "wss://h/x"),
+        ("http://h", "ws://h"),
+        ("WSS://h", "wss://h"),
+        ("http://http.example:8080/Http:x", "ws://http.example:8080/Http:x"),
+    ],
+)
 def test_the_scheme_of_a_url_is_made_a_websockets_one(url: str, dialled: str) -> None:
     assert as_websocket_url(url) == dialled
 
@@ -156,6 +175,31 @@ def test_a_config_that_says_nothing_has_no_topics_no_credentials_and_no_limits()
     assert config.credential("token") is None
     assert config.grant() is None
     assert config.rate_limits == {}
+
+
+@attrs.define
+class Source:
+    """What gives tokens, as a caller may write it."""
+
+    key: Secret
+    session: Session | None = None
+
+
+@attrs.define
+class Session:
+    source: Source
+
+
+def test_the_secrets_of_a_config_are_those_of_its_fields_and_their_mappings() -> None:
+    @attrs.frozen(kw_only=True)
+    class Signed(ConnectionConfig):
+        token: object
+        headers: dict[str, Secret]
+
+    assert [*Signed(token=Secret("a"), headers={"x": Secret("b"), "y": Secret("c")}).secrets] == [*map(Secret, "abc")]
+    source = Source(Secret("its own"))
+    source.session = Session(source)
+    assert [*Signed(token=source, headers={"x": Secret("b")}).secrets] == [Secret("b")]
 
 
 def test_events_are_known_by_nothing_and_have_the_time_that_they_say() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from decimal import Decimal
 from types import MappingProxyType
 
 import attrs
 import pytest
 
-from pushwire.core.describing import describe, duration, encode
+from pushwire.core.describing import describe, duration, encode, kind_of, moment
 from pushwire.core.effects import Close
 from pushwire.core.events import Down, Gap, Malformed, Stale, Up
 from pushwire.core.secrets import Secret
@@ -56,6 +58,27 @@ def test_times_inside_an_event_are_times_of_day() -> None:
     assert gap.data == {"since": "2026-01-01T00:00:00.000Z", "until": "2026-01-01T00:00:01.000Z"}
 
 
+@pytest.fixture
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is nine hours ahead."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "EAST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
+def test_times_are_in_utc_wherever_it_runs() -> None:
+    assert time.localtime(MIDNIGHT).tm_hour == 9
+    assert moment(MIDNIGHT + 0.25) == "2026-01-01T00:00:00.250Z"
+
+
+def test_a_kind_of_event_is_its_type_in_small_letters() -> None:
+    assert kind_of(type("PriceOfGold", (), {})) == "price_of_gold"
+    assert kind_of(Price) == "price"
+
+
 def test_a_time_that_no_calendar_has_is_a_number() -> None:
     assert describe("x", Up(0.0, 1), lambda _: 1e300).at == "1e+300"
     assert describe("x", Up(0.0, 1), lambda _: float("nan")).at == "nan"
@@ -86,6 +109,7 @@ def test_encode_leaves_json_as_it_is() -> None:
     [
         (0.0, "0 s"),
         (1e-9, "0 s"),
+        (5e-7, "0.5 µs"),
         (0.000_087, "87 µs"),
         (0.000_999_6, "1 ms"),
         (0.0125, "12.5 ms"),
@@ -99,6 +123,7 @@ def test_encode_leaves_json_as_it_is() -> None:
         (12_000.0, "3 h 20 min"),
         (86_399.0, "1 d"),
         (-350_000.0, "-4 d 1 h"),
+        (31_536_000.0, "365 d"),
         (1e11, "1e+11 s"),
         (float("inf"), "inf s"),
         (float("nan"), "nan s"),

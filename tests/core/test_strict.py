@@ -11,7 +11,7 @@ import cattrs
 import pytest
 
 from pushwire.core.secrets import Secret
-from pushwire.core.strict import read_json, strict_converter
+from pushwire.core.strict import is_named_tuple, read_json, strict_converter
 
 
 class Point(NamedTuple):
@@ -78,6 +78,17 @@ def test_what_is_written_as_what_it_is_is_taken(kind: Any, value: object, expect
 def test_nothing_is_converted_to_what_it_is_not(kind: Any, value: object) -> None:
     with pytest.raises((TypeError, ValueError, cattrs.BaseValidationError)):
         strict_converter().structure(value, kind)
+
+
+def test_a_number_beyond_all_bounds_is_told_so() -> None:
+    with pytest.raises(ValueError, match=r"^a number without bounds$"):
+        strict_converter().structure(10**400, float)
+
+
+def test_a_named_tuple_is_known_by_its_class() -> None:
+    assert is_named_tuple(Point)
+    assert not is_named_tuple(Point(1, "a"))
+    assert not is_named_tuple(tuple)
 
 
 def test_a_secret_is_read_from_a_text() -> None:
