@@ -49,6 +49,12 @@ class Counter(Base):
 
     def name(self) -> str:
         return min("ba", key=lambda letter: letter)
+
+@functools.cache
+def kept() -> int:
+    return 7
+
+kept()
 '''
 TESTS = """
 import pytest
@@ -67,6 +73,12 @@ def test_a_counter_that_waits_is_spent():
 
 def test_the_first_name_is_the_smallest():
     assert toy.Counter().name() == "a"
+
+def test_what_is_kept_is_there():
+    assert toy.kept()
+
+def test_what_is_kept_is_what_it_is():
+    assert toy.kept() == 7
 """
 RUN = """
 import json, sys
@@ -119,6 +131,7 @@ def verdicts(toy: Path) -> dict[str, str]:
         ("Counter.wait: self.value -= 1 -> self.value += 1", "killed"),
         ("Counter.unasked: return 5 -> return 6", "untested"),
         ("early: return [1, 2] -> return [2, 2]", "import"),
+        ("kept: return 7 -> return 8", "killed"),
         (
             'Counter.name: return min("ba", key=lambda letter: letter) -> return min("ba", key=lambda letter: None)',
             "killed",

@@ -6,15 +6,17 @@ What must not live here: what is mutated, and how it is judged.
 from __future__ import annotations
 
 import ast
+import functools
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Final
 
-__all__ = ["Swapper", "shape"]
+__all__ = ["Swapper", "forgetting", "shape"]
 
 type_of: Final = type
+_CACHED: Final = type_of(functools.cache(int))
 
 
 class Swapper:
@@ -23,6 +25,7 @@ class Swapper:
     def __init__(self, paths: list[Path]) -> None:
         files = {str(path) for path in paths}
         self._functions: dict[tuple[str, str, int], list[FunctionType]] = {}
+        self._forget = forgetting(paths)
         for thing in gc.get_objects():
             if type_of(thing) is FunctionType and thing.__code__.co_filename in files:
                 self._functions.setdefault(_key(thing.__code__), []).append(thing)
@@ -49,7 +52,26 @@ class Swapper:
             if replacement is not None and replacement.co_freevars == code.co_freevars:
                 for each in self._functions.get(_key(code), []):
                     each.__code__ = replacement
+        self._forget()
         return bool(found)
+
+
+def forgetting(paths: list[Path]) -> Callable[[], None]:
+    """Empties what `functools.cache` keeps of the functions of `paths`: what was made before a change, or by another test, says
+    nothing about it. Made once all modules and tests are imported."""
+    files = {str(path) for path in paths}
+    caches = [thing for thing in gc.get_objects() if type_of(thing) is _CACHED and _file(thing) in files]
+
+    def forget() -> None:
+        for each in caches:
+            each.cache_clear()
+
+    return forget
+
+
+def _file(cached: functools._lru_cache_wrapper[object]) -> str | None:
+    code = getattr(cached.__wrapped__, "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else None
 
 
 def shape(source: str, path: Path, function: str, line: int) -> object:

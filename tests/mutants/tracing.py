@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import attrs
 import coverage
 import pytest
+
+from tests.mutants.swapping import forgetting
 
 __all__ = ["Record", "Tracer"]
 
@@ -59,9 +61,16 @@ class Tracer:
         self._coverage = coverage.Coverage(data_file=None, branch=False, include=self._paths, config_file=False)
         self._coverage.start()
         self._seconds: dict[str, float] = {}
+        self._forget: Callable[[], None] = lambda: None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        self._forget = forgetting([Path(path) for path in self._paths])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        # Each test runs all that it needs, whichever came before it.
+        self._forget()
         self._coverage.switch_context(item.nodeid)
         begun = time.process_time()
         try:
