@@ -4,6 +4,7 @@ import json
 import os
 import sys
 
+import msgspec
 import pytest
 
 from pushwire.cli.output import Output, as_json, as_text
@@ -53,6 +54,12 @@ def test_plain_lines_name_the_fields_of_parts_and_no_value_twice() -> None:
     }
     line = Line("x", "event", "now", data)
     assert as_text(line) == 'now x event data."a b"=1 data.to.z=[2] "key\\x1b".n=1.10'
+
+
+def test_what_is_nested_too_deep_for_parts_is_shown_as_json() -> None:
+    line = Line("pusher", "channel_event", "2026-01-01T00:00:00.000Z", {"data": msgspec.Raw(b"[[[1]]]"), "raw": "x"})
+    assert as_text(line) == "2026-01-01T00:00:00.000Z pusher channel_event data=[[[1]]] raw=x"
+    assert as_json(line).endswith('"data":{"data":[[[1]]],"raw":"x"}}')
 
 
 def test_other_alphabets_stay_readable() -> None:

@@ -7,16 +7,17 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 import pytest
 
-from pushwire.core.describing import describe, duration, encode, kind_of, moment
+from pushwire.core.describing import TOO_DEEP, describe, duration, encode, kind_of, moment
 from pushwire.core.effects import Close
 from pushwire.core.events import Down, Gap, Malformed, Stale, Up
 from pushwire.core.secrets import Secret
 from pushwire.providers.gelabs import Topic
-from pushwire.providers.pusher import Member, Members
+from pushwire.providers.pusher import ChannelEvent, Member, Members
 from pushwire.testing import gelabs
 
 MIDNIGHT = 1_767_225_600.0
@@ -35,6 +36,12 @@ class Price:
     raw: bytes
 
 
+@attrs.frozen
+class Nested:
+    received: float
+    value: object
+
+
 def test_values_inside_an_event_become_objects() -> None:
     shown = describe("gelabs", Down(0.0, "cut", Close(code=1000)), wall).data
     assert shown["close"] == {"code": 1000, "reason": "", "status": None, "retry_after": None, "by": "peer"}
@@ -43,6 +50,24 @@ def test_values_inside_an_event_become_objects() -> None:
 def test_decimals_are_exact_strings_and_secrets_are_hidden() -> None:
     event = Price(0.0, Decimal("1.10"), Secret("hidden"), b"\xff{")
     assert describe("x", event, wall).data == {"price": "1.10", "key": "***", "raw": "\\xff{"}
+
+
+def nested(depth: int) -> Any:  # lists in lists: no type says how many
+    value: Any = Decimal("1.5")
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_what_is_nested_deeper_than_python_goes_stays_json() -> None:
+    event = ChannelEvent(received=0.0, channel="a", event="e", data=nested(600), user_id=None, raw="raw")
+    shown = encode(describe("pusher", event, wall).data)
+    assert shown == '{"channel":"a","event":"e","data":' + "[" * 600 + '"1.5"' + "]" * 600 + ',"raw":"raw"}'
+
+
+def test_what_is_nested_too_deep_for_anything_is_said_to_be() -> None:
+    event = Nested(0.0, nested(100_000))
+    assert describe("x", event, wall).data == {"value": TOO_DEEP}
 
 
 def test_what_is_not_said_is_left_out_and_a_number_that_came_as_text_stays_text() -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Final, cast
 
+import msgspec
 import trio
 
 from ..core.describing import Line, encode
@@ -48,6 +49,8 @@ def _flat(data: Mapping[str, object], prefix: str = "", depth: int = DEEP) -> It
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, msgspec.Raw):
+        value = bytes(value).decode()
     if isinstance(value, Sized) and not isinstance(value, str):
         return f"[{len(value)}]"
     if isinstance(value, bool):

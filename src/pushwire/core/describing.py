@@ -5,6 +5,7 @@ Peers write part of what is shown here: no character of theirs that a terminal w
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,8 @@ __all__ = ["Line", "describe", "duration", "encode", "kind_of", "moment"]
 
 OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Beyond what JSON escapes: the other control characters, line ends, and what changes the direction of text."""
+
+TOO_DEEP: Final = "(nested too deep to be shown)"
 
 LONG: Final = 1e11
 """Seconds of a span that nobody wants in days: three thousand years."""
@@ -114,7 +117,7 @@ def _converter() -> cattrs.Converter:
 
 
 def _fields(converter: cattrs.Converter, value: attrs.AttrsInstance) -> dict[str, object]:
-    return {field.name: converter.unstructure(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    return _plain(converter, [(field.name, getattr(value, field.name)) for field in attrs.fields(type(value))])
 
 
 def _is_struct(kind: object) -> bool:
@@ -123,5 +126,20 @@ def _is_struct(kind: object) -> bool:
 
 def _struct(converter: cattrs.Converter, value: msgspec.Struct) -> dict[str, object]:
     """The fields that say something, by their Python names; a number that came as text (`raw_...`) stays that text."""
-    fields = ((name, getattr(value, name)) for name in value.__struct_fields__)
-    return {name.removeprefix("raw_"): converter.unstructure(field) for name, field in fields if field is not None}
+    fields = [(name, getattr(value, name)) for name in value.__struct_fields__]
+    return _plain(converter, [(name.removeprefix("raw_"), field) for name, field in fields if field is not None])
+
+
+def _plain(converter: cattrs.Converter, fields: Sequence[tuple[str, object]]) -> dict[str, object]:
+    try:
+        return {name: converter.unstructure(field) for name, field in fields}
+    except RecursionError:
+        return {name: _nested(converter, field) for name, field in fields}
+
+
+def _nested(converter: cattrs.Converter, field: object) -> object:
+    """JSON may be nested deeper than functions of Python may call each other: such a field stays JSON."""
+    for way in (converter.unstructure, lambda value: msgspec.Raw(msgspec.json.encode(value))):
+        with contextlib.suppress(RecursionError):
+            return way(field)
+    return TOO_DEEP
