@@ -139,7 +139,8 @@ def _plain(converter: cattrs.Converter, fields: Sequence[tuple[str, object]]) ->
 
 def _nested(converter: cattrs.Converter, field: object) -> object:
     """JSON may be nested deeper than functions of Python may call each other: such a field stays JSON."""
-    for way in (converter.unstructure, lambda value: msgspec.Raw(msgspec.json.encode(value))):
-        with contextlib.suppress(RecursionError):
-            return way(field)
+    with contextlib.suppress(RecursionError):
+        return converter.unstructure(field)
+    with contextlib.suppress(RecursionError):
+        return msgspec.Raw(msgspec.json.encode(field))
     return TOO_DEEP
