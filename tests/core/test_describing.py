@@ -42,6 +42,22 @@ class Nested:
     value: object
 
 
+@attrs.frozen
+class Cause:
+    reason: str
+
+
+@attrs.frozen
+class Refusal(Cause):
+    status: int
+
+
+@attrs.frozen
+class Ended:
+    received: float
+    cause: Cause
+
+
 def test_values_inside_an_event_become_objects() -> None:
     shown = describe("gelabs", Down(0.0, "cut", Close(code=1000)), wall).data
     assert shown["close"] == {"code": 1000, "reason": "", "status": None, "retry_after": None, "by": "peer"}
@@ -116,6 +132,7 @@ def test_an_event_is_shown_by_what_its_fields_hold() -> None:
         "channel": "presence-x",
         "members": {"7": {"id": "7", "info": {"age": "1.50"}}},
     }
+    assert describe("x", Ended(0.0, Refusal("no", 403)), wall).data == {"cause": {"reason": "no", "status": 403}}
 
 
 @pytest.mark.parametrize("character", ["\x1b", "\x9b", "\u2028", "\u202e", "\n"])
