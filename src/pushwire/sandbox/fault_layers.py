@@ -156,7 +156,10 @@ class Layer:
         self._out.append(Cut(conn))
 
     def _drain(self, now: float) -> None:
-        for effect in self._inner.take_effects():
+        self._bring(self._inner.take_effects(), now)
+
+    def _bring(self, effects: Iterable[ServerEffect], now: float) -> None:
+        for effect in effects:
             if effect.conn not in self._live:
                 continue
             if isinstance(effect, SendTo):

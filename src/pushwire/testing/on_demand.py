@@ -125,18 +125,6 @@ class OnDemand(Layer):
         else:
             super()._close(effect, now)
 
-    def _bring(self, effects: Iterable[ServerEffect], now: float) -> None:
-        for effect in effects:
-            if effect.conn not in self._live:
-                continue
-            if isinstance(effect, SendTo):
-                self._pass(effect, now)
-            elif isinstance(effect, CloseConn):
-                self._close(effect, now)
-            else:
-                self._forget(effect.conn)
-                self._out.append(effect)
-
 
 def _nothing() -> None:
     """Nobody wants to know."""

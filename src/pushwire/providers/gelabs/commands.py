@@ -72,13 +72,13 @@ def frame(command_id: str, kind: str, data: Mapping[str, Scalar]) -> str:
     return _encode({"id": command_id, "type": kind, "data": data}).decode()
 
 
-class _Acked(msgspec.Struct, omit_defaults=True, gc=False):
+class _Acked(msgspec.Struct, omit_defaults=True, gc=False, rename={"tx_hash": "txHash", "message_id": "messageId"}):
     """What an ACK is for. The order of these fields is that of the document's sample."""
 
     chain_type: Scalar = None
     chain_id: Scalar = None
-    txHash: Scalar = None  # noqa: N815 - as it is written
-    messageId: str | None = None  # noqa: N815
+    tx_hash: Scalar = None
+    message_id: str | None = None
 
 
 class _AckFrame(msgspec.Struct, gc=False):
