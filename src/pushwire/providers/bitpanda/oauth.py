@@ -16,6 +16,7 @@ import msgspec
 
 from ...core.config import check_all, checked, flag, http_url, one_of, optional, seconds, secret, text
 from ...core.http import Request, Response
+from ...core.runs import MISFITS
 from ...core.secrets import Redactor, Secret
 from ...core.tokens import Grant, GrantExpired, Tokens
 from ...errors import AuthenticationRefused, RemoteProtocolError
@@ -98,7 +99,7 @@ class ClientCredentials(Grant):
             raise self._refused(response, None if held is None else held.refresh)
         try:
             granted = _decode_granted(response.body)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             raise RemoteProtocolError("the token endpoint's response holds no access token") from None
         if not granted.access_token:
             raise RemoteProtocolError("the token endpoint's response holds an empty access token")
@@ -111,7 +112,7 @@ class ClientCredentials(Grant):
         status = response.status
         try:
             code = _decode_refusal(response.body).code
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             code = None
         # A secret may look like a code.
         redact = Redactor([self.client_secret] if refresh is None else [self.client_secret, refresh])

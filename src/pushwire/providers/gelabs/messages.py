@@ -13,6 +13,7 @@ import msgspec
 from ...core.effects import Identity
 from ...core.events import Control, Delivery
 from ...core.ledger import Received
+from ...core.runs import MISFITS
 from ...core.values import Value
 from .topics import Topic
 from .transactions import Transaction, complete, numbers_problem
@@ -145,7 +146,7 @@ def revive(raw: str, identity: Identity, delivery: Delivery, received: float) ->
     the settings say now. Raises `ValueError` where it no longer decodes."""
     try:
         message = decode(raw)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except MISFITS as error:
         raise ValueError(str(error)) from None
     tx = message.data if isinstance(message, Push) else None
     problem = "no transaction" if tx is None else numbers_problem(tx)

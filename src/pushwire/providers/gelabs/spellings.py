@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, TypeGuard
 import msgspec
 
 from ...core.events import Malformed
+from ...core.runs import MISFITS
 from .topics import CHAIN_IDS
 from .transactions import NOT_LEDGERED, Transaction, complete, numbers_problem
 
@@ -75,7 +76,7 @@ def read_transaction(raw: bytes) -> TransactionRow:
     try:
         fields: object = msgspec.json.decode(raw)
         tx = msgspec.convert(as_pushed(fields) if _is_object(fields) else fields, Transaction)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except MISFITS as error:
         return Malformed(0.0, raw, str(error))
     problem = numbers_problem(tx)
     if problem is not None:

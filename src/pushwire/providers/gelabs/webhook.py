@@ -17,6 +17,7 @@ import msgspec
 
 from ...core.config import check_all, checked, one_of, optional, seconds, secret, text
 from ...core.events import Malformed
+from ...core.runs import MISFITS
 from ...core.secrets import Secret
 from ...core.values import MILLISECONDS_FROM
 from ...errors import LocalProtocolError, RemoteProtocolError, SignatureRefused
@@ -141,7 +142,7 @@ def parse(
         verifier.verify(body, headers, wall)
     try:
         raws = [bytes(raw) for raw in _decode_items(body)]
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except MISFITS as error:
         raise RemoteProtocolError(f"the webhook's body cannot be read: {error}") from error
     return tuple(_notice(raw) for raw in raws)
 

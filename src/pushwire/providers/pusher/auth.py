@@ -10,6 +10,7 @@ import attrs
 import msgspec
 
 from ...core.http import Request, Response
+from ...core.runs import MISFITS
 from ...core.secrets import Secret
 from ...errors import CommandRefused, RemoteProtocolError
 from .channels import is_encrypted, is_presence
@@ -129,7 +130,7 @@ def _answer(command: str, response: Response) -> _Answer:
         raise CommandRefused(command, response.status, f"not authorised: the auth endpoint answered HTTP {response.status}")
     try:
         return _ANSWER.decode(response.body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except MISFITS as error:
         # The error tells of types and places, never of values.
         raise CommandRefused(command, 200, f"not authorised: the auth endpoint's answer is of no use: {error}") from None
 

@@ -13,7 +13,6 @@ from typing import Final
 from urllib.parse import quote
 
 import attrs
-import msgspec
 
 from ...core.closes import Action, CloseTable, Row
 from ...core.commands import AnyCommand
@@ -22,6 +21,7 @@ from ...core.dedupe import Recent
 from ...core.effects import Close, Dial, Handshake, Identity, Ping, Scalar, SecretFrame
 from ...core.events import Delivery, Malformed, Unrecognized
 from ...core.machine import Status
+from ...core.runs import MISFITS
 from ...core.secrets import PLACEHOLDER, Secret
 from ...core.session import Session
 from ...errors import AuthenticationRefused, CommandRefused
@@ -139,7 +139,7 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
         for raw in messages:
             try:
                 message = decode(raw)
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            except MISFITS as error:
                 self._on_misfit(raw, error, now)
             else:
                 self._on_message(message, raw, now)
@@ -274,7 +274,7 @@ class QuantciteMachine(Session[Transaction | Notice, Topic]):
     def _on_misfit(self, raw: str | bytes, error: Exception, now: float) -> None:
         """A message that fits none of the known shapes: find out what it was meant to be."""
         kind = None
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+        with contextlib.suppress(*MISFITS):
             kind = decode_unknown(raw).type
         if kind is not None and kind not in KNOWN_TYPES:
             self._out.events.append(Unrecognized(now, raw, self._redacted(kind)))

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from ...core.http import Request, Response
+from ...core.runs import MISFITS
 from ...core.secrets import Secret
 from ...errors import AuthenticationRefused, CommandRefused, RemoteProtocolError
 from .values import decode, text
@@ -52,7 +53,7 @@ def data_of(call: str, response: Response) -> object:
     """The data of a successful reply. Raises what `core.http.Endpoint.decode` may raise."""
     try:
         envelope = decode(response.body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except MISFITS:
         envelope = {}
     code, message = envelope.get("code"), text(envelope, "msg") or f"HTTP {response.status}"
     number = code if type(code) is int else None

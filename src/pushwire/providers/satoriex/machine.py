@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 from urllib.parse import quote, urlsplit
 
-import msgspec
-
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.config import ConnectionConfig
 from ...core.effects import Dial, Handshake, Ping
 from ...core.events import Malformed, Unrecognized
+from ...core.runs import MISFITS
 from ...core.secrets import Secret
 from ...core.session import Session
 from .commands import SatoriexDialect
@@ -94,7 +93,7 @@ class SatoriexMachine(Session[Message, Topic]):
         for raw in messages:
             try:
                 message = decode(raw)
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            except MISFITS as error:
                 deliver(Malformed(now, raw, self._redacted(str(error))))
                 continue
             name = name_of(message, known)

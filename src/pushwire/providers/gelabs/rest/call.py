@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from ....core.http import Endpoint, Request, Response
+from ....core.runs import MISFITS
 from ....core.secrets import Secret
 from ....errors import AuthenticationRefused, CommandRefused, RemoteProtocolError
 from ..config import BUCKET, Config
@@ -76,7 +77,7 @@ class Call(Endpoint[Config, ReplyT_co]):
     def decode(self, response: Response) -> ReplyT_co:
         try:
             return self.read(self._data(response))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        except MISFITS as error:
             raise RemoteProtocolError(f"{self.name}: HTTP {response.status}, a reply that cannot be read: {error}") from error
 
     def _data(self, response: Response) -> bytes:

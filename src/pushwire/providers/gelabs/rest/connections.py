@@ -8,6 +8,7 @@ import attrs
 import msgspec
 
 from ....core.effects import Scalar
+from ....core.runs import MISFITS
 from ....errors import LocalProtocolError
 from ..messages import Push, decode
 from ..transactions import Transaction
@@ -31,7 +32,7 @@ class Status(Call[Connections]):
 def _as_pushed(instance: object, attribute: attrs.Attribute[str], value: object) -> None:
     try:
         message = decode(value) if isinstance(value, str) else None
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except MISFITS:
         message = None
     if not isinstance(message, Push) or message.data is None or not message.id:
         raise LocalProtocolError("Replay: message must be a whole pushed transaction, its envelope and id included")

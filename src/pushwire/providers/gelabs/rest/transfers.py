@@ -11,6 +11,7 @@ import msgspec
 from ....core.events import Malformed
 from ....core.fields import LARGEST, optional_text, some_text
 from ....core.http import Paged
+from ....core.runs import MISFITS
 from ....errors import RemoteProtocolError
 from ..config import Config
 from ..spellings import read_transaction
@@ -62,7 +63,7 @@ class _Query(Call[Page], Paged[Config, Page]):
     def _cursor(self, row: bytes) -> int | None:
         try:
             found = _decode_cursor(_decode_fields(row).get(self.cursor_field, b"null"))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             return None
         if isinstance(found, str):
             found = int(found) if found.isascii() and found.isdecimal() and len(found) < 20 else None
