@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -23,6 +22,8 @@ from typing import Any, Final
 import attrs
 import pytest
 
+from tests.ports import ReservedPort
+
 __all__ = ["Held", "NatsServer", "needed_cluster", "needed_nats"]
 
 REQUIRED: Final = "PUSHWIRE_REQUIRE_SERVICES"
@@ -30,8 +31,6 @@ REQUIRED: Final = "PUSHWIRE_REQUIRE_SERVICES"
 READY: Final = "Server is ready"
 WITHIN: Final = 60
 """Seconds to start or stop, and for a request."""
-BELOW_EPHEMERAL: Final = (20_000, 32_000)
-"""Ports that no other connection is given while the server is dead."""
 
 
 def needed_nats(settings: str = "", jetstream: str = "sync_interval: always") -> NatsServer:
@@ -48,23 +47,11 @@ def needed_nats(settings: str = "", jetstream: str = "sync_interval: always") ->
     pytest.skip(reason)
 
 
-def _free_port() -> int:
-    # Of its own randomness: several test runs on one machine must not try the same ones in the same order.
-    rng = random.SystemRandom()
-    while True:
-        port = rng.randrange(*BELOW_EPHEMERAL)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-
-
 @contextmanager
 def needed_cluster(size: int = 3) -> Generator[list[NatsServer]]:
     """Servers of one cluster, `n0` and so on, each of which may be killed. They may still be choosing a leader."""
-    routes = [f"nats://127.0.0.1:{_free_port()}" for _ in range(size)]
+    ports = [ReservedPort() for _ in range(size)]
+    routes = [f"nats://127.0.0.1:{port.number}" for port in ports]
     servers: list[NatsServer] = []
     try:
         for number, route in enumerate(routes):
@@ -74,6 +61,8 @@ def needed_cluster(size: int = 3) -> Generator[list[NatsServer]]:
     finally:
         for server in servers:
             server.remove()
+        for port in ports:
+            port.release()
 
 
 @attrs.frozen
@@ -94,7 +83,8 @@ class NatsServer:
         self.settings = settings
         self.jetstream = jetstream
         self.folder = Path(tempfile.mkdtemp(prefix="pushwire-nats-"))
-        self.port, self._monitor_port = _free_port(), _free_port()
+        self._ports = (ReservedPort(), ReservedPort())
+        self.port, self._monitor_port = (port.number for port in self._ports)
         self.url = f"nats://127.0.0.1:{self.port}"
         self.monitor = f"http://127.0.0.1:{self._monitor_port}"
         self.said: list[str] = []
@@ -150,6 +140,8 @@ class NatsServer:
         """Kill it and delete all of it."""
         if self._process is not None:
             self.kill()
+        for port in self._ports:
+            port.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # What it holds, by a connection that shares nothing with the sink

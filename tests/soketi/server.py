@@ -7,7 +7,6 @@ import hmac
 import http.client
 import json
 import os
-import socket
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -17,6 +16,8 @@ from urllib.parse import urlencode
 
 import attrs
 import trio
+
+from tests.ports import ReservedPort
 
 __all__ = ["APP", "KEY", "SECRET", "USERS", "App", "Soketi", "running"]
 
@@ -50,8 +51,6 @@ APP: Final = App("1001", KEY, SECRET)
 USERS: Final = App("1002", "users", "the users' secret", users=True)
 READY_WITHIN: Final = 60
 """Seconds. It takes less than one."""
-FIRST_PORT: Final = 20_000
-"""Below what the system gives to connections: a client that dials while the server is down must not meet itself there."""
 
 
 class Soketi:
@@ -61,7 +60,8 @@ class Soketi:
         self._program = program
         self._settings = folder / "soketi.json"
         self._process: trio.Process | None = None
-        self.port, metrics, cluster = _free_ports(3)
+        self._ports = (ReservedPort(), ReservedPort(), ReservedPort())
+        self.port, metrics, cluster = (port.number for port in self._ports)
         self.url = f"ws://127.0.0.1:{self.port}"
         settings: dict[str, object] = {
             "host": "127.0.0.1",
@@ -71,7 +71,7 @@ class Soketi:
             # Left alone it looks for others like it by broadcast.
             "cluster.address": "127.0.0.1",
             "cluster.unicast": "127.0.0.1",
-            "cluster.port": cluster,
+            "cluster.port": cluster,  # of UDP: the reservation only keeps it from the other soketis
             "shutdownGracePeriod": 100,
             "appManager.array.apps": [app.settings() for app in (APP, USERS)],
         }
@@ -103,6 +103,11 @@ class Soketi:
             await process.wait()
             assert process.stdout is not None
             await process.stdout.aclose()
+
+    def remove(self) -> None:
+        """Give up its ports."""
+        for port in self._ports:
+            port.release()
 
     async def restart(self, *, kill: bool = False) -> None:
         await self.stop(kill=kill)
@@ -150,24 +155,4 @@ async def running(program: Path, folder: Path) -> AsyncGenerator[Soketi, None]:
     finally:
         with trio.CancelScope(shield=True):
             await soketi.stop(kill=True)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, for TCP nor UDP."""
-    free: list[int] = []
-    # Runs beside ours begin elsewhere.
-    port = FIRST_PORT + os.getpid() * 10 % 10_000
-    while len(free) < count:
-        port += 1
-        if all(_is_free(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
-            free.append(port)
-    return free
-
-
-def _is_free(port: int, kind: socket.SocketKind) -> bool:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+        soketi.remove()
