@@ -43,15 +43,16 @@ class Inbox(Generic[EventT]):
         self.capacity_bytes: Final = capacity_bytes
         self._overflow = overflow
         self._expendable = expendable
-        self._events: deque[EventT] = deque()
+        self._events: deque[EventT] | None = None
+        """None while there are none: an empty one would take most of an inbox's memory."""
         self._came = 0
         """Events put so far."""
-        self._sizes: deque[tuple[int, int]] = deque()
+        self._sizes: list[tuple[int, int]] = []
         """Of each read of which something is left: how many events had come with it, and its bytes."""
         self._bytes = 0
         self._takers = trio.lowlevel.ParkingLot()
         # By hand: a `WeakSet` takes more memory than all the rest here.
-        self._consumers: set[ref[object]] = set()
+        self._consumers: list[ref[object]] = []
         self.readers: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot() if readers is None else readers
         self._end: Exception | None = None
         self.closed: bool = False
@@ -59,12 +60,12 @@ class Inbox(Generic[EventT]):
         """Events that went by "conflate", "drop_oldest" or `shed`."""
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self._events or ())
 
     @property
     def full(self) -> bool:
         """Whether reading must stop. The policies that make room leave more than the capacity only where they could not."""
-        return len(self._events) >= self._capacity + (self._overflow != "block") or self._holds(self.capacity_bytes)
+        return len(self._events or ()) >= self._capacity + (self._overflow != "block") or self._holds(self.capacity_bytes)
 
     @property
     def attended(self) -> bool:
@@ -73,17 +74,21 @@ class Inbox(Generic[EventT]):
 
     def attend(self, consumer: object) -> None:
         """This consumer takes from here, until it is let go or `leave`s."""
-        self._consumers.add(ref(consumer, self._consumers.discard))
+        self._consumers.append(ref(consumer, self._consumers.remove))
 
     def leave(self, consumer: object) -> None:
         """This consumer takes no more."""
-        self._consumers.discard(ref(consumer))
+        if ref(consumer) in self._consumers:
+            self._consumers.remove(ref(consumer))
 
     def put(self, events: Sequence[EventT], size: int = 0) -> None:
         """Take over what one read of `size` bytes brought. After `close` it is let go: not delivered, so never ACKed."""
         if self.closed or not events:
             return
-        self._events.extend(events)
+        if self._events is None:
+            self._events = deque(events)
+        else:
+            self._events.extend(events)
         self._came += len(events)
         if size and self._overflow == "block":
             self._sizes.append((self._came, size))
@@ -95,6 +100,7 @@ class Inbox(Generic[EventT]):
     def put_back(self, event: EventT) -> None:
         """One event comes back to the front, to be delivered again."""
         if not self.closed:
+            self._events = self._events or deque()
             self._events.appendleft(event)
             self._takers.unpark()
 
@@ -102,7 +108,7 @@ class Inbox(Generic[EventT]):
         """Of a full one: let the oldest go, but for those that stay, until it is half empty. The rest counts by number alone."""
         self._sizes.clear()
         self._bytes = 0
-        excess = len(self._events) - min(self._capacity, len(self._events)) // 2
+        excess = len(self) - min(self._capacity, len(self)) // 2
         self._keep(self._without_oldest(excess, lambda event: not stays(event)))
         self._tell_readers()
 
@@ -112,7 +118,7 @@ class Inbox(Generic[EventT]):
             self.closed = True
             self._end = failure
         if discard:
-            self._events.clear()
+            self._events = None
         self.readers.unpark_all()
         self._takers.unpark_all()
 
@@ -131,6 +137,7 @@ class Inbox(Generic[EventT]):
             if self.readers:
                 self._tell_readers()
             return event
+        self._events = None
         if self.closed:
             raise self._end or StopAsyncIteration
         return None
@@ -143,6 +150,7 @@ class Inbox(Generic[EventT]):
             if self.readers:
                 self._tell_readers()
             return batch
+        self._events = None
         if self.closed:
             raise self._end or StopAsyncIteration
         return None
@@ -158,32 +166,35 @@ class Inbox(Generic[EventT]):
 
     def _tell_readers(self) -> None:
         """Half empty: the reading may go on. One stop and one start for many events."""
-        if len(self._events) <= self._capacity // 2 and not self._holds(self.capacity_bytes / 2):
+        if len(self) <= self._capacity // 2 and not self._holds(self.capacity_bytes / 2):
             self.readers.unpark_all()
 
     def _holds(self, size: float) -> bool:
         """Whether what waits came in that many bytes. That is looked after here alone: who takes pays nothing for it."""
         sizes = self._sizes
-        taken = self._came - len(self._events)
-        while sizes and sizes[0][0] <= taken:
-            self._bytes -= sizes.popleft()[1]
+        taken = self._came - len(self)
+        gone = 0
+        while gone < len(sizes) and sizes[gone][0] <= taken:
+            self._bytes -= sizes[gone][1]
+            gone += 1
+        del sizes[:gone]
         return self._bytes >= size
 
     def _make_room(self) -> None:
         if self._overflow == "conflate":
-            self._keep(self._latest(self._events))
+            self._keep(self._latest(self._events or ()))
         else:
-            excess = len(self._events) - self._capacity
+            excess = len(self) - self._capacity
             self._keep(self._without_oldest(excess, lambda event: self._expendable(event) is not None))
 
     def _keep(self, events: list[EventT]) -> None:
-        self.discarded += len(self._events) - len(events)
+        self.discarded += len(self) - len(events)
         self._events = deque(events)
 
     def _without_oldest(self, excess: int, may_go: Callable[[EventT], bool]) -> list[EventT]:
         """The events without the `excess` oldest of those that may go."""
         kept: list[EventT] = []
-        for event in self._events:
+        for event in self._events or ():
             if excess > 0 and may_go(event):
                 excess -= 1
             else:
