@@ -22,7 +22,7 @@ class Staleness(Generic[TopicT]):
     def __init__(self, after: float) -> None:
         self._after = after
         self._last: dict[TopicT, float] = {}
-        self._reported: set[TopicT] = set()
+        self._reported: dict[TopicT, None] = {}
         self._check = math.inf
 
     @property
@@ -33,12 +33,12 @@ class Staleness(Generic[TopicT]):
         """The topic was confirmed: its silence counts from now."""
         if self.enabled:
             self._last[topic] = now
-            self._reported.discard(topic)
+            self._reported.pop(topic, None)
             self._check = min(self._check, now + self._after)
 
     def unwatch(self, topic: TopicT) -> None:
         self._last.pop(topic, None)
-        self._reported.discard(topic)
+        self._reported.pop(topic, None)
 
     def clear(self) -> None:
         """The connection has gone; `Down` says more than staleness could."""
@@ -51,14 +51,14 @@ class Staleness(Generic[TopicT]):
         if topic in self._last:
             self._last[topic] = now
             if topic in self._reported:
-                self._reported.discard(topic)
+                del self._reported[topic]
                 self._check = min(self._check, now + self._after)
 
     def data_all(self, topics: Iterable[TopicT], now: float) -> None:
         """`data` on each of these."""
         heard = self._last.keys() & topics
         self._last.update(dict.fromkeys(heard, now))
-        for topic in heard & self._reported:
+        for topic in heard & self._reported.keys():
             self.data(topic, now)
 
     def due(self) -> float:
@@ -68,7 +68,7 @@ class Staleness(Generic[TopicT]):
     def overdue(self, now: float) -> list[tuple[TopicT, float]]:
         """Topics silent for too long and not yet reported, each with the time its silence began."""
         found = [(t, at) for t, at in self._last.items() if at + self._after <= now and t not in self._reported]
-        self._reported.update(topic for topic, _ in found)
+        self._reported.update((topic, None) for topic, _ in found)
         waiting = (at for topic, at in self._last.items() if topic not in self._reported)
         self._check = min(waiting, default=math.inf) + self._after
         return found

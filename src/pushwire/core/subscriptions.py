@@ -17,12 +17,12 @@ TopicT = TypeVar("TopicT", bound=Hashable)
 class Subscriptions(Generic[TopicT]):
     """The desired topics with their reference counts, and the state of each on the present connection."""
 
-    __slots__ = ("_asked", "_confirmed", "_desired", "_grouped")
+    __slots__ = ("_desired", "_grouped", "_made")
 
     def __init__(self) -> None:
         self._desired: dict[TopicT, int] = {}
-        self._asked: set[TopicT] = set()
-        self._confirmed: set[TopicT] = set()
+        # What was asked for on this connection, and whether it was confirmed.
+        self._made: dict[TopicT, bool] = {}
         self._grouped: Mapping[Hashable, Sequence[TopicT]] | None = None
 
     def want(self, topic: TopicT) -> None:
@@ -43,36 +43,31 @@ class Subscriptions(Generic[TopicT]):
         """Drop the topic whatever its count: the provider has been told so."""
         self._grouped = None
         self._desired.pop(topic, None)
-        self._asked.discard(topic)
-        self._confirmed.discard(topic)
+        self._made.pop(topic, None)
 
     def asked(self, topic: TopicT) -> None:
         """A subscribe for it is on its way on this connection."""
-        self._asked.add(topic)
+        self._made.setdefault(topic, False)
 
     def confirmed(self, topic: TopicT) -> None:
         """The provider confirmed it on this connection."""
-        self._asked.discard(topic)
-        self._confirmed.add(topic)
+        self._made[topic] = True
 
     def refused(self, topic: TopicT) -> None:
         """The provider refused it on this connection: not asked again before the next one."""
-        self._confirmed.discard(topic)
-        self._asked.add(topic)
+        self._made[topic] = False
 
     def unmade(self, topic: TopicT) -> None:
         """The provider has dropped it on this connection, and must be asked again."""
-        self._asked.discard(topic)
-        self._confirmed.discard(topic)
+        self._made.pop(topic, None)
 
     def lost(self) -> None:
         """The connection has gone, and with it what was asked and confirmed on it."""
-        self._asked.clear()
-        self._confirmed.clear()
+        self._made.clear()
 
     def missing(self) -> list[TopicT]:
         """Desired topics not asked for on this connection, in the order they were first wanted."""
-        return [topic for topic in self._desired if topic not in self._asked and topic not in self._confirmed]
+        return [topic for topic in self._desired if topic not in self._made]
 
     def besides(self, named: Collection[Hashable], kept: Collection[TopicT]) -> list[TopicT]:
         """The desired topics, of those that are named only the ones that are kept."""
@@ -90,10 +85,10 @@ class Subscriptions(Generic[TopicT]):
 
     def is_made(self, topic: TopicT) -> bool:
         """Whether it was asked for, or confirmed, on this connection."""
-        return topic in self._asked or topic in self._confirmed
+        return topic in self._made
 
     def is_confirmed(self, topic: TopicT) -> bool:
-        return topic in self._confirmed
+        return self._made.get(topic, False)
 
     def __contains__(self, topic: object) -> bool:
         return topic in self._desired

@@ -23,15 +23,16 @@ class Waiting(Generic[TopicT]):
     __slots__ = ("_busy", "_calls", "_kept", "_lanes", "_passed")
 
     def __init__(self) -> None:
-        self._calls: deque[Call[TopicT]] = deque()
+        # None while there are none: an empty one would take most of this one's memory.
+        self._calls: deque[Call[TopicT]] | None = None
         self._passed: list[Call[TopicT]] = []
         # How many of the calls still to be looked at have each lane; which lanes are busy, and how many that keeps.
         self._lanes: Counter[str] = Counter()
-        self._busy: set[str] = set()
+        self._busy: dict[str, None] = {}
         self._kept = 0
 
     def append(self, call: Call[TopicT]) -> None:
-        self._calls.append(call)
+        self._queue().append(call)
         self._count(call)
 
     def extend(self, calls: Iterable[Call[TopicT]]) -> None:
@@ -41,12 +42,12 @@ class Waiting(Generic[TopicT]):
     def first(self, calls: Sequence[Call[TopicT]]) -> None:
         """These are next, in their order."""
         for call in reversed(calls):
-            self._calls.appendleft(call)
+            self._queue().appendleft(call)
             self._count(call)
 
     def next(self) -> Call[TopicT] | None:
         """Take the next one, None where there is none, or where the lanes of all are busy."""
-        if len(self._calls) == self._kept:
+        if self._calls is None or len(self._calls) == self._kept:
             return None
         call = self._calls.popleft()
         self._count(call, -1)
@@ -56,7 +57,7 @@ class Waiting(Generic[TopicT]):
         """What `next` gave keeps its place, while those behind it are looked at. `busy`: its lane is, until `rewind`."""
         self._passed.append(call)
         if busy and call.lane is not None and call.lane not in self._busy:
-            self._busy.add(call.lane)
+            self._busy[call.lane] = None
             self._kept += self._lanes[call.lane]
 
     def rewind(self) -> None:
@@ -65,6 +66,7 @@ class Waiting(Generic[TopicT]):
         self._kept = 0
         self.first(self._passed)
         self._passed.clear()
+        self._calls = self._calls or None
 
     def find(self, ticket: Ticket) -> Call[TopicT] | None:
         """The call of a caller, left where it is."""
@@ -72,21 +74,22 @@ class Waiting(Generic[TopicT]):
 
     def remove(self, call: Call[TopicT]) -> int:
         """Take a call out that was not passed over. Returns its place."""
-        place = self._calls.index(call)
-        del self._calls[place]
+        calls = self._queue()
+        place = calls.index(call)
+        del calls[place]
         self._count(call, -1)
         return place
 
     def insert(self, place: int, calls: Sequence[Call[TopicT]]) -> None:
         """Put these into a place, in their order."""
         for call in reversed(calls):
-            self._calls.insert(place, call)
+            self._queue().insert(place, call)
             self._count(call)
 
     def rewrite(self, rewritten: Callable[[Call[TopicT]], Sequence[Call[TopicT]]]) -> None:
         """Put what `rewritten` gives into the place of each call."""
         self._passed = [new for call in self._passed for new in rewritten(call)]
-        calls = [new for call in self._calls for new in rewritten(call)]
+        calls = [new for call in self._calls or () for new in rewritten(call)]
         self._drop()
         self.extend(calls)
 
@@ -97,9 +100,14 @@ class Waiting(Generic[TopicT]):
         return calls
 
     def _drop(self) -> None:
-        self._calls.clear()
+        self._calls = None
         self._lanes.clear()
         self._kept = 0
+
+    def _queue(self) -> deque[Call[TopicT]]:
+        if self._calls is None:
+            self._calls = deque()
+        return self._calls
 
     def _count(self, call: Call[TopicT], one: int = 1) -> None:
         lane = call.lane
@@ -116,4 +124,4 @@ class Waiting(Generic[TopicT]):
 
     def __iter__(self) -> Iterator[Call[TopicT]]:
         yield from self._passed
-        yield from self._calls
+        yield from self._calls or ()

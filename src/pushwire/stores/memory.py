@@ -27,7 +27,7 @@ class _Namespace:
         self.finished: dict[Identity, float] = {}
         self.delivered: dict[Identity, float] = {}
         # Both, in the order they came: a dict's first item is slow to find once its left end is holes.
-        self.order: deque[tuple[Identity, float]] = deque()
+        self.order: deque[tuple[Identity, float]] | None = None
         self.parked: list[Record] = []
         self.mark: float | None = None
 
@@ -47,6 +47,8 @@ class _Namespace:
             self.finished[identity] = at
             if kind == "parked":
                 self.parked.append(record)
+        if self.order is None:
+            self.order = deque()
         self.order.append((identity, at))
 
     def retain(self, horizon: float, rows: int, floor: float) -> None:

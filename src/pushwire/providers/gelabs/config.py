@@ -41,7 +41,9 @@ def _chain_ids(value: object) -> str | None:
 
 def _as_chain_ids(value: Mapping[str, int]) -> Mapping[str, int]:
     """The caller's mapping, copied, its names as messages are looked up by; what is none is left to the check."""
-    return MappingProxyType({name.lower(): number for name, number in value.items()}) if _is_chain_ids(value) else value
+    if value is CHAIN_IDS or not _is_chain_ids(value):
+        return value
+    return MappingProxyType({name.lower(): number for name, number in value.items()})
 
 
 def _rate_limit(value: object) -> str | None:

@@ -49,7 +49,7 @@ def _is_texts(value: object) -> TypeGuard[Mapping[str, str]]:
 
 def as_paths(value: Mapping[str, str]) -> Mapping[str, str]:
     """The caller's paths beside the documented ones; what is none is left to the check."""
-    return MappingProxyType({**PATHS, **value}) if _is_texts(value) else value
+    return MappingProxyType({**PATHS, **value}) if value is not PATHS and _is_texts(value) else value
 
 
 def paths_problem(value: object) -> str | None:

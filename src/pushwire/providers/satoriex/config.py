@@ -84,7 +84,7 @@ def _limits(value: object) -> str | None:
 
 def _as_limits(value: Mapping[str, RateLimit]) -> Mapping[str, RateLimit]:
     """The documented limits, with the caller's in their place; what is none is left to the check."""
-    return MappingProxyType({**RATE_LIMITS, **value}) if _is_limits(value) else value
+    return MappingProxyType({**RATE_LIMITS, **value}) if value is not RATE_LIMITS and _is_limits(value) else value
 
 
 def _as_aliases(value: Mapping[str, str]) -> Mapping[str, str]:
