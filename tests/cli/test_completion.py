@@ -58,6 +58,7 @@ def test_bash_completes_options(path: str) -> None:
 
 def test_bash_completes_providers(path: str) -> None:
     assert completed(path, "tail", "") >= set(NAMES)
+    assert completed(path, "tail", "gelabs", "bit") == {"bitpanda"}
     assert completed(path, "sandbox", "ge") == {"gelabs"}
     assert completed(path, "demo", "--provider", "qu") == {"quantcite", "quickpay"}
 

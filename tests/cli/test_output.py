@@ -6,6 +6,7 @@ import sys
 
 import msgspec
 import pytest
+import trio
 
 from pushwire.cli.output import Output, as_json, as_text
 from pushwire.core.describing import Line, describe
@@ -87,3 +88,23 @@ def test_without_a_standard_output_it_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(OSError, match="there is no standard output"):
         Output()
+
+
+async def test_what_several_tasks_write_at_once_stays_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.pipe()
+    monkeypatch.setattr(sys, "stdout", os.fdopen(theirs, "w"))
+    output = Output()
+    came = bytearray()
+
+    async def write(character: str) -> None:
+        # More than a pipe holds.
+        for _ in range(5):
+            await output.write([character * 200_000])
+
+    async with trio.lowlevel.FdStream(ours) as reader, trio.open_nursery() as nursery:
+        for character in "ab":
+            nursery.start_soon(write, character)
+        while len(came) < 2 * 5 * 200_001:
+            came += await reader.receive_some(10_000)
+    sys.stdout.close()
+    assert sorted(came.decode().splitlines()) == sorted(["a" * 200_000, "b" * 200_000] * 5)

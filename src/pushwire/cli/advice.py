@@ -17,7 +17,7 @@ from ..core.provider import Provider
 from ..errors import AuthenticationRefused, JournalError, NotReady, PushwireError
 from ..registry import load
 
-__all__ = ["FILES", "misspelled", "of_a_journal", "of_a_provider"]
+__all__ = ["FILES", "misspelled", "of_a_journal", "of_a_provider", "of_one_among_several"]
 
 FILES: Final[Mapping[int, str]] = {
     errno.ENOENT: "check the path",
@@ -42,6 +42,16 @@ def of_a_provider(name: str) -> Generator[None]:
         held = _variables_set(load(name))
         what = f"check what is in {' and '.join(held)}" if held else "check the credential"
         raise AuthenticationRefused(f"{error}; {what}", status=error.status, code=error.code) from None
+
+
+@contextmanager
+def of_one_among_several(name: str) -> Generator[None]:
+    """For what one of several connections ends with: a note says which."""
+    try:
+        yield
+    except PushwireError as error:
+        error.add_note(name)
+        raise
 
 
 def _variables_set(provider: Provider) -> Sequence[str]:

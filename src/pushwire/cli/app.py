@@ -50,6 +50,15 @@ def _faults(_: object) -> Sequence[str]:
 
 
 Provider: TypeAlias = Annotated[str, Parameter(help=f"The provider's name: {PROVIDERS}.", completer=_providers)]
+Connections: TypeAlias = Annotated[
+    list[str],
+    Parameter(
+        name="PROVIDER",
+        negative=(),
+        help=f"A provider's name: {PROVIDERS}. Several are shown side by side; of one provider several times as NAME=PROVIDER.",
+        completer=_providers,
+    ),
+]
 Settings: TypeAlias = Annotated[
     list[str] | None, Parameter(name="--set", negative=(), help="A setting, as KEY=VALUE. May be repeated.")
 ]
@@ -100,7 +109,7 @@ def demo(
 
 @app.command
 def tail(
-    provider: Provider,
+    providers: Connections,
     /,
     *,
     url: Annotated[str | None, Parameter(help="In place of the provider's own.")] = None,
@@ -113,19 +122,22 @@ def tail(
     plain: Plain = False,
     json: Json = False,
 ) -> int:
-    """Show a provider's events: on a terminal in a live view, elsewhere as lines.
+    """Show the events of one provider, or of several: on a terminal in a live view, elsewhere as lines.
 
-    Each is ACKed once its line has been written, or once the view has taken it.
+    Each is ACKed once its line has been written, or once the view has taken it. With several connections, what is said of one
+    begins with its name: --set NAME.KEY=VALUE, --subscribe NAME:SPEC. The first that fails ends all.
     """
     from ..shell.proxy import proxy_of
     from .output import shows_live
     from .running import run
     from .tail import Tail
-    from .target import target
+    from .target import targets
 
-    goal = target(provider, url=url, settings=settings or (), specs=subscribe or ())
+    goals = targets(providers, url=url, settings=settings or (), specs=subscribe or ())
+    if journal is not None and len(goals) > 1:
+        raise ConfigError(["--journal: is of one connection; record each with a `pushwire tail` of its own"])
     live = shows_live() and not (plain or json)
-    return run(Tail(goal, count, seconds, proxy_of(proxy), journal, json, live))
+    return run(Tail(goals, count, seconds, proxy_of(proxy), journal, json, live))
 
 
 @app.command

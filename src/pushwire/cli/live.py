@@ -57,6 +57,10 @@ class Watch:
         last = events[-EVENTS:]
         self._last.extend(enumerate(last, self._kept - len(last)))
 
+    async def take(self, events: Sequence[object]) -> None:
+        """The same, for whoever waits until events were shown."""
+        self.keep(events)
+
     def lines(self, count: int) -> Sequence[Line]:
         """The last events, up to `count`, the newest at the end; up to half of them tell of the connection, where some do."""
         chosen = dict(list(self._last_control)[-(count // 2) :] if count > 1 else ())

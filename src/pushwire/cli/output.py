@@ -79,6 +79,8 @@ class Output:
         if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is where file descriptor 1 was closed
             raise OSError("there is no standard output")
         self._descriptor = sys.stdout.fileno()
+        # What does not go out in one piece must not go into another's.
+        self._turn = trio.Lock()
 
     async def write(self, lines: Iterable[str]) -> None:
         """Write whole lines; they have left the process when this returns.
@@ -91,8 +93,9 @@ class Output:
         """Write it as it is. Returns and raises as `write` does."""
         data = text.encode(errors="backslashreplace")
         if data:
-            # Given up, when cancelled, with the thread still in it: nothing else would end a write that nobody reads.
-            await trio.to_thread.run_sync(_write_all, self._descriptor, data, abandon_on_cancel=True)
+            async with self._turn:
+                # Given up, when cancelled, with the thread still in it: nothing else would end a write that nobody reads.
+                await trio.to_thread.run_sync(_write_all, self._descriptor, data, abandon_on_cancel=True)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
