@@ -25,7 +25,7 @@ from .results import conditions, keep
 class Scale:
     """How much of everything."""
 
-    messages: int = 25_000
+    messages: int = 100_000
     rounds: int = 5
     seconds: float = 2.0
     """Of one latency."""

@@ -6,9 +6,10 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 import trustme
@@ -16,7 +17,7 @@ import trustme
 from .feeder import SERVER
 from .payloads import SIZES
 
-__all__ = ["CA", "Case", "add_case", "certificates", "fed"]
+__all__ = ["CA", "Case", "add_case", "certificates", "fed", "feeding"]
 
 CA = "ca.pem"
 """The certificate by which a client knows the feeder."""
@@ -62,17 +63,19 @@ def certificates(folder: Path) -> Path:
     return folder
 
 
-def fed(feeder: str, feeding: Sequence[str], client: str, name: str, taking: Sequence[str], timeout: float = 300) -> list[Any]:
-    """Run a feeder and its client, modules of this package. Returns what the client said, and the feeder after its port: JSON."""
-    command = [sys.executable, "-m", f"benchmarks.{feeder}", *feeding]
+@contextmanager
+def feeding(feeder: str, arguments: Sequence[str]) -> Generator[tuple[str, IO[str]]]:
+    """Run a feeder, a module of this package, meanwhile. Gives its port, and what it says after that."""
+    command = [sys.executable, "-m", f"benchmarks.{feeder}", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            port = process.stdout.readline().strip()
-            reader = [sys.executable, "-m", f"benchmarks.{client}", name, port, *taking]
-            done = subprocess.run(reader, stdout=subprocess.PIPE, text=True, check=True, timeout=timeout)
-            # One that has something to say ends by itself.
-            said = process.stdout.read()
+            yield process.stdout.readline().strip(), process.stdout
         finally:
             process.terminate()
-    return [json.loads(done.stdout), *map(json.loads, said.splitlines())]
+
+
+def fed(client: str, name: str, port: str, arguments: Sequence[str]) -> Any:  # JSON
+    """Run a client, a module of this package, at that port. Returns what it said."""
+    command = [sys.executable, "-m", f"benchmarks.{client}", name, port, *arguments]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300).stdout)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from typing import Final
 
-from .cases import fed
+from .cases import fed, feeding
 from .clients import OURS
 from .late import PEER
 from .payloads import SIZES
@@ -22,9 +23,9 @@ def row(kind: str, rate: int, seconds: float, rounds: int) -> dict[str, object]:
     feeder: list[float] = []
     for _ in range(rounds):
         for client, taken in samples.items():
-            told, fed_late = fed("paced", [kind, count, str(rate)], "late", client, [kind, count])
-            taken.append(told)
-            feeder.append(fed_late["p99"])
+            with feeding("paced", [kind, count, str(rate)]) as (port, said):
+                taken.append(fed("late", client, port, [kind, count]))
+                feeder.append(json.loads(said.read())["p99"])
     medians = {
         client: {name: statistics.median(sample[name] for sample in taken) * 1e6 for name in ("p50", "p99")}
         for client, taken in samples.items()

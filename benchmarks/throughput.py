@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from .cases import Case, fed
+from .cases import Case, fed, feeding
 from .clients import OURS
 
 __all__ = ["cases", "row"]
@@ -25,11 +25,12 @@ INSTALLED: Final = {"cryptofeed": "cryptofeed", "ccxt": "ccxt", "pysher": "pyshe
 
 
 def cases(count: int, tls: Path) -> list[tuple[Case, Sequence[str]]]:
-    """What is measured, each with its peers; `tls` is the folder of the certificates."""
+    """What is measured, each with its peers; `tls` is the folder of the certificates. `count`: messages, fewer where each is
+    ACKed, which takes four times as long."""
     return [
         (Case("push", count), (*PEERS, LIMIT)),
         (Case("price", count), (*PEERS, LIMIT, *OWN)),
-        (Case("push", count, acks=True), PEERS),
+        (Case("push", count // 4, acks=True), PEERS),
         (Case("push", count, tls=tls), (WEBSOCKETS,)),
         (Case("price", count, tls=tls), (WEBSOCKETS,)),
         (Case("push", count, deflate=True), (WEBSOCKETS,)),
@@ -47,10 +48,11 @@ def row(case: Case, peers: Sequence[str], rounds: int) -> dict[str, object]:
     """One row of the table: all clients in turn, `rounds` times, so that a drift of the machine hits all alike."""
     present = [peer for peer in peers if not missing(peer)]
     samples: dict[str, list[dict[str, float]]] = {client: [] for client in (OURS, *present)}
-    for _ in range(rounds):
-        for client, taken in samples.items():
-            seconds = fed("feeder", case.arguments, "peers", client, case.arguments)[0]
-            taken.append({clock: value / case.count * 1e6 for clock, value in seconds.items()})
+    with feeding("feeder", [*case.arguments, "--clients", str(rounds * len(samples))]) as (port, _):
+        for _ in range(rounds):
+            for client, taken in samples.items():
+                seconds = fed("peers", client, port, case.arguments)
+                taken.append({clock: value / case.count * 1e6 for clock, value in seconds.items()})
     medians = {
         client: {clock: statistics.median(sample[clock] for sample in taken) for clock in ("wall", "cpu")}
         for client, taken in samples.items()

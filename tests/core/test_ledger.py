@@ -242,7 +242,7 @@ def test_more_restored_than_fits_is_forgotten_at_the_next_commit() -> None:
 class Books(RuleBasedStateMachine):
     """Against a plain model: a state for each version."""
 
-    identities = st.builds(tx, st.sampled_from("ab"), st.sampled_from("123"))
+    identities = st.builds(tx, st.sampled_from("abcdef"), st.sampled_from("123"))
 
     def __init__(self) -> None:
         super().__init__()
@@ -272,6 +272,16 @@ class Books(RuleBasedStateMachine):
             self.model[identity] = Entry.HELD
             self.order.append((identity, self.now))
 
+    @rule(read=st.lists(identities, max_size=5))
+    def receive_many(self, read: list[Identity]) -> None:
+        self.now += 1.0
+        known = {identity.key for identity in self.model}
+        at = next((n for n, each in enumerate(read) if each.key in known | {e.key for e in read[:n]}), len(read))
+        keys, versions = [identity.key for identity in read], [identity.version for identity in read]
+        assert list(self.ledger.first(keys, versions, self.now)) == versions[:at]
+        self.model.update(dict.fromkeys(read[:at], Entry.HELD))
+        self.order += [(identity, self.now) for identity in read[:at]]
+
     @rule(identity=identities, end=st.sampled_from(["commit", "fail", "wait"]))
     def settle(self, identity: Identity, end: str) -> None:
         state = self.model.get(identity)
@@ -299,27 +309,3 @@ class Books(RuleBasedStateMachine):
 
 def test_any_order_of_messages_and_commits_agrees_with_the_model() -> None:
     explore(Books)
-
-
-# Many at a time
-
-
-def test_new_keys_are_taken_up_to_the_first_that_is_known() -> None:
-    book = ledger()
-    keys, versions = zip(tx("a"), tx("b", "2"), tx("a", "3"), tx("c"), strict=True)
-    assert book.first(keys, versions, 1.0) == [(*tx("a"), 1.0), (*tx("b", "2"), 1.0)]
-    assert book.first(keys, versions, 2.0, 2) == []
-    assert book.first(keys, versions, 2.0, 3) == [(*tx("c"), 2.0)]
-    assert book.first(keys, versions, 3.0, 4) == []
-    assert book.unfinished == 3
-    assert book.take_unsaved() == [(tx("a"), 1.0), (tx("b", "2"), 1.0), (tx("c"), 2.0)]
-
-
-def test_more_different_versions_than_are_shared_are_told_apart_all_the_same() -> None:
-    book = ledger(capacity=100_000)
-    keys, versions = zip(*(tx(str(serial), str(serial)) for serial in range(10_000)), strict=True)
-    book.first(keys, versions, 1.0)
-    assert len(book._shared) <= 4096
-    assert all(book.state(tx(str(serial), str(serial))) is Entry.HELD for serial in range(10_000))
-    assert book.state(tx("1", "2")) is Entry.UNSEEN
-    assert finish(book, tx("1", "1"))

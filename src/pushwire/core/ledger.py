@@ -7,7 +7,6 @@ key is ACKed when no received version of it is unfinished. Nothing here knows of
 from __future__ import annotations
 
 import enum
-import itertools
 import operator
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
 from .transitions import Table
 
-__all__ = ["ENTRY", "Entry", "EntryTrigger", "Key", "Ledger", "Received"]
+__all__ = ["ENTRY", "Entry", "EntryTrigger", "Key", "Ledger"]
 
 
 class Entry(enum.Enum):
@@ -68,9 +67,11 @@ ENTRY: Final = Table(
 """The life of one version of a message."""
 
 Key: TypeAlias = tuple[Scalar, ...]
-Received: TypeAlias = tuple[Key, Key, float]
+Finished: TypeAlias = tuple[Key, Key, float]
 """Key, version and time, as a plain tuple of plain values: the garbage collector soon leaves such a one alone, and there is one
 for each message."""
+Run: TypeAlias = tuple[float, Sequence[Key], Sequence[Key]]
+"""Time, keys and versions of messages that were received together."""
 
 Versions: TypeAlias = tuple[Key | int, ...]
 """Version and state in turn: there are one or two of a key, and a dict for each would cost four times the memory."""
@@ -92,6 +93,9 @@ _ROW: Final[Mapping[EntryTrigger, tuple[int, int]]] = {
 _HELD_ALONE: Final = operator.itemgetter(_HELD)
 _VERSION: Final = operator.itemgetter(0)
 """What the first takes out of all that is kept of a version, and the second out of that."""
+
+_FEW: Final = 1024
+"""Received messages that are listed whatever has become of them."""
 
 _SHARED: Final = 4096
 """How many different versions are kept as one tuple each, whatever number of keys have them."""
@@ -122,6 +126,7 @@ class Ledger:
         "_done",
         "_horizon",
         "_keys",
+        "_listed",
         "_order",
         "_shared",
         "_unsaved",
@@ -138,9 +143,11 @@ class Ledger:
         # It is made once.
         self._shared: dict[Key, tuple[Versions, ...]] = {}
         # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once its left end is holes.
-        self._order: deque[Received] = deque()
-        self._done: deque[Received] = deque()
-        self._unsaved: list[Received] = []
+        self._order: deque[Run] = deque()
+        self._done: deque[Finished] = deque()
+        self._listed = 0
+        """How many messages `_order` has."""
+        self._unsaved: list[Run] = []
         self.unfinished: int = 0
         self.withheld: int = 0
         self.forgotten: int = 0
@@ -152,29 +159,31 @@ class Ledger:
             if version not in self._keys.get(key, ()):
                 self._put(key, version, _UNSEEN, self._keys.get(key, ()))
 
-    def first(self, keys: Sequence[Key], versions: Sequence[Key], at: float, start: int = 0) -> list[Received]:
+    def first(self, keys: Sequence[Key], versions: Sequence[Key], at: float, start: int = 0) -> Sequence[Key]:
         """Messages arrived, no older than `at`: takes those from `start` on, up to the first whose key is known, which is left to
-        `receive`. They are to be delivered as "new"; returns what is kept of them.
+        `receive`. They are to be delivered as "new". Returns their versions, as they are kept.
 
-        The hot path, which most messages go all together: one step in each collection, and one tuple left behind.
+        The hot path, which most messages go all together: few steps for each, and nothing left behind but its key.
         """
-        stop = self._until_known(keys, start)
-        if stop == start:
-            return []
-        if stop - start < len(keys):
+        known = self._keys
+        if start or not known.keys().isdisjoint(keys):
+            stop = self._until_known(keys, start)
             keys, versions = keys[start:stop], versions[start:stop]
-        shared = self._shared
-        try:
-            states = list(map(shared.__getitem__, versions))
-        except KeyError:
-            states = [shared.get(version) or self._share(version) for version in versions]
-        alone = list(map(_HELD_ALONE, states))
-        self._keys.update(zip(keys, alone, strict=True))
-        received = list(zip(keys, map(_VERSION, alone), itertools.repeat(at)))
-        self._order += received
-        self._unsaved += received
-        self.unfinished += len(received)
-        return received
+        if not keys:
+            return ()
+        alone = self._alone(versions)
+        before = len(known)
+        known.update(zip(keys, alone, strict=True))
+        if len(known) - before < len(keys):
+            # A key comes twice, which is rare enough to find out like this.
+            for key in set(keys):
+                del known[key]
+            stop = self._until_known(keys, 0)
+            return self.first(keys[:stop], versions[:stop], at)
+        versions = list(map(_VERSION, alone))
+        self._unsaved.append(self._list(at, keys, versions))
+        self.unfinished += len(keys)
+        return versions
 
     def receive(self, key: Key, version: Key, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
         """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
@@ -189,11 +198,10 @@ class Ledger:
             return "ack again" if self._settled(versions) else "withheld"
         self._put(key, version, _HELD, versions)
         self.unfinished += 1
-        received = (key, version, at)
-        self._order.append(received)
+        run = self._list(at, (key,), (version,))
         if before == _UNSEEN:
             return "redelivery"
-        self._unsaved.append(received)
+        self._unsaved.append(run)
         return "reorg" if reorg else "update"
 
     def state(self, identity: Identity) -> Entry:
@@ -234,23 +242,39 @@ class Ledger:
 
     def oldest_unfinished(self) -> float | None:
         """How old the oldest delivery not yet finished may be, None when there is none."""
-        order = self._order
-        if len(order) > 1024 and len(order) > 2 * self.unfinished:
+        if self._listed > _FEW and self._listed > 2 * self.unfinished:
             # One delivery held for long would keep all finished ones after it here.
-            self._order = order = deque(received for received in order if self._unfinished(received))
-        while order and not self._unfinished(order[0]):
+            runs, self._order, self._listed = self._order, deque(), 0
+            for at, keys, versions in runs:
+                left = [pair for pair in zip(keys, versions, strict=True) if self._unfinished(*pair)]
+                if left:
+                    self._list(at, *zip(*left, strict=True))
+        order = self._order
+        while order:
+            at, keys, versions = order[0]
+            done = next((n for n, pair in enumerate(zip(keys, versions, strict=True)) if self._unfinished(*pair)), len(keys))
+            self._listed -= done
+            if done < len(keys):
+                if done:
+                    order[0] = (at, keys[done:], versions[done:])
+                return at
             order.popleft()
-        return order[0][2] if order else None
+        return None
 
     def take_unsaved(self) -> list[tuple[Identity, float]]:
         """Deliveries still held that no store knows of yet, each with the time it is no older than."""
         unsaved, self._unsaved = self._unsaved, []
         keys = self._keys
-        return [(Identity(key, version), at) for key, version, at in unsaved if _code(keys.get(key, ()), version) == _HELD]
+        return [
+            (Identity(key, version), at)
+            for at, *run in unsaved
+            for key, version in zip(*run, strict=True)
+            if _code(keys.get(key, ()), version) == _HELD
+        ]
 
     def not_saved(self, records: Iterable[Record]) -> None:
         """These were taken by `take_unsaved`, and the store refused them."""
-        taken = [(record.identity.key, record.identity.version, record.at) for record in records]
+        taken = [(record.at, (record.identity.key,), (record.identity.version,)) for record in records]
         self._unsaved = [*taken, *self._unsaved]
 
     def unsettled(self, keys: Iterable[Key]) -> set[Key]:
@@ -260,8 +284,13 @@ class Ledger:
         rest = [key for key in keys if len(versions := known.get(key, ())) != 2 or versions[1] != _FINISHED]
         return {key for key in rest if not self._settled(known.get(key, ()))}
 
-    def _unfinished(self, received: Received) -> bool:
-        key, version, _ = received
+    def _list(self, at: float, keys: Sequence[Key], versions: Sequence[Key]) -> Run:
+        run = (at, keys, versions)
+        self._order.append(run)
+        self._listed += len(keys)
+        return run
+
+    def _unfinished(self, key: Key, version: Key) -> bool:
         return _code(self._keys.get(key, ()), version) in (_HELD, _COMMITTING)
 
     def _move_all(self, identities: Iterable[Identity], trigger: EntryTrigger) -> None:
@@ -288,6 +317,15 @@ class Ledger:
             versions = (*versions, version, code)
         self._keys[key] = versions
 
+    def _alone(self, versions: Sequence[Key]) -> list[Versions]:
+        """What is kept of keys that have one version each, which is held."""
+        shared = self._shared
+        try:
+            states = list(map(shared.__getitem__, versions))
+        except KeyError:
+            states = [shared.get(version) or self._share(version) for version in versions]
+        return list(map(_HELD_ALONE, states))
+
     def _share(self, version: Key) -> tuple[Versions, ...]:
         if len(self._shared) >= _SHARED:
             self._shared.clear()
@@ -296,8 +334,6 @@ class Ledger:
 
     def _until_known(self, keys: Sequence[Key], start: int) -> int:
         """Where, from `start` on, the first key is that is known, or comes a second time."""
-        if not start and self._keys.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
-            return len(keys)
         known, seen = self._keys, set[Key]()
         for at in range(start, len(keys)):
             if keys[at] in known or keys[at] in seen:

@@ -128,7 +128,9 @@ def transaction(**overrides: Unpack[TransactionFields]) -> Transaction:
         if name != "identity":
             # Read-only to the type checkers alone, as for the machine that fills it in.
             setattr(tx, name, value)
-    setattr(tx, "ledgered", (*(overrides.get("identity") or identify(tx, CHAIN_IDS)), 0.0))  # noqa: B010 - as above
+    key, version = overrides.get("identity") or identify(tx, CHAIN_IDS)
+    setattr(tx, "ledger_key", key)  # noqa: B010 - as above
+    setattr(tx, "ledger_version", version)  # noqa: B010 - as above
     return tx
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushwire.core.effects import Identity
 from pushwire.providers.gelabs import Transaction
 from pushwire.providers.gelabs.transactions import complete
 
@@ -44,5 +45,5 @@ def what_says_something(value: Json) -> Json:
 def test_a_dump_is_what_was_sent_without_what_says_nothing(sent: dict[str, Json], delivered: bool) -> None:
     tx = msgspec.json.decode(json.dumps(sent), type=Transaction)
     if delivered:
-        complete(tx, 5.0, "update", (("e", 1, "h"), ("ok", 5, False), 0.0), "m", 17)
+        complete(tx, 5.0, "update", Identity(("e", 1, "h"), ("ok", 5, False)), "m", 17)
     assert json.loads(tx.dump()) == what_says_something(sent)

@@ -59,7 +59,7 @@ def problem(data: Fields) -> str:
 
 def test_a_transaction_needs_no_more_than_its_chain_and_its_hash() -> None:
     tx = transaction({})
-    ours = {"received", "delivery", "ledgered", "message_id", "chain_type", "tx_hash"}
+    ours = {"received", "delivery", "ledger_key", "ledger_version", "message_id", "chain_type", "tx_hash"}
     rest = {name: getattr(tx, name) for name in tx.__struct_fields__ if name not in ours}
     assert set(rest.values()) <= {None, ""}
     assert (tx.amount, tx.value, tx.fee, tx.nonce, tx.time) == (None,) * 5

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, cast
 from ...core.acks import AckConfig, AckSession
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.commands import AnyCommand
-from ...core.effects import Dial, Handshake, Restored
+from ...core.effects import Dial, Handshake, Identity, Restored
 from ...core.events import Malformed, Unrecognized
 from ...core.ledger import Key
 from ...core.owed import Ack
@@ -195,12 +195,12 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         keys, versions = identify_all(txs, self._chain_ids)
         at = 0
         while at < len(txs):
-            received = self._ledger.first(keys, versions, self._base, at)
-            until = at + len(received)
-            if received:
-                fresh = txs[at:until]
-                self._naming.add_all(keys[at:until], [tx.tx_hash for tx in fresh], [push.id for push in pushes[at:until]])
-                complete_all(pushes[at:until], fresh, now, received)
+            kept = self._ledger.first(keys, versions, self._base, at)
+            until = at + len(kept)
+            if kept:
+                fresh, fresh_keys, theirs = txs[at:until], keys[at:until], pushes[at:until]
+                self._naming.add_all(fresh_keys, [tx.tx_hash for tx in fresh], [push.id for push in theirs])
+                complete_all(theirs, fresh, now, fresh_keys, kept)
                 self._out.events += fresh
             if until < len(txs):
                 self._on_known(pushes[until], txs[until], keys[until], versions[until], now)
@@ -214,7 +214,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         self._naming.add(key, tx.tx_hash, push.id)
         delivery = self._received(key, version, now, reorg=tx.is_reorg_resend is True)
         if delivery is not None:
-            complete(tx, now, delivery, (key, version, self._base), push.id, push.time)
+            complete(tx, now, delivery, Identity(key, version), push.id, push.time)
             self._out.events.append(tx)
 
     def _on_ack_replies(self, replies: Sequence[AckReply], raws: Sequence[str | bytes], now: float) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from ...core.effects import Identity
 from ...core.events import Control, Delivery
-from ...core.ledger import Received
+from ...core.ledger import Key
 from ...core.runs import MISFITS
 from ...core.values import Value
 from .topics import Topic
@@ -77,12 +77,15 @@ class Push(Envelope, tag="transaction"):
     data: Transaction | None = None
 
 
-def complete_all(pushes: Sequence[Push], txs: Sequence[Transaction], received: float, ledgered: Sequence[Received]) -> None:
+def complete_all(
+    pushes: Sequence[Push], txs: Sequence[Transaction], received: float, keys: Sequence[Key], versions: Sequence[Key]
+) -> None:
     """`complete` for the transactions of these pushes, all of them "new"."""
     fresh: Sequence[Any] = txs  # as in `complete`
-    for tx, push, known in zip(fresh, pushes, ledgered, strict=True):
+    for tx, push, key, version in zip(fresh, pushes, keys, versions, strict=True):
         tx.received = received
-        tx.ledgered = known
+        tx.ledger_key = key
+        tx.ledger_version = version
         tx.message_id = push.id
         tx.sent = push.time
         if tx.delivery != "new":
@@ -152,5 +155,5 @@ def revive(raw: str, identity: Identity, delivery: Delivery, received: float) ->
     problem = "no transaction" if tx is None else numbers_problem(tx)
     if tx is None or problem is not None:
         raise ValueError(problem)
-    complete(tx, received, delivery, (identity.key, identity.version, 0.0), message.id, message.time)
+    complete(tx, received, delivery, identity, message.id, message.time)
     return tx

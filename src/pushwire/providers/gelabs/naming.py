@@ -16,45 +16,40 @@ __all__ = ["Naming"]
 
 _Parts: TypeAlias = tuple[Scalar, ...]
 """The hash as it was spelled, then the ids of the messages."""
+_Run: TypeAlias = tuple[Sequence[Key], Sequence[str], Sequence[str | None]]
+"""Keys, how the hash of each was spelled, and the id of its message."""
 
 
 class Naming:
     """By key. `by_message`: whether an ACK names a message, and there is one for each, or the hash alone."""
 
-    __slots__ = ("_by_message", "_named")
+    __slots__ = ("_by_message", "_fresh", "_named")
 
     def __init__(self, *, by_message: bool) -> None:
         self._by_message = by_message
         # Alone: the id of the one message, whose hash is spelled as in the key. So it is with nearly all.
         self._named: dict[Key, str | _Parts | None] = {}
+        # What came in runs and is in the other not yet: that is work for when it is asked for, not for when it comes.
+        self._fresh: list[_Run] = []
 
     def add(self, key: Key, spelled: str, message_id: str | None) -> None:
         """A message of this key came; the first spelling counts."""
-        if key not in self._named:
-            self._named[key] = message_id if spelled == key[2] else (spelled, message_id)
-        else:
-            parts = self._parts(key)
-            if message_id not in parts[1:]:
-                self._named[key] = (*parts, message_id)
+        self.add_all((key,), (spelled,), (message_id,))
 
     def add_all(self, keys: Sequence[Key], spelled: Sequence[str], message_ids: Sequence[str | None]) -> None:
-        """`add` for each of these keys, which all differ."""
-        if self._named.keys().isdisjoint(keys) and [key[2] for key in keys] == spelled:
-            self._named.update(zip(keys, message_ids, strict=True))
-        else:
-            for each in zip(keys, spelled, message_ids, strict=True):
-                self.add(*each)
+        """`add` for each of these keys."""
+        self._fresh.append((keys, spelled, message_ids))
 
     def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
         """How the hash of each was spelled, where that is known, else as in the key."""
-        named = map(self._named.get, keys)
+        named = map(self._sorted().get, keys)
         return [each[0] if isinstance(each, tuple) else key[2] for key, each in zip(keys, named, strict=True)]
 
     def acks(self, keys: Sequence[Key]) -> list[Ack]:
         """The ACKs of these keys: one for each message that none has confirmed."""
         if not self._by_message:
             return [(key, None) for key in keys]
-        named = list(map(self._named.get, keys))
+        named = list(map(self._sorted().get, keys))
         if {*map(type, named)} == {str}:
             return cast("list[Ack]", list(zip(keys, named, strict=True)))
         return [(key, message_id) for key in keys for message_id in self._messages(key)]
@@ -62,7 +57,7 @@ class Naming:
     def confirm(self, acks: Sequence[Ack], kept: Container[Key]) -> None:
         """The provider has confirmed these. A key with nothing left to confirm is forgotten; of those to be kept the spelling is
         remembered."""
-        named = self._named
+        named = self._sorted()
         for key, message_id in acks:
             if self._by_message and key not in kept and named.get(key, ()) == message_id:
                 del named[key]
@@ -72,6 +67,25 @@ class Naming:
                 named[key] = (self._parts(key)[0], *left)
             else:
                 named.pop(key, None)
+
+    def _sorted(self) -> dict[Key, str | _Parts | None]:
+        named = self._named
+        for keys, spelled, message_ids in self._fresh:
+            if named.keys().isdisjoint(keys) and [key[2] for key in keys] == [*spelled] and len(set(keys)) == len(keys):
+                named.update(zip(keys, message_ids, strict=True))
+            else:
+                for each in zip(keys, spelled, message_ids, strict=True):
+                    self._sort(*each)
+        self._fresh.clear()
+        return named
+
+    def _sort(self, key: Key, spelled: str, message_id: str | None) -> None:
+        if key not in self._named:
+            self._named[key] = message_id if spelled == key[2] else (spelled, message_id)
+        else:
+            parts = self._parts(key)
+            if message_id not in parts[1:]:
+                self._named[key] = (*parts, message_id)
 
     def _messages(self, key: Key) -> tuple[str | None, ...]:
         named = self._named.get(key, ())

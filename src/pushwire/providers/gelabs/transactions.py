@@ -8,7 +8,6 @@ checked before anyone sees them. Empty text and null both mean "none".
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +17,7 @@ import msgspec
 
 from ...core.effects import Identity
 from ...core.events import Delivery
-from ...core.ledger import Key, Received
+from ...core.ledger import Key
 from ...core.values import MILLISECONDS_FROM, UINT256_DIGITS, Decimals, Int64, Moment, Value, integer, is_number, scaled
 from .movements import Movement, fee_paid, moved
 from .rows import InternalCall, TokenTransfer, UtxoInput, UtxoOutput
@@ -34,7 +33,7 @@ __all__ = [
     "numbers_problem",
 ]
 
-NOT_LEDGERED: Final[Received] = ((), (), 0.0)
+NOT_LEDGERED: Final = Identity((), ())
 """Of what did not come as a push."""
 
 
@@ -61,7 +60,8 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     # These are no part of a message: `complete` sets them, also where a peer has guessed the names.
     "received": "(set by pushwire) received",
     "delivery": "(set by pushwire) delivery",
-    "ledgered": "(set by pushwire) ledgered",
+    "ledger_key": "(set by pushwire) ledger_key",
+    "ledger_version": "(set by pushwire) ledger_version",
     "message_id": "(set by pushwire) message_id",
     "sent": "(set by pushwire) sent",
 }):  # fmt: skip
@@ -108,8 +108,9 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     received: float = 0.0
     """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
     delivery: Delivery = "new"
-    ledgered: Received = NOT_LEDGERED
-    """The parts of `identity`, and the low-water mark when it came: what the ledger keeps of it, as it keeps it."""
+    ledger_key: Key = NOT_LEDGERED.key
+    ledger_version: Key = NOT_LEDGERED.version
+    """The parts of `identity`, which the ledger has as well: an identity is made for those who ask for it."""
     message_id: str | None = None
     """The id of the push; `GetTransaction` takes it."""
     sent: int | None = None
@@ -166,21 +167,10 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     @property
     def identity(self) -> Identity:
         """What the ledger knows this delivery by. Empty where it did not come as a push."""
-        key, version, _ = self.ledgered
-        return Identity(key, version)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both say the same, and are the same delivery; the low-water mark in `ledgered` says nothing of either."""
-        if not isinstance(other, Transaction):
-            return NotImplemented
-        return self.ledgered[:2] == other.ledgered[:2] and _says(self) == _says(other)
-
-    def __ne__(self, other: object) -> bool:
-        # The struct's own compares all fields.
-        return not self == other
+        return Identity(self.ledger_key, self.ledger_version)
 
     def __hash__(self) -> int:
-        return hash(self.ledgered[:2])
+        return hash(self.identity)
 
     def key(self, chain_ids: Mapping[str, int] = CHAIN_IDS) -> Key:
         """Chain, its id and the hash, in the form in which they are compared: the same however the transaction came, and for all
@@ -219,9 +209,6 @@ _encode: Final = msgspec.json.Encoder().encode
 _OURS: Final = ',"(set by pushwire)'
 _RECEIVED: Final = f'{_OURS} received":'
 _EMPTY: Final = ('":""', '":null')
-
-
-_says: Final = operator.attrgetter(*(name for name in Transaction.__struct_fields__ if name != "ledgered"))
 
 
 def _without(empty: str, text: str) -> str:
@@ -274,14 +261,14 @@ def complete(
     tx: Transaction,
     received: float,
     delivery: Delivery,
-    ledgered: Received,
+    identity: Identity,
     message_id: str | None,
     sent: int | None,
 ) -> None:
     """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
     fresh: Any = tx
     fresh.received = received
-    fresh.ledgered = ledgered
+    fresh.ledger_key, fresh.ledger_version = identity
     fresh.message_id = message_id
     fresh.sent = sent
     if fresh.delivery != delivery:
