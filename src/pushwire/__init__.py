@@ -5,8 +5,9 @@ The names are loaded when they are first used, so that importing one provider's 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from .core.lazy import lazily
 
 if TYPE_CHECKING:
     from .core.events import Hydrated, SnapshotFailed
@@ -95,44 +96,42 @@ __all__ = [
     "satoriex",
 ]
 
-_HOMES: Final = {
-    "AckStream": ".shell.stream",
-    "Api": ".shell.api",
-    "Consumer": ".shell.consumer",
-    "Feed": ".shell.feeds",
-    "FileTokenStore": ".shell.token_file",
-    "HttpClient": ".shell.http",
-    "Hydrated": ".core.events",
-    "MemoryStore": ".stores.memory",
-    "PostgresStore": ".stores.postgres",
-    "Query": ".shell.queries",
-    "RateBuckets": ".shell.ratelimit",
-    "RateLimit": ".core.ratelimit",
-    "Receipt": ".stores.base",
-    "Secret": ".core.secrets",
-    "SnapshotFailed": ".core.events",
-    "SqliteStore": ".stores.sqlite",
-    "Stream": ".shell.stream",
-    "StreamStatus": ".shell.stream",
-    "TokenKeeper": ".shell.tokens",
-    "TokenStore": ".shell.tokens",
-    "connect": ".shell.connect",
-    "open_api": ".shell.api",
-}
-_PROVIDERS: Final = frozenset({"bitpanda", "gelabs", "pusher", "quantcite", "quickpay", "satoriex"})
+_load, __dir__ = lazily(
+    __name__,
+    __all__,
+    "errors",
+    "providers.bitpanda",
+    "providers.gelabs",
+    "providers.pusher",
+    "providers.quantcite",
+    "providers.quickpay",
+    "providers.satoriex",
+    homes={
+        "core.events": ["Hydrated", "SnapshotFailed"],
+        "core.ratelimit": ["RateLimit"],
+        "core.secrets": ["Secret"],
+        "shell.api": ["Api", "open_api"],
+        "shell.connect": ["connect"],
+        "shell.consumer": ["Consumer"],
+        "shell.feeds": ["Feed"],
+        "shell.http": ["HttpClient"],
+        "shell.queries": ["Query"],
+        "shell.ratelimit": ["RateBuckets"],
+        "shell.stream": ["AckStream", "Stream", "StreamStatus"],
+        "shell.token_file": ["FileTokenStore"],
+        "shell.tokens": ["TokenKeeper", "TokenStore"],
+        "stores.base": ["Receipt"],
+        "stores.memory": ["MemoryStore"],
+        "stores.postgres": ["PostgresStore"],
+        "stores.sqlite": ["SqliteStore"],
+    },
+)
 
+if not TYPE_CHECKING:  # to a type checker, a package with a `__getattr__` has every name
 
-def __getattr__(name: str) -> object:
-    if name in _PROVIDERS:
-        return importlib.import_module(f".providers.{name}", __name__)
-    if name == "__version__":
-        from .version import version
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from .version import version
 
-        return version()
-    if name in __all__:
-        return getattr(importlib.import_module(_HOMES.get(name, ".errors"), __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+            return version()
+        return _load(name)

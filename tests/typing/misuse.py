@@ -86,6 +86,11 @@ async def wrong_by_rest(config: gelabs.Config, market: satoriex.GetMarket) -> No
     pushwire.open_api(config, buckets={})  # expect-error
 
 
+def wrong_names() -> None:
+    pushwire.conect  # expect-error
+    gelabs.Walet  # expect-error
+
+
 async def wrong(config: gelabs.Config, prices: pushwire.Stream[PriceEvent], up: gelabs.Up, tx: gelabs.Transaction) -> None:
     gelabs.Config(api_key="sk-plain")  # expect-error
     async with pushwire.connect(config) as stream:

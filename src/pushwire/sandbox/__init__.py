@@ -6,8 +6,9 @@ are loaded when they are first used, so that a simulation loads no trio.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ..core.lazy import lazily
 
 if TYPE_CHECKING:
     from .base import Accept, CloseConn, ConnectRequest, Cut, Refuse, SendTo, ServerEffect, ServerMachine
@@ -60,33 +61,27 @@ __all__ = [
     "with_faults",
 ]
 
-_HOMES = {
-    "base": ("Accept", "CloseConn", "ConnectRequest", "Cut", "Refuse", "SendTo", "ServerEffect", "ServerMachine"),
-    "bitpanda": ("BitpandaServer",),
-    "bitpanda_settings": ("BitpandaSettings",),
-    "faults": ("FAULTS", "Fault", "parse_fault", "parse_faults", "with_faults"),
-    "gelabs": ("GelabsServer",),
-    "gelabs_book": ("Message",),
-    "gelabs_feed": ("Mix",),
-    "gelabs_settings": ("GelabsSettings",),
-    "pusher": ("PusherServer",),
-    "pusher_settings": ("PusherSettings",),
-    "quickpay": ("QuickPayServer",),
-    "quickpay_settings": ("QuickPaySettings",),
-    "satoriex": ("SatoriexServer",),
-    "satoriex_settings": ("SatoriexSettings",),
-    "quantcite": ("QuantciteServer",),
-    "quantcite_settings": ("QuantciteSettings",),
-    "server": ("SandboxServer", "serve"),
-}
-
-
-def __getattr__(name: str) -> object:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:  # to a type checker, a package with a `__getattr__` has every name
+    __getattr__, __dir__ = lazily(
+        __name__,
+        __all__,
+        homes={
+            "base": ("Accept", "CloseConn", "ConnectRequest", "Cut", "Refuse", "SendTo", "ServerEffect", "ServerMachine"),
+            "bitpanda": ("BitpandaServer",),
+            "bitpanda_settings": ("BitpandaSettings",),
+            "faults": ("FAULTS", "Fault", "parse_fault", "parse_faults", "with_faults"),
+            "gelabs": ("GelabsServer",),
+            "gelabs_book": ("Message",),
+            "gelabs_feed": ("Mix",),
+            "gelabs_settings": ("GelabsSettings",),
+            "pusher": ("PusherServer",),
+            "pusher_settings": ("PusherSettings",),
+            "quickpay": ("QuickPayServer",),
+            "quickpay_settings": ("QuickPaySettings",),
+            "satoriex": ("SatoriexServer",),
+            "satoriex_settings": ("SatoriexSettings",),
+            "quantcite": ("QuantciteServer",),
+            "quantcite_settings": ("QuantciteSettings",),
+            "server": ("SandboxServer", "serve"),
+        },
+    )

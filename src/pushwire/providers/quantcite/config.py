@@ -6,16 +6,19 @@ import hashlib
 import math
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ...core.config import as_websocket_url
 from ...core.effects import Restored
 from .machine import QuantciteMachine
-from .rest import SessionGrant
 from .settings import Settings
 from .topics import Topic
 from .transactions import Transaction
+
+if TYPE_CHECKING:
+    from .rest import SessionGrant
 
 __all__ = ["Config"]
 
@@ -41,6 +44,9 @@ class Config(Settings):
 
     def grant(self) -> SessionGrant:
         """Sessions are got with the key."""
+        # Whoever follows the stream alone has no use for REST.
+        from .rest import SessionGrant
+
         return SessionGrant(self)
 
     def topics(self, event: object) -> tuple[Topic, ...]:

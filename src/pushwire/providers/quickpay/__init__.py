@@ -1,6 +1,9 @@
 """QuickPay: a merchant's payments, rates, verifications and notifications, by the Pusher protocol; and its webhooks."""
 
+from typing import TYPE_CHECKING
+
 from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ...core.lazy import lazily
 from ..pusher.commands import Subscribe, Unsubscribe
 from ..pusher.messages import (
     CacheMiss,
@@ -20,7 +23,9 @@ from .config import APP_KEY, Config
 from .machine import QuickPayMachine
 from .messages import Customer, Event, ExchangeRate, Kyc, KycData, Notification, OtherEvent, Payment, PaymentData, RateData
 from .signing import RequestSigner, read_private_key
-from .webhook import Webhook, WebhookVerifier
+
+if TYPE_CHECKING:
+    from .webhook import Webhook, WebhookVerifier
 
 __all__ = [
     "APP_KEY",
@@ -67,3 +72,6 @@ __all__ = [
     "payments",
     "read_private_key",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, a package with a `__getattr__` has every name
+    __getattr__, __dir__ = lazily(__name__, __all__, "webhook")

@@ -1,6 +1,9 @@
 """SatoriEx prediction markets: your wallet and orders, the trades and prices of markets, and its REST calls."""
 
+from typing import TYPE_CHECKING
+
 from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
+from ...core.lazy import lazily
 from ...core.ratelimit import RateLimit
 from .commands import SubscribeMarket, SubscribeMarketData, UnsubscribeMarket, UnsubscribeMarketData
 from .config import Config
@@ -41,35 +44,37 @@ from .messages import (
     WithdrawRequested,
     WithdrawSubmitted,
 )
-from .records import (
-    Balance,
-    FeedPage,
-    Market,
-    OrderBook,
-    OrderRecord,
-    Outcome,
-    Position,
-    Record,
-    TradeRecord,
-    WalletTransaction,
-)
-from .rest import (
-    CancelOrder,
-    GetBalance,
-    GetFeed,
-    GetMarket,
-    GetMarketOrderBook,
-    GetOrder,
-    GetOrderBook,
-    ListMarkets,
-    ListMarketTrades,
-    ListOrders,
-    ListPositions,
-    ListWalletTransactions,
-    PlaceOrder,
-)
 from .topics import USER, Topic
 from .values import Bps, Level, Raw, Side, dollars
+
+if TYPE_CHECKING:
+    from .records import (
+        Balance,
+        FeedPage,
+        Market,
+        OrderBook,
+        OrderRecord,
+        Outcome,
+        Position,
+        Record,
+        TradeRecord,
+        WalletTransaction,
+    )
+    from .rest import (
+        CancelOrder,
+        GetBalance,
+        GetFeed,
+        GetMarket,
+        GetMarketOrderBook,
+        GetOrder,
+        GetOrderBook,
+        ListMarkets,
+        ListMarketTrades,
+        ListOrders,
+        ListPositions,
+        ListWalletTransactions,
+        PlaceOrder,
+    )
 
 __all__ = [
     "AUTH_CLOSES",
@@ -156,3 +161,6 @@ __all__ = [
     "WithdrawSubmitted",
     "dollars",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, a package with a `__getattr__` has every name
+    __getattr__, __dir__ = lazily(__name__, __all__, "records", "rest")
