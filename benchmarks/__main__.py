@@ -68,7 +68,7 @@ def run_growth(scale: Scale) -> object:
 
 
 def run_imports(scale: Scale) -> object:
-    return imports.row(scale.rounds)
+    return imports.row(2 * scale.rounds)
 
 
 PARTS: Final[dict[str, Callable[[Scale], Any]]] = {  # JSON
