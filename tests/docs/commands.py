@@ -17,7 +17,8 @@ from typing import Any, Final
 from packaging.requirements import Requirement
 
 from pushwire.cli.app import app
-from pushwire.core.provider import config_from_settings
+from pushwire.cli.target import apart
+from pushwire.core.provider import Provider, config_from_settings
 from pushwire.core.secrets import Secret
 from pushwire.errors import ConfigError, PushwireError
 from pushwire.providers import NAMES, load
@@ -80,23 +81,36 @@ def _pushwire(arguments: Sequence[str]) -> list[str]:
 
 def _provider(command: str, given: Mapping[str, Any]) -> list[str]:  # as above
     """What the parser leaves to the command."""
-    name: str | None = given.get("provider")
     parse_faults(given.get("fault") or ())
-    if not isinstance(name, str) or name == TAUGHT:
+    match given:
+        case {"providers": [*several]}:
+            named = several
+        case {"provider": str(one)}:
+            named = [one]
+        case _:
+            return []
+    if TAUGHT in named:
         return []
-    provider = load(name)
     subscribed = given.get("subscribe") or ()
-    for spec in (subscribed,) if isinstance(subscribed, str) else subscribed:
-        provider.parse_spec(spec)
-    if command != "sandbox":
-        settings = dict(pair.partition("=")[::2] for pair in given.get("settings") or ())
-        url: str | None = given.get("url")
-        wanted = settings if url is None or TEMPLATE in url else {**settings, "url": url}
-        try:
-            config_from_settings(provider, wanted, dict.fromkeys(provider.secrets, Secret("any")))
-        except ConfigError as error:
-            # Some providers have no URL of their own.
-            return [problem for problem in error.problems if not problem.startswith("url: is needed")]
+    specs: Sequence[str] = (subscribed,) if isinstance(subscribed, str) else subscribed
+    problems: list[str] = []
+    for asked in apart(named, given.get("settings") or (), specs, problems):
+        provider = load(asked.provider)
+        for spec in asked.specs:
+            provider.parse_spec(spec)
+        if command != "sandbox":
+            problems += _config(provider, asked.settings, given.get("url"))
+    return problems
+
+
+def _config(provider: Provider, pairs: Sequence[str], url: str | None) -> list[str]:
+    given = [pair.partition("=") for pair in (*pairs, f"url={url or TEMPLATE}")]
+    wanted = {name: value for name, _, value in given if TEMPLATE not in value}
+    try:
+        config_from_settings(provider, wanted, dict.fromkeys(provider.secrets, Secret("any")))
+    except ConfigError as error:
+        # Some providers have no URL of their own.
+        return [problem for problem in error.problems if not problem.startswith("url: is needed")]
     return []
 
 

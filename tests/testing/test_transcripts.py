@@ -23,6 +23,7 @@ from pushwire.testing.scripted import (
     Gone,
     Mark,
     Refuse,
+    Respond,
     ScriptedPeer,
     ScriptFailed,
     Send,
@@ -37,6 +38,9 @@ SUBSCRIBE = gelabs.Subscribe(build.ADDRESS, "ethereum")
 
 ALL: list[Step] = [
     Answer({"type": "ping"}, "pong"),
+    Respond("POST /token", {"access_token": "t"}),
+    Respond("GET /a", b"\xff", 429, retry_after=1.5),
+    Respond("GET /b", status=204),
     Refuse(),
     Refuse(429, "slow down", retry_after=1.5),
     Drop(),
@@ -72,6 +76,7 @@ def test_a_script_is_read_back_as_it_was_written(tmp_path: Path) -> None:
         Gone,
         Mark,
         Refuse,
+        Respond,
         Send,
         Stall,
         Until,
@@ -100,6 +105,9 @@ def test_a_function_cannot_be_written(tmp_path: Path, step: Step) -> None:
         ('{"transcript": 1}\n{"refuse": 1.5}', "line 2: invalid"),
         ('{"transcript": 1}\n{"expect": 7}', "line 2: a message is a text, an object or a list"),
         ('{"transcript": 1}\n{"send": "x", "after": 1}', "line 2: send: a field is missing, or there is none of this name"),
+        ('{"transcript": 1}\n{"respond": "POST /x", "body": 7}', "line 2: a message is a text, an object or a list"),
+        ('{"transcript": 1}\n{"respond": "POST", "status": 503}', "line 2: Respond: request must be a method and a path"),
+        ('{"transcript": 1}\n{"respond": "POST /x", "after": 1}', "line 2: extra fields found"),
         ('{"transcript": 1}\n{"answer": "x"}', "line 2: answer: a field is missing"),
     ],
 )

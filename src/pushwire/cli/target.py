@@ -20,7 +20,7 @@ from ..registry import load
 from .advice import misspelled
 from .settings import collect, read_pairs
 
-__all__ = ["Target", "target", "targets"]
+__all__ = ["Asked", "Target", "apart", "target", "targets"]
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 """What a connection may be called: without what parts its name from what is said of it."""
@@ -34,6 +34,16 @@ class Target:
     config: ProviderConfig
     commands: Sequence[AnyCommand]
     name: str
+
+
+@attrs.frozen
+class Asked:
+    """What a caller said of one connection."""
+
+    name: str
+    provider: str
+    settings: Sequence[str]
+    specs: Sequence[str]
 
 
 def target(
@@ -66,23 +76,34 @@ def target(
 def targets(named: Sequence[str], *, url: str | None, settings: Sequence[str], specs: Sequence[str]) -> Sequence[Target]:
     """Of one or several connections, each `PROVIDER` or `NAME=PROVIDER`. Raises as `target` does, of all that is wrong."""
     problems: list[str] = []
-    providers = _by_name(named, problems)
-    if len(named) == 1 and not problems:
-        ((name, provider),) = providers.items()
-        return [target(provider, url=url, settings=settings, specs=specs, called=name)]
+    asked = apart(named, settings, specs, problems)
+    if len(asked) == 1 and not problems:
+        (one,) = asked
+        return [target(one.provider, url=url, settings=one.settings, specs=one.specs, called=one.name)]
     if url is not None:
         problems.append("--url: is of one connection; where there are several: --set NAME.url=URL")
-    settings_of = _parted("--set", settings, ".", "KEY=VALUE", providers, problems)
-    specs_of = _parted("--subscribe", specs, ":", "SPEC", providers, problems)
     found: list[Target] = []
-    for name, provider in providers.items():
+    for one in asked:
         try:
-            found.append(target(provider, settings=settings_of[name], specs=specs_of[name], called=name))
+            found.append(target(one.provider, settings=one.settings, specs=one.specs, called=one.name))
         except ConfigError as error:
-            problems += (f"{name}: {problem}" for problem in error.problems)
+            problems += (f"{one.name}: {problem}" for problem in error.problems)
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def apart(named: Sequence[str], settings: Sequence[str], specs: Sequence[str], problems: list[str]) -> Sequence[Asked]:
+    """What is said of which connection: of a single one all of it. What is wrong is added to `problems`.
+
+    Raises `LocalProtocolError` for an unknown provider.
+    """
+    providers = _by_name(named, problems)
+    if len(named) == 1:
+        return [Asked(name, provider, settings, specs) for name, provider in providers.items()]
+    settings_of = _parted("--set", settings, ".", "KEY=VALUE", providers, problems)
+    specs_of = _parted("--subscribe", specs, ":", "SPEC", providers, problems)
+    return [Asked(name, provider, settings_of[name], specs_of[name]) for name, provider in providers.items()]
 
 
 def _by_name(named: Sequence[str], problems: list[str]) -> Mapping[str, str]:

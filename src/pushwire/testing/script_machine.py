@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from ..core.http import HttpCall, Response
 from ..errors import LocalProtocolError
 from ..sandbox.base import Accept as Accepted
 from ..sandbox.base import CloseConn, ConnectRequest, Cut, SendTo, ServerEffect
 from ..sandbox.base import Refuse as Refused
 from .matching import Veil, differences, outgoing
-from .steps import Accept, Answer, Close, Drop, Expect, Gone, Mark, Message, Refuse, Send, Stall, Step, Until, Wait
+from .steps import Accept, Answer, Close, Drop, Expect, Gone, Mark, Message, Refuse, Respond, Send, Stall, Step, Until, Wait
 
 __all__ = ["ScriptFailed", "ScriptMachine"]
 
@@ -53,6 +54,10 @@ class ScriptMachine:
         self._last: str | bytes = ""
         self._names: dict[str, object] = {}
         self._answers: list[Answer] = []
+        self._responses: dict[str, deque[Respond]] = {}
+        self._unanswered: dict[str, None] = {}
+        self.requests: Final[list[HttpCall]] = []
+        """What came by HTTP."""
         self._due: float | None = None
         self._allowed: set[str] = set()
         self._effects: list[ServerEffect] = []
@@ -62,7 +67,7 @@ class ScriptMachine:
         """Whether nothing may be read; the driver sees to it."""
         self.noticed: Callable[[], None] = _nothing
         """Is called when something may have changed."""
-        needs = [step for step in steps if not isinstance(step, Answer | Until | Mark | Wait)][:1]
+        needs = [step for step in steps if not isinstance(step, Answer | Respond | Until | Mark | Wait)][:1]
         if needs and not isinstance(needs[0], Accept | Refuse | Drop):
             raise LocalProtocolError(f"a script must begin with Accept, Refuse or Drop, not with {type(needs[0]).__name__}")
 
@@ -79,12 +84,39 @@ class ScriptMachine:
     # The driver's side
 
     def connect(self, conn: int, request: ConnectRequest, now: float, wall: float) -> Accepted | Refused:
-        given = (*request.headers.items(), *request.query.items())
-        self._veil.learn(word for name, value in given if _CREDENTIAL.search(name) for word in {value, *value.split(" ")})
+        self._learn(request)
         step = None if self.finished else self._steps[self._at]
         answer = self._greet(conn, step)
         self._play(now)
         return answer
+
+    def _learn(self, request: ConnectRequest | HttpCall) -> None:
+        """What is a secret in it."""
+        given = (*request.headers.items(), *request.query.items())
+        self._veil.learn(word for name, value in given if _CREDENTIAL.search(name) for word in {value, *value.split(" ")})
+
+    def http(self, call: HttpCall, now: float, wall: float) -> Response:
+        self._learn(call)
+        self._play(now)
+        self.requests.append(call)
+        asked = f"{call.method} {call.path}"
+        found = self._responses.get(asked)
+        if found is None:
+            self._unanswered[asked] = None
+            return Response(404)
+        step = found.popleft() if len(found) > 1 else found[0]
+        headers = {} if step.retry_after is None else {"retry-after": str(math.ceil(step.retry_after))}
+        if step.body is None:
+            return Response(step.status, headers)
+        try:
+            body = outgoing(step.body, self._names, call.body)
+        except KeyError as error:
+            self._fail(f"nothing that came was named ${error.args[0]}, for the answer to {self._veil(asked)}")
+            self.noticed()
+            return Response(500)
+        if isinstance(body, bytes):
+            return Response(step.status, headers, body)
+        return Response(step.status, {"content-type": "application/json", **headers}, body.encode())
 
     def _greet(self, conn: int, step: Step | None) -> Accepted | Refused:
         away = self._conn is None and isinstance(step, Wait | Until)
@@ -151,6 +183,8 @@ class ScriptMachine:
                 self.marks.add(name)
             case Answer():
                 self._answers.append(step)
+            case Respond(request):
+                self._responses.setdefault(request, deque()).append(step)
             case Accept() | Refuse():
                 return False
             case Drop() if self._conn is None:
@@ -229,7 +263,8 @@ class ScriptMachine:
     def _failed(self, what: str, *more: str) -> ScriptFailed:
         first, last = max(0, self._at - AROUND), min(len(self._steps), self._at + AROUND + 1)
         steps = [f"{'>' if at == self._at else ' '} {at + 1} {self._named(at)}" for at in range(first, last)]
-        text = "\n  ".join((f"{self.where()}: {what}", *more, "the script:", *steps))
+        asked = [f"asked for by HTTP, and no Respond is for it: {self._veil(request)}" for request in self._unanswered]
+        text = "\n  ".join((f"{self.where()}: {what}", *more, *asked, "the script:", *steps))
         return ScriptFailed(text, self._at + 1)
 
     def _line(self) -> str:
@@ -242,6 +277,8 @@ class ScriptMachine:
                 return f"{type(step).__name__}({self._veil(message)})"
             case Answer(to, message):
                 return f"Answer({self._veil(to)}, {self._veil(message)})"
+            case Respond(request, body, status):
+                return f"Respond({self._veil(request)}, {self._veil(body)}, {status})"
             case _:
                 return repr(step)
 

@@ -24,13 +24,14 @@ from typing import Final
 import attrs
 import trio
 
+from ..core.http import HttpCall
 from ..core.secrets import Secret
 from ..sandbox.server import SandboxServer, listen
 from .in_memory import InMemory, in_memory, wall_clock
 from .matching import Veil
 from .script_machine import ScriptFailed, ScriptMachine
 from .stalling import StallingServer
-from .steps import Accept, Answer, Close, Drop, Expect, Gone, Mark, Refuse, Send, Stall, Step, Until, Wait
+from .steps import Accept, Answer, Close, Drop, Expect, Gone, Mark, Refuse, Respond, Send, Stall, Step, Until, Wait
 from .transcripts import from_journal, load, save
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Mark",
     "Playing",
     "Refuse",
+    "Respond",
     "ScriptFailed",
     "ScriptedPeer",
     "Send",
@@ -72,6 +74,11 @@ class Playing:
     def finished(self) -> bool:
         """Whether all steps were played."""
         return self._machine.finished
+
+    @property
+    def requests(self) -> Sequence[HttpCall]:
+        """What the client has asked for by HTTP so far, answered or not."""
+        return tuple(self._machine.requests)
 
     def allow(self, name: str) -> None:
         """Let the script go on that waits at `Until(name)`, or will."""

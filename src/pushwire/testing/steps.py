@@ -30,6 +30,7 @@ __all__ = [
     "Mark",
     "Message",
     "Refuse",
+    "Respond",
     "Send",
     "Stall",
     "Step",
@@ -39,13 +40,19 @@ __all__ = [
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | Decimal | bool | None"
 Message: TypeAlias = "str | bytes | Mapping[str, Json] | Sequence[Json] | Callable[[str | bytes], str | bytes]"
-"""What is sent. A function is given the last message that came."""
+"""What is sent. A function is given the last message that came, or the body of the HTTP request that it answers."""
 Expected: TypeAlias = "str | bytes | Mapping[str, Json] | Sequence[Json] | Callable[[str | bytes], bool]"
 
 
 def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
     if not 0 <= value < math.inf:
         raise LocalProtocolError(f"{type(instance).__name__}: {attribute.name} must be a number of seconds")
+
+
+def _method_and_path(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    method, _, path = value.partition(" ")
+    if not method.isupper() or not path.startswith("/") or "?" in path:
+        raise LocalProtocolError('Respond: request must be a method and a path without a query, as "POST /token"')
 
 
 _seconds_or_none: Final = attrs.validators.optional(_seconds)
@@ -93,6 +100,18 @@ class Answer(Step):
 
     to: Expected
     message: Message
+
+
+@attrs.frozen
+class Respond(Step):
+    """From here on, whenever the client asks by HTTP for `request` (`"POST /token"`: method and path, whatever the query), answer
+    with this; `retry_after` (seconds) becomes the header of that name, in whole ones. Of several for one request each is given
+    once, in order, and the last again and again. What none is for is answered with 404."""
+
+    request: str = attrs.field(validator=_method_and_path)
+    body: Message | None = None
+    status: int = 200
+    retry_after: float | None = attrs.field(default=None, validator=_seconds_or_none)
 
 
 @attrs.frozen

@@ -9,8 +9,8 @@
     {"close": 1012, "reason": "restart"}
 
 A line names the step and what it is about, then its other fields: `subprotocol` of `accept`, `reason` and `retry_after` of
-`refuse`, `reason` of `close`, `with` of `answer`. `accept`, `drop` and `gone` are about nothing (`true`), `stall` may be
-(`null`). Bytes are `{"base64": ...}`.
+`refuse`, `reason` of `close`, `with` of `answer`, `body`, `status` and `retry_after` of `respond`. `accept`, `drop` and `gone`
+are about nothing (`true`), `stall` may be (`null`). Bytes are `{"base64": ...}`.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ import base64
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, cast
+from typing import Final, TypeVar, cast
+from urllib.parse import urlsplit
 
 import attrs
 import cattrs
 import msgspec
 
 from ..core.effects import Close as Ending
-from ..core.effects import SecretFrame
-from ..core.journal import Closed, Header, Opened, Receive, Record, replay
+from ..core.effects import Done, Fetch, SecretFrame
+from ..core.http import Request, Response
+from ..core.journal import Closed, Fulfil, Header, Opened, Receive, Record, replay
 from ..core.journal import Step as Recorded
 from ..core.journal_lines import read_journal
+from ..core.secrets import Secret
 from ..core.strict import strict_converter
 from ..errors import JournalError, LocalProtocolError
 from ..registry import load as load_provider
 from .matching import is_secretive
-from .steps import Accept, Answer, Close, Drop, Expect, Gone, Json, Mark, Refuse, Send, Stall, Step, Until, Wait
+from .steps import Accept, Answer, Close, Drop, Expect, Gone, Json, Mark, Refuse, Respond, Send, Stall, Step, Until, Wait
 
 __all__ = ["from_journal", "load", "save"]
 
@@ -44,8 +47,11 @@ FORMAT: Final = 1
 """The version of this format, in the first line."""
 
 _KINDS: Final[Mapping[str, type[Step]]] = {
-    kind.__name__.lower(): kind for kind in (Accept, Refuse, Expect, Send, Answer, Wait, Until, Mark, Close, Drop, Stall, Gone)
+    kind.__name__.lower(): kind
+    for kind in (Accept, Refuse, Expect, Send, Answer, Respond, Wait, Until, Mark, Close, Drop, Stall, Gone)
 }
+PlainT = TypeVar("PlainT", bound=attrs.AttrsInstance)
+
 _ABOUT_NOTHING: Final = (Accept, Drop, Gone)
 
 
@@ -128,18 +134,36 @@ def _step(fields: dict[str, object]) -> Step:
             return Send(_content(message))
         case "Answer", {"to": to, "with": message, **rest} if not rest:
             return Answer(_content(to), _content(message))
+        case "Respond", {"body": body, **rest}:
+            return attrs.evolve(_respond(rest), body=_content(body))
+        case "Respond", _:
+            return _respond(fields)
         case "Expect" | "Send" | "Answer", _:
             raise ValueError(f"{name}: a field is missing, or there is none of this name")
         case _:
             return _plain(kind, fields)
 
 
-def _plain(kind: type[Step], fields: Mapping[str, object]) -> Step:
+@attrs.frozen
+class _Head:
+    """What a `Respond` has beside its message."""
+
+    request: str
+    status: int = 200
+    retry_after: float | None = None
+
+
+def _respond(fields: Mapping[str, object]) -> Respond:
+    head = _plain(_Head, fields)
+    return Respond(head.request, None, head.status, head.retry_after)
+
+
+def _plain(kind: type[PlainT], fields: Mapping[str, object]) -> PlainT:
     """A step without a message."""
     # Digit by digit is for messages.
     numbers = {field: float(value) if isinstance(value, Decimal) else value for field, value in fields.items()}
     try:
-        step: Step = _CONVERTER.structure(numbers, kind)
+        step: PlainT = _CONVERTER.structure(numbers, kind)
     except cattrs.BaseValidationError as error:
         raise ValueError("; ".join(cattrs.transform_error(error, format_exception=_explain))) from None
     return step
@@ -166,15 +190,29 @@ _CONVERTER: Final = strict_converter()
 
 def from_journal(path: str | os.PathLike[str]) -> list[Step]:
     """The steps of the peer that a journal tells of. Raises `OSError`, and `JournalError` naming the first line that is wrong."""
-    steps: list[Step] = []
     with open(path, "rb") as file:
-        told: _Told | None = None
-        for step in replay(read_journal(file, load_provider)):
-            if isinstance(step.record, Header):
-                told = _Told(step.record.prefix)
-            elif told is not None:
-                steps += told.steps(step)
+        recorded = list(replay(read_journal(file, load_provider)))
+    steps: list[Step] = list(_responses(recorded))
+    told: _Told | None = None
+    for step in recorded:
+        if isinstance(step.record, Header):
+            told = _Told(step.record.prefix)
+        elif told is not None:
+            steps += told.steps(step)
     return steps
+
+
+def _responses(recorded: Sequence[Recorded]) -> Iterator[Respond]:
+    """What was answered by HTTP, in the order of the requests. It comes before all else: a request overtakes messages."""
+    fulfilled = (step.record for step in recorded if isinstance(step.record, Fulfil))
+    answers = {record.token: record.outcome.value for record in fulfilled if isinstance(record.outcome, Done)}
+    for effect in (effect for step in recorded for effect in step.effects):
+        if isinstance(effect, Fetch) and isinstance(effect.what, Request):
+            answer = answers.get(effect.token)
+            if isinstance(answer, Response):
+                url = effect.what.url
+                path = urlsplit(url.reveal() if isinstance(url, Secret) else url).path
+                yield Respond(f"{effect.what.method} {path or '/'}", answer.body, answer.status)
 
 
 class _Told:
