@@ -95,7 +95,7 @@ def nobody_waits(stream: pushwire.Stream[Any]) -> None:
     """No caller, booking or taker is remembered who is not there any more."""
     driver = stream._driver
     assert not driver._waiters._waiting, "a caller who has gone is waited for"
-    assert not driver._reading_callers, "a caller who has gone keeps the reading on"
+    assert not driver._waiters.reading, "a caller who has gone keeps the reading on"
     assert not driver._committer.books, "a booking is kept"
     assert not driver.router.inbox._takers, "a taker is parked"
     calls = cast("Session[Any, Any]", driver.machine)._exchange._calls()

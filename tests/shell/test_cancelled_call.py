@@ -20,7 +20,7 @@ from pushwire.shell.memory import MemoryNetwork, Peer
 from tests.core.toy import Buy, Named, Order, Sell
 from tests.shell import toys
 from tests.shell.cancelled import TRANSPORTS, Transport, World, answered, events_at_hand, nobody_waits, world
-from tests.shell.checkpoints import Attempt, Cancelled, Figures, Raised, at_every_moment
+from tests.shell.checkpoints import Attempt, Cancelled, Figures, Raised, at_every_moment, tasks
 from tests.shell.provider import Wall
 from tests.shell.streams import LOOK, SUBSCRIBE, SlowNetwork
 from tests.shell.toys import ToyConfig
@@ -68,8 +68,11 @@ def test_a_call_whose_frame_takes_long_to_write() -> None:
     async def life(attempt: Attempt) -> None:
         network = SlowNetwork(seconds=1)
         async with world(network=network) as made, made.stream() as stream:
-            await attempt.run(lambda: stream.call(LOOK), raising=ENDS)
+            before = tasks()
+            # What has begun to be written goes on without its caller.
+            await attempt.run(lambda: stream.call(LOOK), raising=ENDS, reconnects=True)
             await trio.sleep(2)
+            assert tasks() <= before
             assert sent(made) == 1  # it was with the transport
             await serves_on_later(made, stream)
 

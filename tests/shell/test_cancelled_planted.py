@@ -97,7 +97,7 @@ BUGS = (
         "a caller who has gone keeps the reading on",
         "shell.driver:Driver.call",
         "    except trio.Cancelled:\n",
-        "    except trio.Cancelled:\n        self._reading_callers += 1\n",
+        "    except trio.Cancelled:\n        self._waiters.reading += 1\n",
         lambda _: call.test_a_call_among_more_events_than_there_is_room_for(),
         "a caller who has gone keeps the reading on",
     ),
@@ -143,7 +143,7 @@ BUGS = (
     ),
     Bug(
         "the end of a connection leaves its socket",
-        "shell.driver:Driver._connect",
+        "shell.link:Link.run",
         "await connection.aclose()",
         "await trio.lowlevel.checkpoint()",
         lambda _: leaving.test_leaving_in_good_order("wire", leaving.nothing),

@@ -28,32 +28,48 @@ class Bench:
     def fulfil(self, effect: Persist, outcome: Outcome) -> None:
         self.outcomes[effect.token.serial] = outcome
 
-    async def run(self) -> None:
-        await self.store.open("n")
-        await self.committer.run(lambda: None)
+    def persist(self, nursery: trio.Nursery, number: int) -> bool:
+        """Whether it took a task."""
+        begun = self.committer.persist(persist(number))
+        if begun:
+            nursery.start_soon(self.committer.run, lambda: None)
+        return begun
+
+
+async def opened(store: SlowStore) -> Bench:
+    await store.open("n")
+    return Bench(store)
 
 
 async def test_what_is_asked_for_as_it_is_cancelled_is_stored_all_the_same() -> None:
-    bench = Bench(SlowStore())
+    bench = await opened(SlowStore())
     bench.store.may.set()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(bench.run)
-        await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-        bench.committer.persist(persist(1))
+        assert bench.persist(nursery, 1)
     assert bench.outcomes == {1: Done(Committed())}
 
 
 async def test_a_commit_that_has_begun_ends_before_a_cancellation_and_so_does_what_gathered() -> None:
-    bench = Bench(SlowStore())
+    bench = await opened(SlowStore())
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(bench.run)
-        bench.committer.persist(persist(1))
+        assert bench.persist(nursery, 1)
         await trio.testing.wait_all_tasks_blocked()
-        bench.committer.persist(persist(2))
+        assert not bench.persist(nursery, 2)
         nursery.cancel_scope.cancel()
         bench.store.may.set()
     assert list(bench.outcomes) == [1, 2]
+
+
+async def test_no_task_waits_for_something_to_store() -> None:
+    bench = await opened(SlowStore())
+    bench.store.may.set()
+    async with trio.open_nursery() as nursery:
+        for number in range(2):
+            assert bench.persist(nursery, number)
+            await trio.testing.wait_all_tasks_blocked()
+            assert not nursery.child_tasks
+    assert list(bench.outcomes) == [0, 1]
 
 
 async def test_a_failed_commit_fails_all_that_went_with_it() -> None:
@@ -64,12 +80,9 @@ async def test_a_failed_commit_fails_all_that_went_with_it() -> None:
             await super().commit(namespace, writes, mark, books)
             raise pushwire.StoreError("full")
 
-    bench = Bench(Full())
+    bench = await opened(Full())
     bench.store.may.set()
     async with trio.open_nursery() as nursery:
-        bench.committer.persist(persist(1))
-        bench.committer.persist(persist(2))
-        nursery.start_soon(bench.run)
-        await trio.testing.wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
+        bench.persist(nursery, 1)
+        bench.persist(nursery, 2)
     assert [type(outcome) for outcome in bench.outcomes.values()] == [Failed, Failed]

@@ -19,6 +19,8 @@ ConnectionT = TypeVar("ConnectionT")
 class Committer(Generic[ConnectionT]):
     """Stores what it is given, in order, all that has gathered at a time. `fulfil` hands an outcome to the machine."""
 
+    __slots__ = ("_fulfil", "_immediate", "_namespace", "_running", "_store", "_waiting", "books")
+
     def __init__(self, store: Store[ConnectionT], namespace: str, fulfil: Callable[[Persist, Outcome], None]) -> None:
         self.books: dict[Ticket, Callable[[ConnectionT], object]] = {}
         """The bookings of the tickets not yet settled."""
@@ -28,42 +30,32 @@ class Committer(Generic[ConnectionT]):
         self._namespace = namespace
         self._fulfil = fulfil
         self._waiting: list[Persist] = []
-        self._changed = trio.lowlevel.ParkingLot()
+        self._running = False
 
-    def persist(self, effect: Persist) -> None:
-        """Store it: at once where the store can, else as soon as `run` gets to it."""
+    def persist(self, effect: Persist) -> bool:
+        """Store it: at once where the store can. True: a task must `run` for it."""
         if self._immediate is None:
             self._waiting.append(effect)
-            self._changed.unpark()
-            return
+            idle, self._running = not self._running, True
+            return idle
         try:
             outcome: Outcome = Done(self._immediate.commit_now(self._namespace, effect.writes, effect.mark, self.books))
         except StoreError as error:
             outcome = Failed(error)
         self._fulfil(effect, outcome)
+        return False
 
     @trio.lowlevel.enable_ki_protection
     async def run(self, pump: Callable[[], None]) -> None:
-        """Commit until cancelled, and then what was asked for before. A commit that has begun is never given up."""
-        with trio.CancelScope(shield=True) as shield:
-            try:
-                while True:
-                    await self._commit_all(pump)
-                    shield.shield = False
-                    await self._changed.park()
-                    shield.shield = True
-            except trio.Cancelled:
-                shield.shield = True
-                await self._commit_all(pump)
-                raise
-
-    async def _commit_all(self, pump: Callable[[], None]) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            outcome = await self._commit(batch)
-            for effect in batch:
-                self._fulfil(effect, outcome)
-            pump()
+        """Commit until there is nothing more to commit, also when cancelled."""
+        with trio.CancelScope(shield=True):
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                outcome = await self._commit(batch)
+                for effect in batch:
+                    self._fulfil(effect, outcome)
+                pump()
+            self._running = False
 
     async def _commit(self, batch: Sequence[Persist]) -> Outcome:
         writes = [write for effect in batch for write in effect.writes]

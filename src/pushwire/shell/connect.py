@@ -31,7 +31,7 @@ from ..stores.memory import MemoryStore
 from .arguments import check_arguments
 from .credentials import Credentials
 from .driver import Driver
-from .entropy import Entropy, id_source
+from .entropy import SYSTEM, Entropy, id_source
 from .fetching import Fetcher
 from .http import Http, HttpClient
 from .inbox import OVERFLOWS, Inbox, Overflow
@@ -230,6 +230,9 @@ async def _connected(
     if present:
         config = attrs.evolve(cast(Any, config), **present)  # every config is an attrs class; the protocol cannot say so
     connector = transport or WebSocketConnector(tls=tls, proxy=proxy)
+    # What nobody can foresee anyway needs no generator of its own.
+    seeded = entropy is not None or journal is not None
+    rng = SYSTEM if entropy is None else entropy.rng()
     entropy = entropy or Entropy()
     client = HttpClient(tls=tls, proxy=proxy)
     credentials = Credentials(config, credential, http or client, wall=entropy.wall)
@@ -253,7 +256,8 @@ async def _connected(
     try:
         check_arguments(ack=None if receipts is not None else _held_problem(restored))
         ids = id_source(entropy.prefix)
-        machine = assembled(config, rng=entropy.rng(), ids=ids, restored=restored, receipts=receipts, hold=gate)
+        drawn = entropy.rng() if seeded else SYSTEM
+        machine = assembled(config, rng=drawn, ids=ids, restored=restored, receipts=receipts, hold=gate)
         with open_journal(journal, config, machine, entropy, restored, receipts, gate) as recorded:
             driver: Driver[Any, Any] = Driver(
                 recorded,
@@ -261,7 +265,8 @@ async def _connected(
                 router,
                 store,
                 config.namespace,
-                entropy,
+                wall=entropy.wall,
+                rng=rng,
                 unread_bytes=unread_bytes,
                 fetch=Fetcher(credentials, http or client, snapshot, lambda held: store.payloads(config.namespace, held)),
                 stopped=warner.stopped,
@@ -322,20 +327,23 @@ async def _leave(driver: Driver[Any, Any]) -> None:
     """End in good order. Cancelled: there is no time for that."""
     driver.router.close(discard=True)
     with trio.CancelScope(shield=True):
-        await driver.started.wait()
-    await trio.lowlevel.checkpoint_if_cancelled()
+        while not driver.started:
+            await driver.changed.park()
+    await trio.lowlevel.checkpoint()
     driver.stop()
-    await driver.ended.wait()
+    while not driver.ended:
+        await driver.changed.park()
 
 
 async def _ready(driver: Driver[Any, Any], within: float | None) -> None:
     """Wait until the stream is ready. Raises what ended it, or `NotReady` with the last error."""
-    await driver.started.wait()
+    while not driver.started:
+        await driver.changed.park()
     if within is None:
         return
     with trio.move_on_after(within):
         while driver.machine.status().phase is not Phase.READY:
-            if driver.ended.is_set():
+            if driver.ended:
                 raise driver.failure or NotReady("the stream ended before it was ready")
             await driver.changed.park()
         return

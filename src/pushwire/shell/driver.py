@@ -10,8 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, Unpack
 
 import trio
 
@@ -24,6 +23,7 @@ from ..core.effects import (
     Failed,
     Fetch,
     Fetchable,
+    Handshake,
     Hangup,
     Outcome,
     Pause,
@@ -33,20 +33,20 @@ from ..core.effects import (
     Ticket,
 )
 from ..core.machine import Machine
-from ..errors import InboxFull, NotReady, PushwireError
+from ..errors import NotReady, PushwireError
 from ..stores.base import Store
 from .bare import bare
 from .committer import Committer
-from .entropy import Entropy
+from .link import Link
 from .router import Router
-from .transport import Connection, Connector, DialFailed, Read
+from .transport import Connector, Read
 from .waiters import Waiters
 
 __all__ = ["Driver"]
 
 EventT = TypeVar("EventT")
 ConnectionT = TypeVar("ConnectionT")
-EffectT = TypeVar("EffectT", bound=Effect)
+ArgumentTs = TypeVarTuple("ArgumentTs")
 
 LONG_STOP: Final = 1.0
 """Seconds after which a stop of the reading is told of while it lasts."""
@@ -63,8 +63,9 @@ class Driver(Generic[EventT, ConnectionT]):
         router: Router[EventT],
         store: Store[ConnectionT],
         namespace: str,
-        entropy: Entropy,
         *,
+        wall: Callable[[], float],
+        rng: random.Random,
         unread_bytes: int,
         fetch: Callable[[Fetchable], Awaitable[object]],
         stopped: Callable[[float], None],
@@ -72,34 +73,24 @@ class Driver(Generic[EventT, ConnectionT]):
         self.machine: Machine[EventT] = machine
         self.router: Router[EventT] = router
         self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        """Where to wait for another state of the machine, `started` or `ended`."""
         self._connector = connector
         self._committer = Committer(store, namespace, self._fulfil)
-        self._entropy = entropy
-        self._wall = entropy.wall
+        self._wall = wall
+        self.rng: random.Random = rng
+        """For delays that are the shell's own."""
         self._get = fetch
         self._tell_stopped = stopped
-        self._unread_bytes = unread_bytes
-        self._unread = 0
-        self._connection: Connection | None = None
-        self._scope = trio.CancelScope(shield=True)
-        self._timer = trio.CancelScope()
-        self._attempt = trio.CancelScope()
-        self._hanging_up = False
+        self._link: Link | None = None
+        self._timer: trio.CancelScope | None = None
         self._paused = False
         self._nursery: trio.Nursery | None = None
-        self._waiters = Waiters()
-        self._reading_callers = 0
-        self._to_write = trio.lowlevel.ParkingLot()
-        self._wrote = False
-        self.started: trio.Event = trio.Event()
-        self.ended: trio.Event = trio.Event()
+        self._over = False
+        self._waiters = Waiters(unread_bytes)
+        self.started: bool = False
+        self.ended: bool = False
         self.crash: Exception | None = None
         """A fault of ours that ended the session."""
-
-    @cached_property
-    def rng(self) -> random.Random:
-        """For delays that are the shell's own. Made when it is needed: it takes more memory than most of a connection's parts."""
-        return self._entropy.rng()
 
     # The run
 
@@ -110,14 +101,16 @@ class Driver(Generic[EventT, ConnectionT]):
         Ctrl-C never strikes in the midst of our own tasks: it goes to the body of the block, and leaves that bare.
         """
         try:
-            with self._scope:
-                async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
-                    nursery.start_soon(self._committer.run, self.pump)
+            async with trio.open_nursery() as nursery:
+                nursery.cancel_scope.shield = True
+                self._nursery = nursery
+                self.started = True
+                try:
                     self.machine.start(trio.current_time(), self._wall())
                     self.pump()
-                    self.started.set()
                     await self._keep_time()
+                finally:
+                    self._over = True
         except Exception as error:  # noqa: BLE001 - a fault of ours: every caller must learn of it, none may wait for ever
             self._crashed(error)
         finally:
@@ -125,8 +118,9 @@ class Driver(Generic[EventT, ConnectionT]):
             self._end()
 
     def abort(self) -> None:
-        """Drop everything at once, but for commits that have begun."""
-        self._scope.cancel()
+        """Drop everything at once, but for commits that were asked for."""
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
 
     @property
     def failure(self) -> Exception | None:
@@ -135,14 +129,13 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def _crashed(self, error: Exception) -> None:
         self.crash = self.crash or bare(error)
-        self._scope.cancel()
+        self.abort()
 
     def _end(self) -> None:
         failure = self.failure
         self.router.close(failure, discard=False)
         self._waiters.end(failure or NotReady("the stream has ended"))
-        self.started.set()
-        self.ended.set()
+        self.started = self.ended = True
         self.changed.unpark_all()
 
     # Callers
@@ -160,7 +153,7 @@ class Driver(Generic[EventT, ConnectionT]):
                     self.machine.submit(Leave(command, ticket), trio.current_time())
 
         waiter = self._waiters.add(ticket, needs_reading=True, give_up=give_up)
-        self._reading_callers += 1
+        self._waiters.reading += 1
         self.router.inbox.wake_reader()
         try:
             self.pump()
@@ -171,9 +164,7 @@ class Driver(Generic[EventT, ConnectionT]):
                 self._feed(waiter.give_up)
             raise
         finally:
-            self._reading_callers -= 1
-            if not self._reading_callers:
-                self._unread = 0
+            self._waiters.read()
         return waiter.result()
 
     async def settle(self, command: Command[Any, Any], book: Callable[[ConnectionT], object] | None) -> None:
@@ -191,12 +182,11 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Run `action` after a while, if the session still lives then."""
-        if self._nursery is not None:
-            self._nursery.start_soon(_after, seconds, action)
+        self._spawn(_after, seconds, action)
 
     def stop(self) -> None:
         """Let the machine end in good order, once `started`; `ended` says when it has. Never raises: see `crash`."""
-        if self._nursery is not None:
+        if self._open():
             self._feed(lambda: self.machine.stop(trio.current_time()))
 
     def _feed(self, give: Callable[[], None]) -> None:
@@ -209,7 +199,7 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def submit(self, command: Command[Any, Any]) -> Ticket:
         """Submit a command; `pump` must follow. Raises what the machine raises, and what ended the session."""
-        if self._nursery is None:
+        if not self._open():
             raise self.failure or NotReady("the stream has ended")
         try:
             return self.machine.submit(command, trio.current_time())
@@ -233,7 +223,8 @@ class Driver(Generic[EventT, ConnectionT]):
     def _carry_out(self, size: int = 0) -> None:
         machine = self.machine
         wrote = False
-        connection = self._connection
+        link = self._link
+        connection = None if link is None else link.connection
         while effects := machine.take_effects():
             for effect in effects:
                 if isinstance(effect, str) and connection is not None:
@@ -246,12 +237,11 @@ class Driver(Generic[EventT, ConnectionT]):
         for settled in machine.take_settled():
             self._committer.books.pop(settled.ticket, None)
             self._waiters.settle(settled)
-        if wrote:
-            self._wrote = True
-            self._to_write.unpark()
+        if wrote and link is not None:
+            link.write()
         if machine.finished:
-            self._scope.cancel()
-        else:
+            self.abort()
+        elif self._timer is not None:
             deadline = machine.next_deadline()
             if deadline != self._timer.deadline:
                 self._timer.deadline = deadline
@@ -260,7 +250,8 @@ class Driver(Generic[EventT, ConnectionT]):
 
     def _obey(self, effect: Effect) -> bool:
         """Carry out one effect. True where it left something to write."""
-        connection = self._connection
+        link = self._link
+        connection = None if link is None else link.connection
         match effect:
             case SecretFrame() if connection is not None:
                 connection.send_text(effect.text)
@@ -268,15 +259,15 @@ class Driver(Generic[EventT, ConnectionT]):
             case Ping() if connection is not None:
                 connection.send_ping(effect.payload)
                 return True
-            case Hangup():
-                return self._hang_up(effect)
+            case Hangup() if link is not None:
+                self.router.inbox.wake_reader()
+                return link.hang_up(effect)
             case Persist():
-                self._committer.persist(effect)
+                if self._committer.persist(effect):
+                    self._spawn(self._committer.run, self.pump)
             case Dial():
-                self._hanging_up = False
-                # Made here, so that a hang-up that follows at once finds this attempt and not the last.
-                self._attempt = trio.CancelScope()
-                self._spawn(self._connect, effect)
+                self._link = Link(self)
+                self._spawn(self._link.run, self._connector, effect)
             case Fetch():
                 self._spawn(self._fetch, effect)
             case Pause():
@@ -287,67 +278,23 @@ class Driver(Generic[EventT, ConnectionT]):
                 pass
         return False
 
-    def _spawn(self, work: Callable[[EffectT], Awaitable[None]], effect: EffectT) -> None:
-        if self._nursery is not None:
-            self._nursery.start_soon(work, effect)
+    def _spawn(self, work: Callable[[Unpack[ArgumentTs]], Awaitable[None]], *arguments: *ArgumentTs) -> None:
+        if (nursery := self._open()) is not None:
+            nursery.start_soon(work, *arguments)
 
-    # Connections
+    def _open(self) -> trio.Nursery | None:
+        """Where tasks may be begun, None: not any more, or not yet."""
+        nursery = self._nursery
+        return nursery if nursery is not None and (not self._over or nursery.child_tasks) else None
 
-    @trio.lowlevel.enable_ki_protection
-    async def _connect(self, dial: Dial) -> None:
-        """One connection, from its dialling to its end."""
-        machine = self.machine
-        close = Close(reason="given up", by="us")
-        with self._attempt:
-            async with trio.open_nursery() as nursery:
-                try:
-                    connection = await self._connector.dial(dial, nursery)
-                except DialFailed as failed:
-                    close = failed.close
-                else:
-                    try:
-                        nursery.start_soon(self._write, connection)
-                        self._connection = connection
-                        machine.opened(connection.handshake, trio.current_time(), self._wall())
-                        self.pump()
-                        close = await self._read(connection)
-                    finally:
-                        self._connection = None
-                        with trio.CancelScope(shield=True):
-                            await connection.aclose()
-                nursery.cancel_scope.cancel()
-        machine.closed(close, trio.current_time(), self._wall())
+    # The connection
+
+    def link_opened(self, handshake: Handshake) -> None:
+        self.machine.opened(handshake, trio.current_time(), self._wall())
         self.pump()
 
-    async def _read(self, connection: Connection) -> Close:
-        """Hand in what arrives until the connection ends."""
-        machine = self.machine
-        while True:
-            if self._blocked():
-                machine.reading(False, trio.current_time())
-                self.pump()
-                await self._wait_room()
-                machine.reading(True, trio.current_time())
-                self.pump()
-            read = await connection.read()
-            self._hand_in(read, trio.current_time())
-            if read.close is not None:
-                return read.close
-
-    async def _wait_room(self) -> None:
-        """Wait until nothing stops the reading; a stop by a full inbox is told, at the latest when it has lasted for a while."""
-        full, since = self.router.full, trio.current_time()
-        with trio.move_on_after(LONG_STOP) as patience:
-            while self._blocked():
-                await self.router.inbox.wait_room()
-        if full:
-            self._tell_stopped(trio.current_time() - since)
-        if patience.cancelled_caught:
-            while self._blocked():
-                await self.router.inbox.wait_room()
-
-    def _hand_in(self, read: Read, now: float) -> None:
-        machine, size = self.machine, sum(map(len, read.messages))
+    def link_brought(self, read: Read) -> None:
+        machine, now, size = self.machine, trio.current_time(), sum(map(len, read.messages))
         if read.messages:
             machine.receive(read.messages, now)
         elif read.close is None:
@@ -355,40 +302,39 @@ class Driver(Generic[EventT, ConnectionT]):
         for payload in read.pongs:
             machine.pong(payload, now)
         self.pump(size)
-        if self._reading_callers and (self._paused or self.router.full):
-            self._count_unread(size)
+        if self._waiters.reading and (self._paused or self.router.full) and self._waiters.count_unread(size):
+            self.pump()
 
-    def _blocked(self) -> bool:
-        """Whether a full inbox, or the machine, stops the reading: not while a caller waits for a reply, nor once the connection
-        is ending."""
-        return (self._paused or self.router.full) and not (self._hanging_up or self._reading_callers)
-
-    def _count_unread(self, size: int) -> None:
-        self._unread += size
-        if self._unread <= self._unread_bytes:
-            return
-        full = InboxFull(f"{self._unread} bytes of events arrived before the reply")
-        self._waiters.fail_readers(full)
+    def link_closed(self, close: Close) -> None:
+        self._link = None
+        self.machine.closed(close, trio.current_time(), self._wall())
         self.pump()
 
-    def _hang_up(self, effect: Hangup) -> bool:
-        self._hanging_up = True
-        self.router.inbox.wake_reader()
-        if self._connection is None:
-            self._attempt.cancel()
-            return False
-        self._attempt.deadline = trio.current_time() + effect.within
-        self._connection.send_close(effect.code, effect.reason)
-        return True
+    @property
+    def blocked(self) -> bool:
+        """Whether a full inbox, or the machine, stops the reading: not while a caller waits for a reply, nor once the connection
+        is ending."""
+        stopped = self._paused or self.router.full
+        return stopped and not (self._waiters.reading or self._link is None or self._link.ending)
 
-    @trio.lowlevel.enable_ki_protection
-    async def _write(self, connection: Connection) -> None:
-        while True:
-            self._wrote = False
-            await connection.flush()
-            # What came while another task was flushing may not have gone along.
-            if not self._wrote:
-                await self._to_write.park()
+    async def link_unblocked(self) -> None:
+        self.machine.reading(False, trio.current_time())
+        self.pump()
+        await self._wait_room()
+        self.machine.reading(True, trio.current_time())
+        self.pump()
+
+    async def _wait_room(self) -> None:
+        """Wait until nothing stops the reading; a stop by a full inbox is told, at the latest when it has lasted for a while."""
+        full, since = self.router.full, trio.current_time()
+        with trio.move_on_after(LONG_STOP) as patience:
+            while self.blocked:
+                await self.router.inbox.wait_room()
+        if full:
+            self._tell_stopped(trio.current_time() - since)
+        if patience.cancelled_caught:
+            while self.blocked:
+                await self.router.inbox.wait_room()
 
     # Time
 

@@ -8,6 +8,7 @@ import attrs
 import trio
 
 from ..core.effects import Settled, Ticket
+from ..errors import InboxFull
 
 __all__ = ["Waiter", "Waiters"]
 
@@ -40,10 +41,16 @@ class Waiter:
 
 
 class Waiters:
-    """All who wait."""
+    """All who wait. While there are some whose answer comes from the peer, up to `unread_bytes` may come in that nobody takes."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_unread", "_unread_bytes", "_waiting", "reading")
+
+    def __init__(self, unread_bytes: int) -> None:
         self._waiting: dict[Ticket, Waiter] = {}
+        self._unread_bytes = unread_bytes
+        self._unread = 0
+        self.reading: int = 0
+        """How many wait for what must be read first."""
 
     def add(self, ticket: Ticket, *, needs_reading: bool, give_up: Callable[[], None] = _nothing) -> Waiter:
         """One more."""
@@ -60,13 +67,24 @@ class Waiters:
         if waiter is not None:
             waiter.settle(settled.reply, settled.error)
 
-    def fail_readers(self, error: Exception) -> None:
-        """`error` is the answer to all who wait for the peer."""
+    def read(self) -> None:
+        """One of those who wait for the peer has gone."""
+        self.reading -= 1
+        if not self.reading:
+            self._unread = 0
+
+    def count_unread(self, size: int) -> bool:
+        """So many bytes more came than nobody takes. True where that was too much, and all who wait for the peer are told so."""
+        self._unread += size
+        if self._unread <= self._unread_bytes:
+            return False
+        error = InboxFull(f"{self._unread} bytes of events arrived before the reply")
         readers = [ticket for ticket, waiter in self._waiting.items() if waiter.needs_reading]
         for ticket in readers:
             waiter = self._waiting.pop(ticket)
             waiter.settle(None, error)
             waiter.give_up()
+        return True
 
     def end(self, error: Exception) -> None:
         """`error` is the answer to all."""
