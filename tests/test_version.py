@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 
 import pushwire
-from pushwire.version import UNKNOWN, version
+from pushwire.version import UNKNOWN, release, version
 
 
 @pytest.fixture
@@ -31,3 +31,12 @@ def test_a_tree_that_is_not_installed_has_none(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
     assert pushwire.__version__ == UNKNOWN
+
+
+@pytest.mark.usefixtures("afresh")
+@pytest.mark.parametrize(
+    "installed, numbers", [("1.2.3", "1.2.3"), ("0.2.0.dev14+g1a2b3c4", "0.2.0"), ("2.0.0rc1", "2.0.0"), (UNKNOWN, "0")]
+)
+def test_a_peer_is_told_the_numbers_of_a_release(monkeypatch: pytest.MonkeyPatch, installed: str, numbers: str) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", {"pushwire": installed}.__getitem__)
+    assert release() == numbers

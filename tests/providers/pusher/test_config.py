@@ -13,9 +13,10 @@ from pushwire.providers import pusher
 from pushwire.providers.pusher.provider import PROVIDER, parse_spec
 from pushwire.testing import events as common
 from pushwire.testing import pusher as build
+from pushwire.version import release
 from tests.providers.pusher.harness import config
 
-QUERY = "protocol=7&client=pushwire&version=0.1.0"
+QUERY = f"protocol=7&client=pushwire&version={release()}"
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ QUERY = "protocol=7&client=pushwire&version=0.1.0"
         ({"url": "ws://127.0.0.1/path/app/k/"}, f"ws://127.0.0.1/path/app/k/?{QUERY}"),
         ({"key": "k", "url": "ws://127.0.0.1/other"}, f"ws://127.0.0.1/other?{QUERY}"),
         ({"key": "k", "protocol_query": False}, "wss://ws-mt1.pusher.com/app/k"),
-        ({"key": "k", "url": "ws://h?protocol=5&x=1"}, "ws://h/app/k?protocol=5&client=pushwire&version=0.1.0&x=1"),
+        ({"key": "k", "url": "ws://h?protocol=5&x=1"}, f"ws://h/app/k?protocol=5&client=pushwire&version={release()}&x=1"),
     ],
 )
 def test_what_is_dialled(settings: dict[str, Any], url: str) -> None:

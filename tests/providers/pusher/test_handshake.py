@@ -15,6 +15,7 @@ from pushwire.providers import pusher
 from pushwire.providers.pusher.handshake import salvage
 from pushwire.providers.pusher.tables import HANDSHAKE, Stage, StageTrigger
 from pushwire.testing import pusher as build
+from pushwire.version import release
 from tests.providers.harness import expect
 from tests.providers.pusher.harness import Client, asking, config, signing
 
@@ -29,7 +30,7 @@ def opened(settings: pusher.Config | None = None) -> Client:
 def test_the_url_says_app_protocol_client_and_version() -> None:
     client = Client()
     client.start()
-    url = f"wss://ws-mt1.pusher.com/app/{build.APP_KEY}?protocol=7&client=pushwire&version=0.1.0"
+    url = f"wss://ws-mt1.pusher.com/app/{build.APP_KEY}?protocol=7&client=pushwire&version={release()}"
     assert client.dials == [Dial(1, url, {}, 2**20)]
 
 

@@ -27,6 +27,7 @@ from ...core.config import (
 )
 from ...core.effects import Restored
 from ...core.secrets import Secret
+from ...version import release
 from .auth import AuthBody, AuthEndpoint, Authoriser
 from .channels import SERVER_TO_USER, SIGN_IN
 from .dialect import Limits, PusherDialect
@@ -38,8 +39,6 @@ __all__ = ["Config", "ProtocolConfig", "app_url"]
 
 ValueT = TypeVar("ValueT")
 
-CLIENT_VERSION: Final = "0.1.0"
-"""Of this implementation of the protocol, as it introduces itself."""
 LONGEST_NAME: Final = 200
 """Characters of a channel's name that any known server takes."""
 _KEY: Final = re.compile(r"[-\w.~]*\Z", re.ASCII)
@@ -195,13 +194,16 @@ class Config(ProtocolConfig):
     @property
     def dial_url(self) -> str:
         """The whole URL that is dialled."""
-        query = {"protocol": "7", "client": "pushwire", "version": CLIENT_VERSION} if self.protocol_query else {}
-        return app_url(self.url or f"wss://ws-{self.cluster}.pusher.com", self.app_key, query)
+        # The version is looked up no sooner: that takes longer than to import a provider.
+        return self._app_url({"protocol": "7", "client": "pushwire", "version": release()} if self.protocol_query else {})
 
     @property
     def namespace(self) -> str:
         """Provider and URL, which holds the app's key; that is no secret."""
-        return f"pusher {self.dial_url.partition('?')[0]}"
+        return f"pusher {self._app_url({}).partition('?')[0]}"
+
+    def _app_url(self, query: Mapping[str, str]) -> str:
+        return app_url(self.url or f"wss://ws-{self.cluster}.pusher.com", self.app_key, query)
 
     def authoriser(self) -> Authoriser:
         return Authoriser(
