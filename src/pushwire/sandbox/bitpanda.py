@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from ..core.effects import Identity
+from ..core.runs import MISFITS
 from ..providers.bitpanda.topics import PRICE_CHANGES, PRICES, Form, Pair, Topic, form_of
 from .base import Accept, ConnectRequest, HttpCall, Refuse, SendTo
 from .bitpanda_settings import BitpandaSettings
@@ -102,7 +103,7 @@ class BitpandaServer(ServerBase[_Connection]):
         connection.heard = now
         try:
             frame = msgspec.json.decode(message, type=_Frame)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             self._reply(conn, {"action": "", "channel": "", "error": "invalid message"})
             return
         reply: dict[str, object] = {"action": frame.action, "channel": frame.channel}

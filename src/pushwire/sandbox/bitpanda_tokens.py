@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ..core.http import Response
+from ..core.runs import MISFITS
 from ..core.secrets import Secret
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _fields(call: HttpCall) -> dict[str, str]:
         if call.headers.get("content-type", "").startswith("application/json"):
             return msgspec.json.decode(call.body, type=dict[str, str])
         return dict(parse_qsl(call.body.decode()))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+    except MISFITS:
         return {}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ..core.runs import MISFITS
 from ..core.secrets import Secret
 from ..errors import LocalProtocolError
 from .base import Accept, ConnectRequest, HttpCall, Kind, Refuse, SendTo
@@ -111,7 +112,7 @@ class GelabsServer(ServerBase[Connection]):
             return
         try:
             command = msgspec.json.decode(message, type=_Command)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             self._reply(conn, "", "error", None, 400, "invalid JSON")
             return
         command_id = command.id if isinstance(command.id, str) else ""

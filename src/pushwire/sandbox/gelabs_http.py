@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 
 from ..core.http import Response
+from ..core.runs import MISFITS
 from ..errors import LocalProtocolError
 from .gelabs_book import Account, Message, place
 from .gelabs_spellings import as_listed, as_traded
@@ -104,7 +105,7 @@ def answer(server: GelabsServer, call: HttpCall, now: float, wall: float) -> Res
         if account is None:
             raise Refused(401, "unknown API key")
         return CALLS[call.method, path](server, account, call, now, wall)
-    except (Refused, msgspec.MsgspecError, UnicodeError, RecursionError, LocalProtocolError) as error:
+    except (Refused, LocalProtocolError, *MISFITS) as error:
         status = error.status if isinstance(error, Refused) else 400
         return _json(status, {"code": status, "message": str(error), "data": None})
 

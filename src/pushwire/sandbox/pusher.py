@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..core.http import Response
+from ..core.runs import MISFITS
 from ..core.secrets import Secret
 from ..providers.pusher.channels import SERVER_TO_USER, is_encrypted, is_presence, is_private, name_problem
 from ..providers.pusher.encryption import NONCE_SIZE, encrypt
@@ -107,7 +108,7 @@ class PusherServer(ServerBase[Connection]):
         connection.heard, connection.pinged = now, False
         try:
             said = msgspec.json.decode(message, type=_Message)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except MISFITS:
             self._on_garbage(conn)
             return
         command = self._commands.get(said.event)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ..core.http import Response
+from ..core.runs import MISFITS
 from ..providers.pusher.channels import is_encrypted, is_presence
 from ..providers.pusher.signing import sign_channel, sign_user
 
@@ -78,7 +79,7 @@ def _read(call: HttpCall) -> _Asked | None:
         if call.headers.get("content-type", "").partition(";")[0] == "application/json":
             return _ASKED.decode(call.body)
         return msgspec.convert(dict(parse_qsl(call.body.decode())), _Asked)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except MISFITS:
         return None
 
 

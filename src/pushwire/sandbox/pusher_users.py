@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
+from ..core.runs import MISFITS
 from ..providers.pusher.channels import SERVER_TO_USER
 from ..providers.pusher.signing import sign_user
 
@@ -49,7 +50,7 @@ class Users:
             return False
         try:
             user = msgspec.json.decode(user_data, type=_UserData)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except MISFITS:
             return False
         user_id = str(user.id)
         is_new = user_id not in _ids(everybody)

@@ -16,6 +16,7 @@ import msgspec
 
 from ..core.effects import Identity
 from ..core.http import Response
+from ..core.runs import MISFITS
 from ..core.secrets import Secret
 from .base import Accept, ConnectRequest, HttpCall, Kind, Refuse, SendTo
 from .quantcite_book import EXCHANGES, Account, Place, Record, User, digest, encode, listed, new_id, own_key, summary
@@ -107,7 +108,7 @@ class QuantciteServer(ServerBase[Connection]):
             return
         try:
             fields = msgspec.json.decode(message, type=dict[str, object])
-        except (ValueError, RecursionError):
+        except MISFITS:
             self._send(conn, self._error(now, 4002, "invalid JSON"))
             return
         try:

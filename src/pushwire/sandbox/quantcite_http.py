@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from ..core.http import Response
+from ..core.runs import MISFITS
 from ..core.secrets import Secret
 from .quantcite_book import EXCHANGES, Place, User, digest, encode, listed, new_id, own_key, summary
 
@@ -67,7 +68,7 @@ def _json(status: int, value: object, retry_after: float | None = None) -> Respo
 def _body(call: HttpCall) -> Fields:
     try:
         return msgspec.json.decode(call.body or b"{}", type=dict[str, object])
-    except (ValueError, RecursionError):
+    except MISFITS:
         raise Refused(400, "invalid_request", "the body is no JSON object") from None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..core.runs import MISFITS
 from ..core.secrets import Secret
 from ..errors import LocalProtocolError
 from ..providers.satoriex import USER, Topic
@@ -82,7 +83,7 @@ class SatoriexServer(ServerBase[tuple[Account, dict[Topic, None]]]):
             return
         try:
             frame = msgspec.json.decode(message, type=_Frame)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except MISFITS:
             return
         topics = found[1]
         match frame.type:

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from ..core.http import Response
+from ..core.runs import MISFITS
 from ..core.secrets import Secret
 from ..providers.satoriex import USER, Topic
 
@@ -285,7 +286,7 @@ def refused(status: int, code: int, text: str) -> Response:
 def _read(body: bytes, kind: type[StructT]) -> StructT | None:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except MISFITS:
         return None
 
 
