@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 import attrs
 import msgspec
 
+from ..core.runs import MISFITS
+
 __all__ = ["MOST_MEMBERS", "Connection", "Member", "Room", "Sent", "is_cache", "member_of"]
 
 CLIENT_EVENT_WINDOW: Final = 1.0
@@ -95,6 +97,6 @@ def member_of(connection: Connection, channel_data: object) -> Member | None:
         return Member(connection.user_id or "", msgspec.Raw(b"null"))
     try:
         data = msgspec.json.decode(channel_data, type=_ChannelData)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except MISFITS:
         return None
     return Member(data.user_id, msgspec.Raw(bytes(data.user_info)))
