@@ -19,6 +19,8 @@ __all__ = ["Hooks"]
 class Hooks(abc.ABC):
     """The abstract methods are what each provider must say, the others what it may."""
 
+    __slots__ = ()
+
     closes: CloseTable
     """What each way a connection can end means for the next dial. Where the settings change it, a machine sets its own first of
     all."""

@@ -224,7 +224,8 @@ class ClientWire:
             self.close = self._redacted(refusal)
         elif self._head.whole:
             self._judge(self._head.whole)
-        return b"" if self.handshake is None else self._head.rest
+        rest, self._head.rest = self._head.rest, b""
+        return b"" if self.handshake is None else rest
 
     def _judge(self, head: bytes) -> None:
         """A 101 came: is it the answer to our request?"""
@@ -242,6 +243,8 @@ class ClientWire:
             for name, value in response.headers.raw_items():
                 name = name.lower()
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            # websockets holds it to the end.
+            response.headers.clear()
         self.handshake = Handshake(101, headers, self._protocol.subprotocol)
         self._inflating = Inflating.of(self._protocol.extensions, self._limit, self._frame_limit)
 

@@ -44,6 +44,7 @@ class ResponseHead:
         if at >= 0:
             end = at + len(_END)
             self.whole, self.rest = bytes(self._data[:end]), bytes(self._data[end:])
+            self._data = bytearray()
             return parse_refusal(self.whole)
         if len(self._data) > _MAX_HEAD:
             return Close(reason="handshake: the response's head is too long", by="transport")

@@ -42,10 +42,12 @@ class Masking:
     __slots__ = ("_masks",)
 
     def __init__(self) -> None:
-        self._masks = _drawn()
+        self._masks: Iterator[tuple[bytes]] | None = None
 
     def frame(self, payload: bytes) -> bytes:
         """The frame of a text of at most `LONGEST` bytes."""
+        if self._masks is None:
+            self._masks = _drawn()
         (mask,) = next(self._masks)
         length = len(payload)
         if length <= _SHORT_LENGTH:
