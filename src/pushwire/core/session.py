@@ -47,7 +47,7 @@ class Session(Hooks, Generic[EventT, TopicT]):
     """A machine without its provider, by the contract of `core.machine`; `core.hooks` has what a provider adds."""
 
     # The dict of an object with more than thirty attributes takes a kilobyte more than these and it do.
-    __slots__ = ("_confirms", "_exchange", "_failure", "_fence", "_gaps", "_heartbeat", "_ids", "_out", "_phase", "_timers")
+    __slots__ = ("__dict__", "_confirms", "_exchange", "_fence", "_gaps", "_heartbeat", "_ids", "_out", "_phase", "_timers")
 
     def __init__(self, config: ConnectionConfig, dialect: Dialect[TopicT], *, rng: random.Random, ids: Callable[[], str]) -> None:
         self._settings = config
