@@ -8,11 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from pushwire.cli.advice import misspelled
+from pushwire.cli.advice import misspelled, of_a_provider, of_a_subscription
+from pushwire.doctor.advice import Subject, advise
+from pushwire.doctor.steps import Step, Trouble
+from pushwire.errors import (
+    AuthenticationRefused,
+    CommandRefused,
+    ConnectionLost,
+    InboxFull,
+    NotReady,
+    PushwireError,
+    ReplyTimeout,
+)
 from pushwire.providers import load
 from pushwire.sandbox import serve
 from tests.cli.program import KEY, environment, gelabs, outcome, pushwire
 from tests.cli.test_tail import open_mute_listener
+
+
+def of_the_doctor(variables: str) -> str:
+    return advise(Step.HANDSHAKE, Trouble.HTTP_401, Subject("gelabs", variables, ""))
 
 
 async def complaint_of(*arguments: str, status: int, **variables: str) -> str:
@@ -56,8 +71,41 @@ async def test_a_refused_login_says_which_variable_holds_the_key(tmp_path: Path)
         for variables in ({"PUSHWIRE_GELABS_API_KEY": "wrong-but-secret"}, {"PUSHWIRE_GELABS_API_KEY_FILE": str(key)}):
             told = await complaint_of("tail", "gelabs", "--url", server.url, status=2, **variables)
             assert told.startswith("HTTP 401")
-            assert told.endswith(f"; check what is in {next(iter(variables))}")
+            assert told.endswith(f"; {of_the_doctor(next(iter(variables)))}")
             assert "wrong-but-secret" not in told
+
+
+def test_a_login_that_is_refused_after_the_handshake_is_for_its_credential() -> None:
+    with (
+        pytest.raises(AuthenticationRefused, match="close 4001; satoriex refuses the credential: see") as caught,
+        of_a_provider("satoriex"),
+    ):
+        raise AuthenticationRefused("close 4001", code=4001)
+    assert caught.value.code == 4001
+
+
+@pytest.mark.parametrize(
+    "error, advice",
+    [
+        (CommandRefused("Subscribe", 400, "no such address"), "gelabs refuses it, for the reason shown: see its spelling"),
+        (ReplyTimeout("no reply"), "no answer: the provider is slow"),
+        (ConnectionLost("it is gone", sent="maybe"), "the connection ended before the answer"),
+    ],
+)
+def test_a_subscription_that_is_not_made_has_the_doctors_advice(error: PushwireError, advice: str) -> None:
+    told = str(error)
+    with pytest.raises(type(error)) as caught, of_a_provider("gelabs"), of_a_subscription("gelabs"):
+        raise error
+    assert caught.value is error
+    assert str(error).startswith(f"{told}; {advice}")
+
+
+@pytest.mark.parametrize("error", [AuthenticationRefused("HTTP 401", status=401), NotReady("not ready"), InboxFull("full")])
+def test_what_is_not_about_the_subscription_is_not_told_as_such(error: PushwireError) -> None:
+    told = str(error)
+    with pytest.raises(type(error)), of_a_subscription("gelabs"):
+        raise error
+    assert str(error) == told
 
 
 async def test_a_provider_that_cannot_be_reached_is_for_the_doctor() -> None:

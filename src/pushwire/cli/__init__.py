@@ -58,9 +58,9 @@ def _report(error: BaseException) -> int:
     if missing is not None:
         return _ended(missing, FAILED)
     if isinstance(error, LocalProtocolError | AuthenticationRefused):
-        return _ended(_noted(error), MISUSED)
+        return _ended(str(error), MISUSED)
     if isinstance(error, PushwireError):
-        return _ended(_noted(error), FAILED)
+        return _ended(str(error), FAILED)
     if isinstance(error, OSError):
         return _ended(_told(error), FAILED)
     where = traceback.extract_tb(error.__traceback__)
@@ -78,11 +78,6 @@ def _missing(error: ImportError) -> str | None:
     if isinstance(error, ModuleNotFoundError) and name != __name__.partition(".")[0]:
         return f"the package {name} is not installed: pip install --upgrade 'pushwire[cli]'"
     return None
-
-
-def _noted(error: PushwireError) -> str:
-    """What it says, behind the name of whom it is about, where that is a note."""
-    return ": ".join((*getattr(error, "__notes__", ()), str(error)))
 
 
 def _told(error: OSError) -> str:

@@ -1,6 +1,8 @@
 """What to do about an error that ends a command: the half of its line that the error itself cannot know.
 
-An error keeps its type, which the status follows from; only its text grows.
+Here is what a command alone knows: its files, its variables, which of several connections it was. What is wrong between a
+provider's name and its messages, `doctor.advice` says; what to do about an event of a running stream, `core.cures`. An error keeps
+its type, which the status follows from; only its text grows.
 """
 
 from __future__ import annotations
@@ -14,10 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from ..core.provider import Provider
+from ..doctor.advice import Subject, advise
+from ..doctor.habits import STRANGER
+from ..doctor.steps import Step, Trouble
+from ..doctor.troubles import of_error, of_status
 from ..errors import AuthenticationRefused, JournalError, NotReady, PushwireError
 from ..registry import load
 
-__all__ = ["FILES", "misspelled", "of_a_journal", "of_a_provider", "of_one_among_several"]
+__all__ = ["FILES", "misspelled", "of_a_journal", "of_a_provider", "of_a_subscription", "of_one_among_several"]
 
 FILES: Final[Mapping[int, str]] = {
     errno.ENOENT: "check the path",
@@ -37,21 +43,45 @@ def of_a_provider(name: str) -> Generator[None]:
     try:
         yield
     except NotReady as error:
-        raise NotReady(f"{error}; `pushwire doctor {name}`, with the same options, says at which step and what to do") from None
+        _tell(error, f"{error}; `pushwire doctor {name}`, with the same options, says at which step and what to do")
+        raise
     except AuthenticationRefused as error:
-        held = _variables_set(load(name))
-        what = f"check what is in {' and '.join(held)}" if held else "check the credential"
-        raise AuthenticationRefused(f"{error}; {what}", status=error.status, code=error.code) from None
+        login = (Step.LOGIN, Trouble.CREDENTIAL)
+        step, trouble = login if error.status is None else (Step.HANDSHAKE, of_status(error.status))
+        _tell(error, f"{error}; {_advice(name, step, trouble)}")
+        raise
+
+
+@contextmanager
+def of_a_subscription(name: str) -> Generator[None]:
+    """For what this provider has against a subscription."""
+    try:
+        yield
+    except PushwireError as error:
+        trouble = of_error(error)
+        # Some of it is not about the subscription, and is told of further out.
+        if trouble is not Trouble.FAILED and not isinstance(error, AuthenticationRefused | NotReady):
+            _tell(error, f"{error}; {_advice(name, Step.SUBSCRIBE, trouble)}")
+        raise
 
 
 @contextmanager
 def of_one_among_several(name: str) -> Generator[None]:
-    """For what one of several connections ends with: a note says which."""
+    """For what the connection of this name ends with."""
     try:
         yield
     except PushwireError as error:
-        error.add_note(name)
+        _tell(error, f"{name}: {error}")
         raise
+
+
+def _tell(error: PushwireError, text: str) -> None:
+    error.args = (text,)
+
+
+def _advice(name: str, step: Step, trouble: Trouble) -> str:
+    variables = " and ".join(_variables_set(load(name))) or "the provider's page"
+    return advise(step, trouble, Subject(name, variables, STRANGER.silence))
 
 
 def _variables_set(provider: Provider) -> Sequence[str]:

@@ -19,7 +19,7 @@ from ..core.secrets import Secret
 from ..shell.connect import connect
 from ..shell.stream import Stream
 from ..shell.tally import StreamTally
-from .advice import of_a_provider, of_one_among_several
+from .advice import of_a_provider, of_a_subscription, of_one_among_several
 from .feed import CONTROL, consume, wall_clock
 from .logs import complain, warnings_told
 from .output import Output, as_json, as_text
@@ -114,8 +114,9 @@ class Tail:
             ) as stream:
                 if until is not None:
                     ending.after(until - trio.current_time(), connection.stop)
-                for command in target.commands:
-                    await stream.call(command)
+                with of_a_subscription(target.provider):
+                    for command in target.commands:
+                        await stream.call(command)
                 connection.stream = stream
                 await consume(stream, target.config, show)
 

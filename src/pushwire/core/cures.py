@@ -1,6 +1,7 @@
 """What a control event says to whoever reads a log: what has happened, and what to do about it.
 
-What lives here: the words. What must not: where they go (`shell.warner`, and the relay's log).
+What lives here: the words, about what comes over a connection that is there. What must not: where they go (`shell.warner`, and
+the relay's log); and what can be wrong on the way to a connection, which `doctor.advice` says.
 """
 
 from __future__ import annotations

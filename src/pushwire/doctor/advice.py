@@ -1,6 +1,8 @@
-"""What to do, by the step that failed and how. One table; a test reaches every row.
+"""What to do, by the step that failed and how. One table; a test reaches every row. The command line's errors take their advice
+from it too.
 
-What must not live here: how a trouble is recognised (`troubles`).
+What must not live here: how a trouble is recognised (`troubles`), and what to do about an event of a running stream
+(`core.cures`).
 """
 
 from __future__ import annotations
@@ -113,7 +115,8 @@ ADVICE: Final[Mapping[Step, Mapping[Trouble, str]]] = {
     Step.MESSAGE: {
         Trouble.SILENT: "silence can be normal. It depends on {silence}; wait longer with --wait",
         Trouble.UNREADABLE: (
-            "something came, and it was no message: see it with `pushwire tail {provider}`, the provider may have changed"
+            "something came, and it was no message that we know: see it with `pushwire tail {provider} --json`; a newer pushwire "
+            "may know it"
         ),
         Trouble.HUNG_UP: "the connection ended while we listened: mind the close code's meaning; a stream would dial again",
     },
