@@ -1,8 +1,8 @@
 """What to do about an error that ends a command: the half of its line that the error itself cannot know.
 
 Here is what a command alone knows: its files, its variables, which of several connections it was. What is wrong between a
-provider's name and its messages, `doctor.advice` says; what to do about an event of a running stream, `core.cures`. An error keeps
-its type, which the status follows from; only its text grows.
+provider's name and its messages, `doctor.advice` says; what to do about an event of a running stream, `core.cures`. An error
+keeps its type, which the status follows from; only its text grows.
 """
 
 from __future__ import annotations
