@@ -86,7 +86,7 @@ def test_the_states_of_a_version() -> None:
 
 def test_what_makes_no_sense_is_refused_before_any_change() -> None:
     book = ledger()
-    with pytest.raises(LocalProtocolError, match="unseen: this delivery is unknown"):
+    with pytest.raises(LocalProtocolError, match=r"cannot settle \('a',\): it is unseen: this delivery is unknown"):
         book.finish([tx("a")])
     book.receive(*tx("a"), 0.0)
     with pytest.raises(LocalProtocolError, match="commit failed while held: its commit was not asked for"):
@@ -97,8 +97,9 @@ def test_what_makes_no_sense_is_refused_before_any_change() -> None:
     with pytest.raises(LocalProtocolError, match="committing: it is being settled already"):
         book.finish([tx("a")])
     book.committed([tx("a")], 0.0)
-    with pytest.raises(LocalProtocolError, match="finished: it is settled already"):
-        book.finish([tx("a")])
+    assert book.finish([tx("a")]) == []
+    with pytest.raises(LocalProtocolError, match="committed while finished: it is settled already"):
+        book.committed([tx("a")], 0.0)
     assert book.unfinished == 0
 
 
@@ -286,8 +287,11 @@ class Books(RuleBasedStateMachine):
     def settle(self, identity: Identity, end: str) -> None:
         state = self.model.get(identity)
         if state is Entry.HELD:
-            self.ledger.finish([identity])
+            assert self.ledger.finish([identity]) == [identity]
             self.model[identity] = Entry.COMMITTING
+        elif state is Entry.FINISHED:
+            assert self.ledger.finish([identity]) == []
+            return
         elif state is not Entry.COMMITTING:
             with pytest.raises(LocalProtocolError):
                 self.ledger.finish([identity])

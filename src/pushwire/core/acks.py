@@ -30,7 +30,7 @@ from .effects import Committed, Done, Outcome, Persist, Record, Resends, Restore
 from .events import AckRefused, Delivery, Gap
 from .ledger import Entry, Key, Ledger
 from .machine import Status
-from .owed import Ack, Owed
+from .owed import KEY, Ack, Owed
 from .session import Session
 
 __all__ = ["AckConfig", "AckSession", "judge"]
@@ -183,7 +183,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
     def _acks_answered(self, ids: Sequence[str], now: float, error: tuple[int | str | None, str] | None = None) -> list[bool]:
         """Replies to ACKs came, all the same; `error` is the provider's code and text. False for an id that no ACK has."""
         answered = self._owed.answered(ids)
-        acks = [ack for ack in answered if ack is not None]
+        acks = list(filter(None, answered))
         if acks:
             self._answered = True
             self._acks_done(acks)
@@ -192,7 +192,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         else:
             code, text = error
             self._out.events += [AckRefused(now, key, code, self._redacted(text)) for key, _ in acks]
-        return [ack is not None for ack in answered]
+        return list(map(bool, answered))
 
     # The lifecycle
 
@@ -244,17 +244,17 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         return self._base if oldest is None else min(self._base, oldest)
 
     def _finish(self, command: Finish, now: float) -> Ticket:
-        held = self._ledger.held(command.identities)
+        held = self._ledger.finish(command.identities)
         ticket = self._ticket()
-        if not held:
+        if held:
+            at = self._wall(now)
+            self._commit(ticket, tuple([Record("finished", identity, at) for identity in held]))
+        else:
             self._out.settle(ticket)
-            return ticket
-        at = self._wall(now)
-        self._commit(ticket, tuple(Record("finished", identity, at) for identity in held))
         return ticket
 
     def _park(self, command: Park, now: float) -> Ticket:
-        if not self._ledger.held((command.identity,)):
+        if not self._ledger.finish((command.identity,)):
             raise LocalProtocolError(f"cannot park {command.identity.key}: it is {Entry.FINISHED.value}")
         ticket = self._ticket()
         record = Record("parked", command.identity, self._wall(now), command.reason, command.raw)
@@ -262,7 +262,6 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         return ticket
 
     def _commit(self, ticket: Ticket, records: tuple[Record, ...]) -> None:
-        self._ledger.finish([record.identity for record in records])
         self._persist((Write(ticket, records),))
 
     def _persist(self, writes: tuple[Write, ...]) -> None:
@@ -287,12 +286,13 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
             keys = self._owed.take()
             if keys:
                 acks = self._acks_of(keys)
-                if len({key for key, _ in acks}) < len(keys):
-                    self._owed.drop({*keys} - {key for key, _ in acks})
+                named = {*map(KEY, acks)}
+                if len(named) < len(keys):
+                    self._owed.drop({*keys} - named)
                 self._send_acks(acks, 1, now)
 
     def _send_acks(self, acks: Sequence[Ack], tries: int, now: float) -> None:
-        unsettled = self._ledger.unsettled(key for key, _ in acks)
+        unsettled = self._ledger.unsettled(map(KEY, acks))
         if unsettled:
             # Another version came meanwhile, and the ACK might speak for it too. It is owed again when that one is finished.
             self._owed.drop(unsettled)

@@ -7,9 +7,10 @@ key is ACKed when no received version of it is unfinished. Nothing here knows of
 from __future__ import annotations
 
 import enum
+import itertools
 import operator
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ..errors import LocalProtocolError
@@ -90,9 +91,12 @@ _ROW: Final[Mapping[EntryTrigger, tuple[int, int]]] = {
 }
 """From where to where each of the others moves a version: there is one way for each."""
 
-_HELD_ALONE: Final = operator.itemgetter(_HELD)
-_VERSION: Final = operator.itemgetter(0)
-"""What the first takes out of all that is kept of a version, and the second out of that."""
+_ALONE: Final = tuple(map(operator.itemgetter, _CODES.values()))
+"""By the code of a state: takes what is kept of a key that has one version, in that state, out of all that can be."""
+_ALONE_VERSION: Final = operator.itemgetter(0)
+"""Takes the version out of that."""
+_KEY: Final[Callable[[Identity], Key]] = operator.itemgetter(0)
+_VERSION: Final[Callable[[Identity], Key]] = operator.itemgetter(1)
 
 _FEW: Final = 1024
 """Received messages that are listed whatever has become of them."""
@@ -112,6 +116,11 @@ def _code(versions: Versions, version: Key) -> int | None:
         return None
     assert isinstance(code, int), "versions and states alternate"
     return code
+
+
+def _columns(identities: Sequence[Identity]) -> tuple[list[Key], list[Key]]:
+    """Their keys and their versions. (To unpack all into one `zip` makes an iterator for each, which takes twice as long.)"""
+    return list(map(_KEY, identities)), list(map(_VERSION, identities))
 
 
 class Ledger:
@@ -171,7 +180,7 @@ class Ledger:
             keys, versions = keys[start:stop], versions[start:stop]
         if not keys:
             return ()
-        alone = self._alone(versions)
+        alone = list(map(_ALONE[_HELD], self._states(versions)))
         before = len(known)
         known.update(zip(keys, alone, strict=True))
         if len(known) - before < len(keys):
@@ -180,7 +189,7 @@ class Ledger:
                 del known[key]
             stop = self._until_known(keys, 0)
             return self.first(keys[:stop], versions[:stop], at)
-        versions = list(map(_VERSION, alone))
+        versions = list(map(_ALONE_VERSION, alone))
         self._unsaved.append(self._list(at, keys, versions))
         self.unfinished += len(keys)
         return versions
@@ -207,38 +216,35 @@ class Ledger:
     def state(self, identity: Identity) -> Entry:
         return _STATES[_code(self._keys.get(identity.key, ()), identity.version) or _UNSEEN]
 
-    def held(self, identities: Sequence[Identity]) -> list[Identity]:
-        """Those of these that are held, each once; the rest is finished. Raises `LocalProtocolError` where one is neither."""
-        keys, shared = self._keys, self._shared
+    def finish(self, identities: Sequence[Identity]) -> list[Identity]:
+        """The commit is asked for of those of these that are held, each once, which are returned; the rest is finished. Raises
+        `LocalProtocolError` where one is neither: then nothing has moved."""
+        different = list(dict.fromkeys(identities))
+        if self._move_alone(*_columns(different), EntryTrigger.FINISH):
+            return different
         held: list[Identity] = []
-        for identity in dict.fromkeys(identities):
-            key, version = identity
-            versions = keys.get(key, ())
-            states = shared.get(version)
-            code = _HELD if states is not None and versions is states[_HELD] else _code(versions, version)
-            if code == _HELD:
+        for identity in different:
+            state = self.state(identity)
+            if state is Entry.HELD:
                 held.append(identity)
-            elif code != _FINISHED:
-                raise LocalProtocolError(f"cannot settle {identity.key}: it is {self.state(identity).value}")
+            elif state is not Entry.FINISHED:
+                raise LocalProtocolError(f"cannot settle {identity.key}: it is {state.value}: {ENTRY.refusals[state]}")
+        self._move_all(*_columns(held), EntryTrigger.FINISH)
         return held
 
-    def finish(self, identities: Iterable[Identity]) -> None:
-        """Their commit is asked for. Raises `LocalProtocolError` where one is not held."""
-        self._move_all(identities, EntryTrigger.FINISH)
-
-    def failed(self, identities: Iterable[Identity]) -> None:
+    def failed(self, identities: Sequence[Identity]) -> None:
         """Their commit failed: they are held again."""
-        self._move_all(identities, EntryTrigger.FAILED)
+        self._move_all(*_columns(identities), EntryTrigger.FAILED)
 
     def committed(self, identities: Sequence[Identity], at: float) -> list[Key]:
         """Their commit is durable. Returns the keys that may be ACKed now: no received version of them is unfinished."""
-        self._move_all(identities, EntryTrigger.COMMITTED)
-        keys = [identity.key for identity in identities]
-        unsettled = self.unsettled(keys)
-        self._done += [(key, version, at) for key, version in identities]
-        self.unfinished -= len(identities)
+        keys, versions = _columns(identities)
+        alone = self._move_all(keys, versions, EntryTrigger.COMMITTED)
+        unsettled = set[Key]() if alone else self.unsettled(keys)
+        self._done += zip(keys, versions, itertools.repeat(at))
+        self.unfinished -= len(keys)
         self._forget(at)
-        return [key for key in keys if key not in unsettled] if unsettled else keys
+        return [key for key in keys if key not in unsettled] if unsettled else list(keys)
 
     def oldest_unfinished(self) -> float | None:
         """How old the oldest delivery not yet finished may be, None when there is none."""
@@ -252,7 +258,7 @@ class Ledger:
         order = self._order
         while order:
             at, keys, versions = order[0]
-            done = next((n for n, pair in enumerate(zip(keys, versions, strict=True)) if self._unfinished(*pair)), len(keys))
+            done = self._finished_before(keys, versions)
             self._listed -= done
             if done < len(keys):
                 if done:
@@ -264,12 +270,11 @@ class Ledger:
     def take_unsaved(self) -> list[tuple[Identity, float]]:
         """Deliveries still held that no store knows of yet, each with the time it is no older than."""
         unsaved, self._unsaved = self._unsaved, []
-        keys = self._keys
         return [
             (Identity(key, version), at)
-            for at, *run in unsaved
-            for key, version in zip(*run, strict=True)
-            if _code(keys.get(key, ()), version) == _HELD
+            for at, keys, versions in unsaved
+            for key, version, kept, alone in self._kept(_HELD, keys, versions)
+            if kept == alone or (len(kept) > 2 and _code(kept, version) == _HELD)
         ]
 
     def not_saved(self, records: Iterable[Record]) -> None:
@@ -293,17 +298,38 @@ class Ledger:
     def _unfinished(self, key: Key, version: Key) -> bool:
         return _code(self._keys.get(key, ()), version) in (_HELD, _COMMITTING)
 
-    def _move_all(self, identities: Iterable[Identity], trigger: EntryTrigger) -> None:
-        keys, shared = self._keys, self._shared
+    def _finished_before(self, keys: Sequence[Key], versions: Sequence[Key]) -> int:
+        """How many of these are finished before the first that is not."""
+        if self._unfinished(keys[0], versions[0]):
+            return 0
+        for at, (key, version, kept, alone) in enumerate(self._kept(_FINISHED, keys, versions)):
+            if kept != alone and self._unfinished(key, version):
+                return at
+        return len(keys)
+
+    def _kept(self, code: int, keys: Sequence[Key], versions: Sequence[Key]) -> Iterable[tuple[Key, Key, Versions, Versions]]:
+        """Key, version, what is kept of the key, and what would be if this were its one version, in that state."""
+        alone = map(_ALONE[code], self._states(versions))
+        return zip(keys, versions, map(self._keys.get, keys, itertools.repeat(())), alone, strict=False)
+
+    def _move_all(self, keys: Sequence[Key], versions: Sequence[Key], trigger: EntryTrigger) -> bool:
+        """Returns whether each is the one version of its key."""
+        if self._move_alone(keys, versions, trigger):
+            return True
+        for key, version in zip(keys, versions, strict=True):
+            kept = self._keys.get(key, ())
+            state = _STATES[_code(kept, version) or _UNSEEN]
+            self._put(key, version, _CODES[ENTRY.next(state, trigger)], kept)
+        return False
+
+    def _move_alone(self, keys: Sequence[Key], versions: Sequence[Key], trigger: EntryTrigger) -> bool:
+        """Move these, where each is the one version of its key and the trigger moves all: one look at all of them shows it."""
         before, after = _ROW[trigger]
-        for key, version in identities:
-            versions = keys.get(key, ())
-            states = shared.get(version)
-            if states is not None and versions is states[before]:
-                keys[key] = states[after]
-            else:
-                state = _STATES[_code(versions, version) or _UNSEEN]
-                self._put(key, version, _CODES[ENTRY.next(state, trigger)], versions)
+        states = self._states(versions)
+        alone = list(map(self._keys.get, keys)) == list(map(_ALONE[before], states))
+        if alone:
+            self._keys.update(zip(keys, map(_ALONE[after], states), strict=True))
+        return alone
 
     def _put(self, key: Key, version: Key, code: int, versions: Versions) -> None:
         """Keep a version's new state, where `versions` are those of its key so far."""
@@ -317,14 +343,13 @@ class Ledger:
             versions = (*versions, version, code)
         self._keys[key] = versions
 
-    def _alone(self, versions: Sequence[Key]) -> list[Versions]:
-        """What is kept of keys that have one version each, which is held."""
+    def _states(self, versions: Sequence[Key]) -> list[tuple[Versions, ...]]:
+        """Of each version, all that can be kept of a key that has no other."""
         shared = self._shared
         try:
-            states = list(map(shared.__getitem__, versions))
+            return list(map(shared.__getitem__, versions))
         except KeyError:
-            states = [shared.get(version) or self._share(version) for version in versions]
-        return list(map(_HELD_ALONE, states))
+            return [shared.get(version) or self._share(version) for version in versions]
 
     def _share(self, version: Key) -> tuple[Versions, ...]:
         if len(self._shared) >= _SHARED:

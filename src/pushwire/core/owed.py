@@ -5,18 +5,23 @@ They are kept by key, through any number of connections. When one may leave is t
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
 
 from .ledger import Key
 
-__all__ = ["Ack", "Owed"]
+__all__ = ["KEY", "Ack", "Owed"]
 
 Ack: TypeAlias = tuple[Key, str | None]
 """An ACK of a key, by one of its subjects. A plain tuple, which the garbage collector soon leaves alone: there is one for each
 message."""
+
+KEY: Final[Callable[[Ack], Key]] = operator.itemgetter(0)
+"""The key of an ACK."""
 
 
 class Owed:
@@ -64,12 +69,18 @@ class Owed:
         self._acks.update(zip(ids, acks, strict=True))
         self._deadlines.append((now + self._timeout - self._pauses, ids, tries))
         sent = self._sent
-        for key, _ in acks:
-            sent[key] = sent.get(key, 0) + 1
+        keys = list(map(KEY, acks))
+        once = dict.fromkeys(keys, 1)
+        if len(once) == len(keys) and sent.keys().isdisjoint(once):
+            # So it is with nearly all.
+            sent.update(once)
+        else:
+            for key in keys:
+                sent[key] = sent.get(key, 0) + 1
 
     def answered(self, ids: Iterable[str]) -> list[Ack | None]:
         """Answers came to the ACKs of these ids; None for an id that no ACK has."""
-        acks = [self._acks.pop(ack_id, None) for ack_id in ids]
+        acks = list(map(self._acks.pop, ids, itertools.repeat(None)))
         self._over(filter(None, acks))
         return acks
 
@@ -105,10 +116,8 @@ class Owed:
 
     def _over(self, acks: Iterable[Ack]) -> None:
         sent = self._sent
-        for key, _ in acks:
-            left = sent.get(key, 0) - 1
-            if left > 0:
-                sent[key] = left
-            else:
-                # Other messages of the key may have an ACK of their own under way, which this one says nothing of.
-                sent.pop(key, None)
+        keys = list(map(KEY, acks))
+        for key, times in zip(keys, map(sent.pop, keys, itertools.repeat(1)), strict=True):
+            if times > 1:
+                # Other messages of the key have an ACK of their own under way, which this one says nothing of.
+                sent[key] = times - 1

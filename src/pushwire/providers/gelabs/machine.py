@@ -19,7 +19,7 @@ from ...core.commands import AnyCommand
 from ...core.effects import Dial, Handshake, Identity, Restored
 from ...core.events import Malformed, Unrecognized
 from ...core.ledger import Key
-from ...core.owed import Ack
+from ...core.owed import KEY, Ack
 from ...core.runs import MISFITS, decoded, runs
 from ...core.secrets import Secret
 from ...core.transitions import Table
@@ -158,10 +158,10 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         return self._naming.acks(keys)
 
     def _ack_frames(self, ids: Sequence[str], acks: Sequence[Ack]) -> Sequence[str]:
-        return ack_frames(ids, acks, self._naming.spelled([key for key, _ in acks]))
+        return ack_frames(ids, acks, self._naming.spelled(list(map(KEY, acks))))
 
     def _acks_done(self, acks: Sequence[Ack]) -> None:
-        self._naming.confirm(acks, self._ledger.unsettled(key for key, _ in acks))
+        self._naming.confirm(acks, self._ledger.unsettled(map(KEY, acks)))
 
     # Messages
 

@@ -5,12 +5,12 @@ There is an entry for each message in hand, hence the two forms that one is kept
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias, cast
 
 from ...core.effects import Scalar
 from ...core.ledger import Key
-from ...core.owed import Ack
+from ...core.owed import KEY, Ack
 
 __all__ = ["Naming"]
 
@@ -54,14 +54,16 @@ class Naming:
             return cast("list[Ack]", list(zip(keys, named, strict=True)))
         return [(key, message_id) for key in keys for message_id in self._messages(key)]
 
-    def confirm(self, acks: Sequence[Ack], kept: Container[Key]) -> None:
+    def confirm(self, acks: Sequence[Ack], kept: Collection[Key]) -> None:
         """The provider has confirmed these. A key with nothing left to confirm is forgotten; of those to be kept the spelling is
         remembered."""
         named = self._sorted()
+        keys = list(map(KEY, acks))
+        if self._by_message and not kept and list(zip(keys, map(named.get, keys), strict=True)) == acks:
+            for key in keys:
+                named.pop(key, None)
+            return
         for key, message_id in acks:
-            if self._by_message and key not in kept and named.get(key, ()) == message_id:
-                del named[key]
-                continue
             left = [message for message in self._messages(key) if message != message_id] if self._by_message else ()
             if left or key in kept:
                 named[key] = (self._parts(key)[0], *left)
@@ -72,6 +74,7 @@ class Naming:
         named = self._named
         for keys, spelled, message_ids in self._fresh:
             if named.keys().isdisjoint(keys) and [key[2] for key in keys] == [*spelled] and len(set(keys)) == len(keys):
+                # So it is with nearly all.
                 named.update(zip(keys, message_ids, strict=True))
             else:
                 for each in zip(keys, spelled, message_ids, strict=True):
