@@ -35,7 +35,7 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_type_aliases = {"Json": "Json"}
+autodoc_type_aliases = {name: name for name in ("Expected", "Json", "Message")}
 """Aliases that name themselves."""
 autodoc_default_options = {"members": True, "show-inheritance": True}
 # What a package exports has a second name in the module that it comes from; either link leads to it.
@@ -44,8 +44,20 @@ suppress_warnings = ["ref.python"]
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", _code)
+    app.connect("autodoc-process-signature", _aliases)
 
 
 def _code(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Docstrings mark code as Markdown does."""
-    lines[:] = [re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", line) for line in lines]
+    """Docstrings mark code as Markdown does, also over the end of a line."""
+    lines[:] = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", "\n".join(lines)).split("\n")
+
+
+def _aliases(
+    app: Sphinx, kind: str, name: str, thing: object, options: object, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """An alias within a type is shown by its name."""
+    return _named(signature), _named(returned)
+
+
+def _named(text: str | None) -> str | None:
+    return None if text is None else re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)

@@ -3,8 +3,8 @@
 A server machine decides; its driver obeys. Like the client's machines it is pure: no socket, clock or thread, and randomness only
 from an injected `random.Random`, so the same inputs always give the same outputs. Nothing of one provider lives here.
 
-How to drive one
-----------------
+How to drive a server
+---------------------
 1. For each opening handshake, `connect` with a connection number never used before. `Refuse`: answer with that HTTP status.
    `Accept`: complete the handshake, then obey the effects for that connection, in order; the first may be there already.
 2. `receive` each whole message. When the connection has ended, for whatever reason, also one the machine asked for:

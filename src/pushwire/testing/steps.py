@@ -42,6 +42,7 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | Dec
 Message: TypeAlias = "str | bytes | Mapping[str, Json] | Sequence[Json] | Callable[[str | bytes], str | bytes]"
 """What is sent. A function is given the last message that came, or the body of the HTTP request that it answers."""
 Expected: TypeAlias = "str | bytes | Mapping[str, Json] | Sequence[Json] | Callable[[str | bytes], bool]"
+"""What is expected. A function is given the message that came, and says whether it is the one."""
 
 
 def _seconds(instance: object, attribute: attrs.Attribute[float], value: float) -> None:
