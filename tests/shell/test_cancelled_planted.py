@@ -168,9 +168,8 @@ BUGS = (
     Bug(
         "a store is not closed by whoever is cancelled",
         "shell.connect:_connected",
-        "        with trio.CancelScope(shield=True):\n            await credentials.aclose()\n",
-        "        with trio.CancelScope():\n            await trio.lowlevel.checkpoint()\n"
-        "            await credentials.aclose()\n",
+        "        with trio.CancelScope(shield=True):\n            await opened.aclose()\n",
+        "        with trio.CancelScope():\n            await trio.lowlevel.checkpoint()\n            await opened.aclose()\n",
         connect.test_a_store_in_a_file_and_its_thread,
         "is held by another process, or another store of this one",
     ),

@@ -21,7 +21,7 @@ def listening(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_of_a_read_each_trouble_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    warner = Warner("gelabs", lambda: 0, lambda: 0.0)
+    warner = Warner("gelabs", lambda: 0.0)
     warner.saw([object(), object()])
     assert not caplog.records
     warner.saw([Up(0.0, 1), Gap(0.0, 1.0, 2.0), object(), Stale(9.0, "x", 1.0)])
@@ -35,11 +35,11 @@ def test_of_a_read_each_trouble_is_one_warning(caplog: pytest.LogCaptureFixture)
 
 def test_a_consumer_is_slow_after_a_second_of_stops_and_told_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     clock = [0.0]
-    warner = Warner("gelabs", lambda: 3, lambda: clock[0])
+    warner = Warner("gelabs", lambda: clock[0])
     told: list[int] = []
     for at, seconds in ((0.0, 0.5), (1.0, 0.25), (2.0, 0.25), (59.5, 9.0), (60.0, 0.5), (100.0, 0.5), (119.0, 5.0)):
         clock[0] = at
-        warner.stopped(seconds)
+        warner.stopped(seconds, 3)
         told.append(len(caplog.records))
     assert told == [0, 0, 1, 1, 1, 2, 2]
     assert all(SLOW in record.getMessage() for record in caplog.records)

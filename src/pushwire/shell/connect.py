@@ -9,7 +9,8 @@ import os
 import random
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast, overload, runtime_checkable
 
 import attrs
@@ -182,11 +183,65 @@ def connect(
     Raises `NotReady` or `AuthenticationRefused` when the stream does not come up, `StoreError` when the store cannot be opened,
     and `ConfigError` naming every wrong argument.
     """
-    return _connected(config, snapshot, store, ack, **options)
+    return _connected(partial(_open, config, snapshot, store, ack, **options))
+
+
+@attrs.define(eq=False)
+class _Opened:
+    """What lives as long as its stream."""
+
+    driver: Driver[Any, Any] = attrs.field(init=False)
+    stream: Stream[Any] = attrs.field(init=False)
+    ready_within: float | None
+    observer: Observer | None
+    credentials: Credentials
+    client: HttpClient
+    store: Store[Any]
+    namespace: str
+    journal: AbstractContextManager[object] | None = None
+
+    async def aclose(self) -> None:
+        if self.journal is not None:
+            self.journal.__exit__(None, None, None)
+        await self.credentials.aclose()
+        await self.client.aclose()
+        await self.store.close(self.namespace)
 
 
 @asynccontextmanager
-async def _connected(
+async def _connected(opening: Callable[[], Awaitable[_Opened]]) -> AsyncGenerator[Stream[Any]]:
+    # There may be thousands of streams: what this frame holds is for as long as one lives.
+    opened = await opening()
+    del opening
+    driver = opened.driver
+    try:
+        failure: BaseException | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(driver.run)
+            try:
+                await _ready(driver, opened.ready_within)
+                yield opened.stream
+            except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
+                failure = error
+            try:
+                await _leave(driver)
+            except BaseException as error:  # noqa: BLE001 - as above
+                failure = failure or error
+                driver.abort()
+        if opened.observer is not None:
+            opened.observer.ended(driver.failure)
+        failure = failure or driver.crash
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # this frame is part of its traceback: one would keep the other alive
+    finally:
+        with trio.CancelScope(shield=True):
+            await opened.aclose()
+
+
+async def _open(
     config: StreamConfig[Any],
     snapshot: Callable[[], Awaitable[Any]] | None,
     given: Store[Any] | None,
@@ -210,7 +265,7 @@ async def _connected(
     http: Http | None = None,
     entropy: Entropy | None = None,
     observer: Observer | None = None,
-) -> AsyncGenerator[Stream[Any]]:
+) -> _Opened:
     check_arguments(
         overflow=one_of(*OVERFLOWS)(overflow),
         capacity=count(capacity),
@@ -230,76 +285,58 @@ async def _connected(
     if present:
         config = attrs.evolve(cast(Any, config), **present)  # every config is an attrs class; the protocol cannot say so
     connector = transport or WebSocketConnector(tls=tls, proxy=proxy)
+    namespace = config.namespace
     # What nobody can foresee anyway needs no generator of its own.
-    seeded = entropy is not None or journal is not None
-    rng = SYSTEM if entropy is None else entropy.rng()
-    entropy = entropy or Entropy()
+    rng, own = (SYSTEM, None) if entropy is None else (entropy.rng(), entropy)
+    entropy = own or Entropy()
     client = HttpClient(tls=tls, proxy=proxy)
     credentials = Credentials(config, credential, http or client, wall=entropy.wall)
     acked = _acked(config)
     inbox: Inbox[Any] = Inbox(capacity, overflow, config.expendable, capacity_bytes=capacity_bytes)
-
-    def seen(events: Sequence[object]) -> None:
-        warner.saw(events)
-        if observer is not None:
-            observer.saw(events)
-
-    router: Router[Any] = Router(
-        inbox,
-        config.topics,
-        config.expendable,
-        lambda event: acked is not None and isinstance(event, acked),
-        seen,
-    )
-    warner = Warner(config.namespace, lambda: len(router), trio.current_time)
-    restored = await store.open(config.namespace, config.resends() if isinstance(config, AckConfig) else NOTHING)
+    warner = Warner(namespace, trio.current_time)
+    seen = warner.saw if observer is None else partial(_seen, warner, observer)
+    router: Router[Any] = Router(inbox, config.topics, config.expendable, () if acked is None else (acked,), seen)
+    restored = await store.open(namespace, config.resends() if isinstance(config, AckConfig) else NOTHING)
+    opened = _Opened(ready_within, observer, credentials, client, store, namespace)
     try:
         check_arguments(ack=None if receipts is not None else _held_problem(restored))
-        ids = id_source(entropy.prefix)
-        drawn = entropy.rng() if seeded else SYSTEM
-        machine = assembled(config, rng=drawn, ids=ids, restored=restored, receipts=receipts, hold=gate)
-        with open_journal(journal, config, machine, entropy, restored, receipts, gate) as recorded:
-            driver: Driver[Any, Any] = Driver(
-                recorded,
-                connector,
-                router,
-                store,
-                config.namespace,
-                wall=entropy.wall,
-                rng=rng,
-                unread_bytes=unread_bytes,
-                fetch=Fetcher(credentials, http or client, snapshot, lambda held: store.payloads(config.namespace, held)),
-                stopped=warner.stopped,
-            )
-            stream = _stream(driver, acked, ack)
-            if observer is not None:
-                observer.began(config, lambda: stream.status)
-            failure: BaseException | None = None
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(driver.run)
-                try:
-                    await _ready(driver, ready_within)
-                    yield stream
-                except BaseException as error:  # noqa: BLE001 - raised below, outside the nursery, so that it arrives bare
-                    failure = error
-                try:
-                    await _leave(driver)
-                except BaseException as error:  # noqa: BLE001 - as above
-                    failure = failure or error
-                    driver.abort()
+        machine: Machine[Any] = assembled(
+            config,
+            rng=SYSTEM if own is None and journal is None else entropy.rng(),
+            ids=id_source(entropy.prefix),
+            restored=restored,
+            receipts=receipts,
+            hold=gate,
+        )
+        if journal is not None:
+            recording = open_journal(journal, config, machine, entropy, restored, receipts, gate)
+            machine, opened.journal = recording.__enter__(), recording
+        payloads = None if receipts is None else partial(store.payloads, namespace)
+        opened.driver = driver = Driver(
+            machine,
+            connector,
+            router,
+            store,
+            namespace,
+            wall=entropy.wall,
+            rng=rng,
+            unread_bytes=unread_bytes,
+            fetch=Fetcher(credentials, http or client, snapshot, payloads),
+            stopped=warner.stopped,
+        )
+        opened.stream = Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
         if observer is not None:
-            observer.ended(driver.failure)
-        failure = failure or driver.crash
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                del failure  # this frame is part of its traceback: one would keep the other alive
-    finally:
+            observer.began(config, lambda: opened.stream.status)
+    except BaseException:
         with trio.CancelScope(shield=True):
-            await credentials.aclose()
-            await client.aclose()
-            await store.close(config.namespace)
+            await opened.aclose()
+        raise
+    return opened
+
+
+def _seen(warner: Warner, observer: Observer, events: Sequence[object]) -> None:
+    warner.saw(events)
+    observer.saw(events)
 
 
 def _acked(config: object) -> type | None:
@@ -317,10 +354,6 @@ def _receipts_problem(ack: AckPolicy, config: object, store: object) -> str | No
 def _held_problem(restored: Restored) -> str | None:
     held = len(restored.held)
     return f'the store holds deliveries that were ACKed on receipt ({held}): connect with "on_receipt"' if held else None
-
-
-def _stream(driver: Driver[Any, Any], acked: type[Any] | None, ack: AckPolicy) -> Stream[Any]:
-    return Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
 
 
 async def _leave(driver: Driver[Any, Any]) -> None:

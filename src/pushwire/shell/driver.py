@@ -54,7 +54,7 @@ LONG_STOP: Final = 1.0
 
 class Driver(Generic[EventT, ConnectionT]):
     """One machine with its connector, store and inboxes. `run` ends when the machine has finished, and never raises. `stopped` is
-    called when full inboxes have stopped the reading for so many seconds."""
+    called when full inboxes have stopped the reading for so many seconds, with how many events wait."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Driver(Generic[EventT, ConnectionT]):
         rng: random.Random,
         unread_bytes: int,
         fetch: Callable[[Fetchable], Awaitable[object]],
-        stopped: Callable[[float], None],
+        stopped: Callable[[float, int], None],
     ) -> None:
         self.machine: Machine[EventT] = machine
         self.router: Router[EventT] = router
@@ -331,7 +331,7 @@ class Driver(Generic[EventT, ConnectionT]):
             while self.blocked:
                 await self.router.inbox.wait_room()
         if full:
-            self._tell_stopped(trio.current_time() - since)
+            self._tell_stopped(trio.current_time() - since, len(self.router))
         if patience.cancelled_caught:
             while self.blocked:
                 await self.router.inbox.wait_room()

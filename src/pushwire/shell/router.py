@@ -40,22 +40,35 @@ class Watcher(Protocol[EventT_contra]):
 class Router(Generic[EventT]):
     """The inboxes of one stream: its own, and those of its open feeds.
 
-    `topics` says what an event may belong to, `stays` which events are never let go, `expendable` as for an `Inbox`. `observe` is
-    shown all of them first.
+    `topics` says what an event may belong to, `kept` are the types of events that are never let go, `expendable` is as for an
+    `Inbox`. `observe` is shown all of them first.
     """
+
+    __slots__ = (
+        "_by_topic",
+        "_discarded",
+        "_expendable",
+        "_failure",
+        "_feeds",
+        "_kept",
+        "_observe",
+        "_topics",
+        "_watchers",
+        "inbox",
+    )
 
     def __init__(
         self,
         inbox: Inbox[EventT],
         topics: Callable[[EventT], tuple[Hashable, ...]],
         expendable: Callable[[EventT], Hashable | None],
-        stays: Callable[[EventT], bool],
+        kept: tuple[type, ...] = (),
         observe: Callable[[Sequence[EventT]], None] | None = None,
     ) -> None:
         self.inbox: Inbox[EventT] = inbox
         self._topics = topics
         self._expendable = expendable
-        self._stays = stays
+        self._kept = kept
         self._observe = observe
         self._feeds: list[Inbox[EventT]] = []
         self._by_topic: dict[Hashable, list[Inbox[EventT]]] = {}
@@ -74,7 +87,7 @@ class Router(Generic[EventT]):
             if events:
                 self._share(events, size)
             if self.inbox.full and not self.inbox.attended:
-                self.inbox.shed(self._stays)
+                self.inbox.shed(lambda event: isinstance(event, self._kept))
         else:
             self.inbox.put(events, size)
 

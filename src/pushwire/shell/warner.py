@@ -22,11 +22,12 @@ SLOW: Final = 1.0
 
 
 class Warner:
-    """One stream's, which is called `name`. `waiting` gives how many events are in hand, `clock` seconds."""
+    """One stream's, which is called `name`. `clock` gives seconds."""
 
-    def __init__(self, name: str, waiting: Callable[[], int], clock: Callable[[], float]) -> None:
+    __slots__ = ("_clock", "_name", "_since", "_stopped", "_told")
+
+    def __init__(self, name: str, clock: Callable[[], float]) -> None:
         self._name = name
-        self._waiting = waiting
         self._clock = clock
         self._since = -math.inf
         self._stopped = 0.0
@@ -41,15 +42,15 @@ class Warner:
                 if found is not None:
                     self._warn(found)
 
-    def stopped(self, seconds: float) -> None:
-        """The reading has stopped for so long, since nobody took what had been read."""
+    def stopped(self, seconds: float, waiting: int) -> None:
+        """The reading has stopped for so long, since nobody took what had been read, which is so many events now."""
         now = self._clock()
         if now - self._since >= WINDOW:
             self._since, self._stopped, self._told = now, 0.0, False
         self._stopped += seconds
         if self._stopped >= SLOW and not self._told:
             self._told = True
-            self._warn(slow_consumer(self._waiting()))
+            self._warn(slow_consumer(waiting))
 
     def _warn(self, found: Trouble) -> None:
         LOGGER.warning("%s: %s. %s", self._name, found.what, found.cure)
