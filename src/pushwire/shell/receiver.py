@@ -33,8 +33,8 @@ class Receiver:
         tls: object = getattr(stream, "_ssl_object", None)
         self._decrypt: Callable[[int], bytes] | None = tls.read if isinstance(tls, ssl.SSLObject) else None
         self._broken: ssl.SSLError | None = None
-        self._emptied = False
-        """Whether the last read took all that there was."""
+        self._emptied = True
+        """Whether the last read took all that there was, as that of the handshake mostly has."""
 
     async def some(self, size: int) -> bytes | bytearray:
         """Up to `size` bytes; none at the end of the stream. Raises as `receive_some` does."""
