@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import sys
+import weakref
 from typing import NoReturn
 
 import pytest
@@ -96,6 +98,24 @@ async def test_the_default_context_asks_for_http_1_1_and_trusts_the_system(
     for _ in range(2):
         assert await greeting(dialer, parse_uri(f"wss://127.0.0.1:{port}/")) == b"hello"
     assert chosen == ["http/1.1", "http/1.1"]
+
+
+def test_the_systems_certificates_are_loaded_once_for_all_who_use_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bundle = tmp_path_factory.mktemp("tls") / "ca.pem"
+    AUTHORITY.cert_pem.write_to_path(str(bundle))
+    first = Dialer().tls
+    assert Dialer().tls is first
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    other = Dialer().tls
+    assert other is not first, "they are elsewhere now"
+    given = client_tls()
+    assert Dialer(tls=given).tls is given
+    gone = weakref.ref(other)
+    del other
+    gc.collect()
+    assert gone() is None, "nobody has them any more: they may have changed when somebody asks again"
 
 
 async def test_an_unknown_name_fails_at_resolve() -> None:
