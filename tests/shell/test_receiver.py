@@ -4,7 +4,7 @@ import os
 import socket
 import ssl
 import struct
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import pytest
 import trio
@@ -147,17 +147,21 @@ async def test_who_is_woken_as_it_is_closed_here_learns_that(monkeypatch: pytest
             await reading.some(10)
 
 
+StreamT = TypeVar("StreamT", bound=trio.abc.Stream)
 Transport: TypeAlias = trio.StapledStream[trio.testing.MemorySendStream, trio.testing.MemoryReceiveStream]
 
 
 async def tls_pair() -> tuple[trio.SSLStream[Transport], trio.SSLStream[Transport]]:
     """Both ends of a TLS connection in memory."""
+    return await secured(*trio.testing.memory_stream_pair())
+
+
+async def secured(near_transport: StreamT, far_transport: StreamT) -> tuple[trio.SSLStream[StreamT], trio.SSLStream[StreamT]]:
     ca = trustme.CA()
     server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     # Both take more than contexts, of types that are not there.
     ca.issue_cert("near.example").configure_cert(server)  # pyright: ignore[reportUnknownMemberType]
     ca.configure_trust(client)  # pyright: ignore[reportUnknownMemberType]
-    near_transport, far_transport = trio.testing.memory_stream_pair()
     near = trio.SSLStream(near_transport, client, server_hostname="near.example", https_compatible=True)
     far = trio.SSLStream(far_transport, server, server_side=True, https_compatible=True)
     async with trio.open_nursery() as nursery:
@@ -193,3 +197,50 @@ async def test_what_came_before_a_record_that_is_broken_is_read_first() -> None:
     assert await reading.some(100) == b"2"
     with pytest.raises(trio.BrokenResourceError):
         await reading.some(100)
+
+
+def source(reading: Receiver) -> trio.socket.SocketType | None:
+    """A call, since type checkers take an attribute for unchanged."""
+    return reading.source
+
+
+async def test_of_tls_over_tcp_only_what_trio_must_see_is_tried_as_trio_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int | None] = []
+    receive_some = trio.SSLStream[trio.SocketStream].receive_some
+
+    async def counted(stream: trio.SSLStream[trio.SocketStream], max_bytes: int | None = None) -> bytes | bytearray:
+        tried.append(max_bytes)
+        return await receive_some(stream, max_bytes)
+
+    monkeypatch.setattr(trio.SSLStream, "receive_some", counted)
+    near, far = await secured(*await tcp_pair())
+    reading = Receiver(near)
+    assert source(reading) is None, "it is not known what is left of the handshake"
+    await far.send_all(b"0")
+    assert await reading.some(4096) == b"0"
+    tried.clear()
+    for text in (b"1", b"2" * 1000, b"3"):
+        assert source(reading) is near.transport_stream.socket
+        await far.send_all(text)
+        assert await reading.some(4096) == text
+    assert tried == []
+    # Of a record that comes in pieces, the first is none.
+    await far.send_all(b"4" * 5000)
+    assert await reading.some(4096) == b"4" * 4096
+    assert source(reading) is None, "the rest has been received, and no more bytes come for it"
+    assert await reading.some(4096) == b"4" * 904
+    assert tried == [4096, 4096]
+    await far.aclose()
+    assert await reading.some(4096) == b""
+    await near.aclose()
+
+
+async def test_a_broken_record_over_tcp_breaks_the_stream() -> None:
+    near, far = await secured(*await tcp_pair())
+    async with near.transport_stream, far.transport_stream:
+        reading = Receiver(near)
+        await far.send_all(b"1")
+        assert await reading.some(100) == b"1"
+        await far.transport_stream.send_all(b"\x17\x03\x03\x00\x20" + bytes(32))
+        with pytest.raises(trio.BrokenResourceError):
+            await reading.some(100)

@@ -37,6 +37,7 @@ from ..errors import NotReady, PushwireError
 from ..stores.base import Store
 from .bare import bare
 from .committer import Committer
+from .lead import Lead
 from .link import Link
 from .router import Router
 from .transport import Connector, Read
@@ -187,6 +188,8 @@ class Driver(Generic[EventT, ConnectionT]):
     def stop(self) -> None:
         """Let the machine end in good order, once `started`; `ended` says when it has. Never raises: see `crash`."""
         if self._open():
+            # What is to be flushed needs answers.
+            self.router.inbox.take_back()
             self._feed(lambda: self.machine.stop(trio.current_time()))
 
     def _feed(self, give: Callable[[], None]) -> None:
@@ -293,7 +296,31 @@ class Driver(Generic[EventT, ConnectionT]):
         self.machine.opened(handshake, trio.current_time(), self._wall())
         self.pump()
 
-    def link_brought(self, read: Read) -> None:
+    def link_brought(self, read: Read) -> Lead | None:
+        inbox = self.router.inbox
+        awaited = inbox.awaited
+        self._hand_in(read)
+        # Nobody else may need to be read for while that consumer is away.
+        if (
+            not awaited
+            or not self.router.sole
+            or self._waiters.reading
+            or self._paused
+            or self._link is None
+            or self._link.ending
+        ):
+            return None
+        inbox.lead = inbox.lead or Lead(self._hand_in_elsewhere)
+        return inbox.lead
+
+    def _hand_in_elsewhere(self, read: Read) -> None:
+        """`_hand_in` in the task of a consumer, which has nothing to do with our faults."""
+        try:
+            self._hand_in(read)
+        except Exception as error:  # noqa: BLE001 - as in `run`
+            self._crashed(error)
+
+    def _hand_in(self, read: Read) -> None:
         machine, now, size = self.machine, trio.current_time(), sum(map(len, read.messages))
         if read.messages:
             machine.receive(read.messages, now)

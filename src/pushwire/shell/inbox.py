@@ -15,6 +15,8 @@ from weakref import ref
 
 import trio
 
+from .lead import Lead
+
 __all__ = ["OVERFLOWS", "Inbox", "Overflow"]
 
 EventT = TypeVar("EventT")
@@ -55,6 +57,8 @@ class Inbox(Generic[EventT]):
         self._consumers: list[ref[object]] = []
         self.readers: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot() if readers is None else readers
         self._end: Exception | None = None
+        self.lead: Lead | None = None
+        """Where the reader may lend its waiting to the consumer."""
         self.closed: bool = False
         self.discarded: int = 0
         """Events that went by "conflate", "drop_oldest" or `shed`."""
@@ -72,9 +76,20 @@ class Inbox(Generic[EventT]):
         """Whether anybody still holds a consumer of it."""
         return bool(self._consumers)
 
+    @property
+    def sole(self) -> bool:
+        """Whether there is one consumer, and no more."""
+        return len(self._consumers) == 1
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for an event."""
+        return bool(self._takers)
+
     def attend(self, consumer: object) -> None:
         """This consumer takes from here, until it is let go or `leave`s."""
         self._consumers.append(ref(consumer, self._consumers.remove))
+        self.take_back()
 
     def leave(self, consumer: object) -> None:
         """This consumer takes no more."""
@@ -95,14 +110,14 @@ class Inbox(Generic[EventT]):
             self._bytes += size
         if len(self._events) > self._capacity and self._overflow != "block":
             self._make_room()
-        self._takers.unpark(count=len(events))
+        self._wake(len(events))
 
     def put_back(self, event: EventT) -> None:
         """One event comes back to the front, to be delivered again."""
         if not self.closed:
             self._events = self._events or deque()
             self._events.appendleft(event)
-            self._takers.unpark()
+            self._wake(1)
 
     def shed(self, stays: Callable[[EventT], bool]) -> None:
         """Of a full one: let the oldest go, but for those that stay, until it is half empty. The rest counts by number alone."""
@@ -120,15 +135,21 @@ class Inbox(Generic[EventT]):
         if discard:
             self._events = None
         self.readers.unpark_all()
-        self._takers.unpark_all()
+        self.wake_takers()
 
     async def wait_room(self) -> None:
         """Wait until there is room again, or `wake_reader` is called: look at `full` afterwards."""
         await self.readers.park()
 
     def wake_reader(self) -> None:
-        """Let a reader that waits for room look again."""
+        """Let a reader that waits for room, or has lent its waiting, look again."""
         self.readers.unpark_all()
+        self.take_back()
+
+    def take_back(self) -> None:
+        """Let a reader that has lent its waiting read itself."""
+        if self.lead is not None:
+            self.lead.end()
 
     def take_nowait(self) -> EventT | None:
         """The next event, None when there is none yet. Raises what ended the stream, or `StopAsyncIteration`."""
@@ -158,11 +179,21 @@ class Inbox(Generic[EventT]):
     async def wait(self) -> None:
         """Return when there may be something to take. Take it before anything else is awaited: nobody else was woken for it."""
         if not self._events and not self.closed:
-            await self._takers.park()
+            if self.lead is not None and self.lead.lent:
+                await self.lead.wait()
+            else:
+                await self._takers.park()
 
     def wake_takers(self) -> None:
         """Let those who wait for an event look again."""
-        self._takers.unpark_all()
+        self._wake(len(self._takers))
+
+    def _wake(self, takers: int) -> None:
+        """Wake so many, and whoever waits for bytes: that is the only one."""
+        if self._takers:
+            self._takers.unpark(count=takers)
+        if self.lead is not None:
+            self.lead.call_off()
 
     def _tell_readers(self) -> None:
         """Half empty: the reading may go on. One stop and one start for many events."""

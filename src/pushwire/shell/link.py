@@ -10,7 +10,8 @@ from typing import Protocol
 import trio
 
 from ..core.effects import Close, Dial, Handshake, Hangup
-from .transport import Connection, Connector, DialFailed, Read
+from .lead import Lead
+from .transport import Connection, Connector, DialFailed, Prompt, Read
 
 __all__ = ["Link", "LinkOwner"]
 
@@ -25,7 +26,9 @@ class LinkOwner(Protocol):
 
     def link_opened(self, handshake: Handshake) -> None: ...
 
-    def link_brought(self, read: Read) -> None: ...
+    def link_brought(self, read: Read) -> Lead | None:
+        """Returns where the next reading may be lent, None: nowhere."""
+        ...
 
     async def link_unblocked(self) -> None:
         """Return when something may be read again."""
@@ -100,9 +103,11 @@ class Link:
             if owner.blocked:
                 await owner.link_unblocked()
             read = await connection.read()
-            owner.link_brought(read)
+            lead = owner.link_brought(read)
             if read.close is not None:
                 return read.close
+            if lead is not None and isinstance(connection, Prompt) and connection.source is not None:
+                await lead.lend(connection)
 
     @trio.lowlevel.enable_ki_protection
     async def _write(self, connection: Connection) -> None:

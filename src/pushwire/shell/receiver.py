@@ -1,14 +1,15 @@
 """Reading from a byte stream in as few steps as there are: a message that comes alone waits for each of them.
 
 trio's own reading of a socket tries first and waits then, which is one call of the system in vain, and an error, for each message
-of a feed that is read as fast as it comes. Its reading of TLS gives one record at a time, of which much data has many.
+of a feed that is read as fast as it comes. Its reading of TLS gives one record at a time, of which much data has many, and tries
+in vain twice.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
@@ -28,54 +29,77 @@ class Receiver:
 
     def __init__(self, stream: trio.abc.ReceiveStream) -> None:
         self._stream = stream
-        self._socket = stream.socket if isinstance(stream, trio.SocketStream) and os.name == "posix" else None
-        # Nothing public gives what has been received by TLS and lies there, encrypted. A trio without this is read as it reads.
+        # Nothing public gives what has been received by TLS and lies there, encrypted. A trio without these is read as it reads.
         tls: object = getattr(stream, "_ssl_object", None)
         self._decrypt: Callable[[int], bytes] | None = tls.read if isinstance(tls, ssl.SSLObject) else None
+        self._incoming, self._outgoing = _memory(stream, "_incoming"), _memory(stream, "_outgoing")
+        if self._incoming is not None and self._outgoing is not None:
+            stream = cast("trio.SSLStream[trio.abc.Stream]", stream).transport_stream
+        self._socket = stream.socket if isinstance(stream, trio.SocketStream) and os.name == "posix" else None
         self._broken: ssl.SSLError | None = None
-        self._emptied = True
-        """Whether the last read took all that there was, as that of the handshake mostly has."""
+        self._emptied = self._decrypt is None
+        """Whether the last read took all that there was, as that of the handshake mostly has; of TLS that is not known."""
+
+    @property
+    def source(self) -> trio.socket.SocketType | None:
+        """What is readable as soon as `now` may have something. None: `some` must be asked."""
+        return self._socket if self._emptied else None
 
     async def some(self, size: int) -> bytes | bytearray:
         """Up to `size` bytes; none at the end of the stream. Raises as `receive_some` does."""
+        if self._emptied and self._socket is not None and self._socket.fileno() != CLOSED:
+            await trio.lowlevel.wait_readable(self._socket)
+            came = self.now(size)
+            if came is not None:
+                return came
         if self._decrypt is not None:
             return await self._records(self._decrypt, size)
-        data: bytes | bytearray | None = None
-        if self._emptied and self._socket is not None:
-            data = await self._wait(self._socket, size)
-        if data is None:
-            data = await self._stream.receive_some(size)
+        data = await self._stream.receive_some(size)
         self._emptied = len(data) < size
         return data
 
-    async def _wait(self, sock: trio.socket.SocketType, size: int) -> bytes | None:
-        """Wait first. None: to be tried as trio does."""
-        if sock.fileno() == CLOSED:
+    def now(self, size: int) -> bytes | None:
+        """What has come at the `source`, as `some` gives it. None: `some` must be asked."""
+        sock = self._socket
+        if sock is None or (number := sock.fileno()) == CLOSED:
             return None
-        await trio.lowlevel.wait_readable(sock)
         try:
-            return os.read(sock.fileno(), size)
+            data = os.read(number, size)
         except BlockingIOError:
             return None
         except OSError as error:
-            if sock.fileno() == CLOSED:
-                return None
             # The system says it once: another attempt would find an end in good order.
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+        if self._decrypt is None or self._incoming is None:
+            self._emptied = len(data) < size
+            return data
+        # Of an end trio can tell whether it is one in good order, and finds it again.
+        self._incoming.write(data)
+        return b"".join(self._decrypted(self._decrypt, [], size)) or None
 
-    async def _records(self, decrypt: Callable[[int], bytes], size: int) -> bytes | bytearray:
+    async def _records(self, decrypt: Callable[[int], bytes], size: int) -> bytes:
         """The next record, and all that have come with it."""
         if self._broken is not None:
             raise trio.BrokenResourceError from self._broken
-        data = await self._stream.receive_some(min(size, RECORD))
-        parts, left = [data], size - len(data)
+        first = await self._stream.receive_some(min(size, RECORD))
+        return b"".join(self._decrypted(decrypt, [first], size - len(first)))
+
+    def _decrypted(self, decrypt: Callable[[int], bytes], parts: list[bytes | bytearray], left: int) -> list[bytes | bytearray]:
+        """These parts, and all records that lie there, up to so many bytes or to the end."""
+        self._emptied = False
         try:
-            while left and parts[-1]:
+            while left and (not parts or parts[-1]):
                 parts.append(decrypt(min(left, RECORD)))
                 left -= len(parts[-1])
         except ssl.SSLWantReadError:
-            pass
+            # What TLS itself has to say goes out where trio reads.
+            self._emptied = self._outgoing is not None and not self._outgoing.pending
         except ssl.SSLError as error:
             # It is said once; what came before it is read first.
             self._broken = error
-        return b"".join(parts)
+        return parts
+
+
+def _memory(stream: object, name: str) -> ssl.MemoryBIO | None:
+    memory: object = getattr(stream, name, None)
+    return memory if isinstance(memory, ssl.MemoryBIO) else None

@@ -96,6 +96,11 @@ class Router(Generic[EventT]):
         """Whether the reading must stop."""
         return self.inbox.full or (bool(self._feeds) and any(feed.full for feed in self._feeds))
 
+    @property
+    def sole(self) -> bool:
+        """Whether all that comes is for one consumer."""
+        return not self._feeds and not self._watchers and self.inbox.sole
+
     def close(self, failure: Exception | None = None, *, discard: bool) -> None:
         """No more will come: see `Inbox.close`."""
         if not self.inbox.closed:
@@ -111,6 +116,7 @@ class Router(Generic[EventT]):
         """The inbox of a new feed."""
         feed = Inbox(capacity, overflow, self._expendable, self.inbox.readers, self.inbox.capacity_bytes)
         self._feeds.append(feed)
+        self.inbox.take_back()
         for topic in dict.fromkeys(topics):
             self._by_topic.setdefault(topic, []).append(feed)
         return feed
@@ -130,6 +136,7 @@ class Router(Generic[EventT]):
         if self._watchers is None:
             self._watchers = WeakSet()
         self._watchers.add(watcher)
+        self.inbox.take_back()
         if self.inbox.closed:
             watcher.end(self._failure)
 

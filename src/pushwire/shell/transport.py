@@ -7,14 +7,14 @@ machine's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 import trio
 
 from ..core.effects import Close, Dial, Handshake
 
-__all__ = ["Connection", "Connector", "DialFailed", "Read"]
+__all__ = ["Connection", "Connector", "DialFailed", "Prompt", "Read"]
 
 
 class DialFailed(Exception):
@@ -63,6 +63,20 @@ class Connection(Protocol):
 
     async def aclose(self) -> None:
         """Drop the connection at once, without a closing handshake. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """What a connection may be besides: one that can be read without being awaited."""
+
+    @property
+    def source(self) -> trio.socket.SocketType | None:
+        """What is readable as soon as `read_now` has something to read. None: `read` must be called."""
+        ...
+
+    def read_now(self) -> Read | None:
+        """What has come. None: `read` must be called, and gives all there is. Never raises."""
         ...
 
 

@@ -142,6 +142,29 @@ class WebSocketConnection:
         self._held = messages
         return self._next_part()
 
+    @property
+    def source(self) -> trio.socket.SocketType | None:
+        """See `transport.Prompt`."""
+        # What is held, and what is too much to be sent, is `read`'s.
+        return None if self._held or self._wire.backlog > _MAX_BACKLOG else self._receiver.source
+
+    def read_now(self) -> Read | None:
+        """See `transport.Prompt`."""
+        try:
+            data = self._receiver.now(self._size)
+        except trio.BrokenResourceError as error:
+            self._broken(error)
+            return None
+        if data is None:
+            return None
+        wire = self._wire
+        self._take_in(data)
+        if wire.close is not None or wire.waiting > _PART:
+            return None
+        if wire.backlog and not self._writing:
+            self._nursery.start_soon(self.flush)
+        return Read(wire.take_messages(), wire.take_pongs())
+
     def send_text(self, text: str) -> None:
         """Buffer a message."""
         self._wire.send_text(text)
@@ -205,16 +228,23 @@ class WebSocketConnection:
         except trio.ClosedResourceError:
             self._wire.lost("closed here")
         except trio.BrokenResourceError as error:
-            self._wire.lost(self._write_error or f"read: {explain(error)}")
+            self._broken(error)
         else:
-            if data:
-                before = self._wire.waiting
-                self._wire.feed(data)
-                self._pace(len(data), self._wire.waiting - before)
-            elif self._write_error is not None:
-                self._wire.lost(self._write_error)
-            else:
-                self._wire.feed_eof()
+            self._take_in(data)
+
+    def _broken(self, error: trio.BrokenResourceError) -> None:
+        self._wire.lost(self._write_error or f"read: {explain(error)}")
+
+    def _take_in(self, data: bytes | bytearray) -> None:
+        """What was read; nothing at the end of the stream."""
+        if data:
+            before = self._wire.waiting
+            self._wire.feed(data)
+            self._pace(len(data), self._wire.waiting - before)
+        elif self._write_error is not None:
+            self._wire.lost(self._write_error)
+        else:
+            self._wire.feed_eof()
 
     def _pace(self, size: int, frames: int) -> None:
         """How much to read next, after so many bytes in so many frames: no other task gets its turn while it is gone through, and

@@ -1,0 +1,139 @@
+"""Who waits for the bytes that come next: the reader, or the one consumer in its stead.
+
+Each task that is woken costs a round of trio's loop, and a message that comes alone waits for two: the reader is woken, and hands
+over to the consumer, which is woken by that. So where one consumer waits for all that comes, the reader lends it the waiting: the
+consumer is woken by the bytes, hands them in, and takes its event. To read and to hand in is one synchronous call, so whoever is
+cancelled while it waits has lost nothing.
+
+A consumer that is away, with its caller, reads nothing: the reader takes over when that has lasted for a while, and at once when
+anybody else wants to be read for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from types import coroutine
+from typing import Any, Final
+
+import trio
+
+from .transport import Prompt, Read
+
+__all__ = ["Lead"]
+
+AWAY: Final = 0.05
+"""Seconds that nothing is read for a consumer that is away. The timer is set once in as many, not once for each message."""
+
+
+class Lead:
+    """Between the reader of one stream and its consumer. `hand_in` takes what the consumer has read, and does not raise."""
+
+    __slots__ = ("_abort", "_hand_in", "_lent", "_reader", "_task", "_timed")
+
+    def __init__(self, hand_in: Callable[[Read], None]) -> None:
+        self._hand_in = hand_in
+        self._lent: Prompt | None = None
+        self._reader = trio.lowlevel.ParkingLot()
+        self._timed = False
+        """Whether the reader looks by itself, before long, whether the consumer is away."""
+        self._task: trio.lowlevel.Task | None = None
+        """The consumer's, while it waits."""
+        self._abort: Callable[[Callable[[], None]], object] = _no_abort
+
+    # The reader
+
+    async def lend(self, connection: Prompt) -> None:
+        """Let the consumer read, until it is away for long or `end` is called. Only while it runs a consumer may `wait`."""
+        self._lent = connection
+        try:
+            while self.lent:
+                self._timed = True
+                with trio.move_on_after(AWAY):
+                    await self._reader.park()
+                    continue
+                self._timed = False
+                if not self._waits:
+                    return
+                await self._reader.park()
+        finally:
+            self._lent = None
+            self.call_off()
+
+    def end(self) -> None:
+        """The reader is to read again."""
+        if self._lent is not None:
+            self._lent = None
+            self.call_off()
+            self._reader.unpark()
+
+    # The consumer
+
+    @property
+    def lent(self) -> bool:
+        """Whether the consumer is to `wait` here."""
+        return self._lent is not None
+
+    async def wait(self) -> None:
+        """Wait for bytes and hand them in, or until `call_off`."""
+        connection = self._lent
+        sock = None if connection is None else connection.source
+        if connection is None or sock is None:
+            self.end()
+            return
+        try:
+            if await self._readable(sock) and self._lent is connection:
+                self._read(connection)
+        except trio.ClosedResourceError:
+            self.end()
+        finally:
+            if not self._timed:
+                self._reader.unpark()
+
+    def call_off(self) -> None:
+        """There is something else to look at: who waits need not any longer."""
+        task, self._task = self._task, None
+        # What trio has woken meanwhile has no such mark any more.
+        if task is not None and task.custom_sleep_data is self and self._abort(_never) is trio.lowlevel.Abort.SUCCEEDED:
+            trio.lowlevel.reschedule(task)
+
+    @trio.lowlevel.enable_ki_protection
+    def _read(self, connection: Prompt) -> None:
+        read = connection.read_now()
+        if read is None:
+            self.end()
+        else:
+            self._hand_in(read)
+
+    @property
+    def _waits(self) -> bool:
+        return self._task is not None
+
+    @coroutine
+    def _readable(self, sock: trio.socket.SocketType) -> Generator[Any, Any, bool]:  # what goes between a task and trio is trio's
+        """Wait until there is something to read. False: it was called off.
+
+        trio's own waiting, taken by hand: what it says to trio holds how to end it, which else takes a cancel scope for each
+        message, as long as all the rest.
+        """
+        waiting = trio.lowlevel.wait_readable(sock)  # noqa: ASYNC105 - by hand
+        trap = waiting.send(None)
+        self._abort = trap.abort_func
+        self._task = trio.lowlevel.current_task()
+        self._task.custom_sleep_data = self
+        try:
+            answer = yield trap
+            ready = self._waits
+        finally:
+            self._task = None
+        with suppress(StopIteration):
+            waiting.send(answer)
+        return ready
+
+
+def _no_abort(raise_cancel: Callable[[], None]) -> None:
+    """Of one that has not waited yet."""
+
+
+def _never() -> None:
+    """What raises in one who is cancelled: who is called off is not."""
