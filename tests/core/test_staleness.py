@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from pushwire.core.staleness import Staleness
 
 
@@ -99,11 +101,11 @@ def test_data_of_many_topics_at_once_is_as_that_of_each() -> None:
     for topic in ("a", "b", "c"):
         staleness.watch(topic, 0.0)
     assert staleness.overdue(10.0) == [("a", 0.0), ("b", 0.0), ("c", 0.0)]
-    staleness.data_all(["a", "b", "nobody's"], 12.0)
+    staleness.data_all({"a": 12.0, "b": 12.0, "nobody's": 12.0})
     assert staleness.due() == 22.0
     assert staleness.overdue(21.9) == []
     assert staleness.overdue(22.0) == [("a", 12.0), ("b", 12.0)]
-    staleness.data_all(["c"], 25.0)
+    staleness.data_all({"c": 25.0})
     assert staleness.due() == 35.0
 
 
@@ -111,6 +113,91 @@ def test_data_of_many_topics_puts_off_what_was_not_reported() -> None:
     staleness: Staleness[str] = Staleness(10.0)
     for topic in ("a", "b"):
         staleness.watch(topic, 0.0)
-    staleness.data_all(["a"], 5.0)
+    staleness.data_all({"a": 5.0})
     assert staleness.overdue(10.0) == [("b", 0.0)]
     assert staleness.overdue(15.0) == [("a", 5.0)]
+
+
+class Later:
+    """Data on "a" that is told of when it is asked for."""
+
+    def __init__(self, staleness: Staleness[str]) -> None:
+        self.staleness = staleness
+        self.latest: dict[str, float] = {}
+        self.asked = 0
+
+    def heard(self, now: float) -> None:
+        self.latest["a"] = now
+        self.staleness.defer(self.tell)
+
+    def tell(self) -> None:
+        self.asked += 1
+        self.staleness.data_all(self.latest)
+        self.latest.clear()
+
+
+def deferring() -> tuple[Staleness[str], Later]:
+    staleness: Staleness[str] = Staleness(10.0)
+    staleness.watch("a", 0.0)
+    return staleness, Later(staleness)
+
+
+def test_data_that_is_told_of_later_puts_a_silence_off_all_the_same() -> None:
+    staleness, later = deferring()
+    for now in (3.0, 4.0, 5.0):
+        later.heard(now)
+    assert later.asked == 0
+    assert staleness.overdue(10.0) == []
+    assert later.asked == 1
+    assert staleness.due() == 15.0
+    assert staleness.overdue(15.0) == [("a", 5.0)]
+    assert later.asked == 1
+
+
+def test_where_a_silence_was_reported_data_is_asked_for_at_once() -> None:
+    staleness, later = deferring()
+    assert staleness.overdue(10.0) == [("a", 0.0)]
+    later.heard(12.0)
+    assert (later.asked, staleness.due()) == (1, 22.0)
+    later.heard(13.0)
+    assert later.asked == 1
+
+
+def test_where_nothing_is_watched_data_is_asked_for_at_once() -> None:
+    staleness: Staleness[str] = Staleness(10.0)
+    later = Later(staleness)
+    later.heard(1.0)
+    assert later.asked == 1
+    assert staleness.due() == math.inf
+
+
+@pytest.mark.parametrize("change", ["watch", "unwatch", "resumed"])
+def test_data_is_asked_for_before_anything_changes(change: str) -> None:
+    staleness, later = deferring()
+    later.heard(5.0)
+    if change == "watch":
+        staleness.watch("b", 6.0)
+    elif change == "unwatch":
+        staleness.unwatch("b")
+    else:
+        staleness.resumed(8.0, 2.0)
+    assert later.asked == 1
+    since = 7.0 if change == "resumed" else 5.0
+    assert staleness.overdue(since + 10.0)[0] == ("a", since)
+
+
+def test_data_of_a_connection_that_has_gone_is_not_asked_for() -> None:
+    staleness, later = deferring()
+    later.heard(5.0)
+    staleness.clear()
+    staleness.watch("a", 20.0)
+    assert later.asked == 0
+    assert staleness.overdue(30.0) == [("a", 20.0)]
+
+
+def test_older_data_that_is_told_of_later_changes_nothing() -> None:
+    staleness, later = deferring()
+    later.heard(5.0)
+    staleness.data("a", 8.0)
+    assert staleness.overdue(10.0) == []
+    assert staleness.due() == 18.0

@@ -6,50 +6,79 @@ A pair that was heard once under such a subscription is watched from then on lik
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import repeat
+from typing import TypeAlias
 
 from ...core.staleness import Staleness
 from ...core.subscriptions import Subscriptions
 from .prices import Price
-from .topics import Topic
+from .topics import PRICES, Topic
 
 __all__ = ["Silence"]
+
+_Pair: TypeAlias = tuple[str, str, str]
+"""Type, asset and fiat."""
 
 
 class Silence:
     """Tells the shared `Staleness` of each price. What it knows belongs to one connection."""
 
-    __slots__ = ("_heard", "_staleness", "_subscriptions")
+    __slots__ = ("_heard", "_latest", "_staleness", "_subscriptions")
 
     def __init__(self, staleness: Staleness[Topic], subscriptions: Subscriptions[Topic]) -> None:
         self._staleness = staleness
         self._subscriptions = subscriptions
-        # By pair: what a price of it is data for. Kept, since to find it out costs as much as to decode the price.
-        self._heard: dict[tuple[str, str, str], tuple[Topic, ...]] = {}
+        self._latest: dict[_Pair, float] = {}
+        """When each pair was last heard, of those heard since the other was told. Most prices only change a time here."""
+        # What a price of a pair is data for. Kept, since to find it out costs as much as to decode the price.
+        self._heard: dict[_Pair, tuple[Topic, ...]] = {}
 
     def prices(self, prices: Sequence[Price], now: float) -> None:
-        """These prices came, in one read: each pair is looked at once."""
-        pairs = {(price.type, price.asset, price.fiat): price for price in prices}
-        for pair in [pair for pair in pairs if pair not in self._heard]:
-            topics = self._first(pairs[pair], now)
-            if topics:
-                self._heard[pair] = topics
-        self._staleness.data_all(set(chain.from_iterable([self._heard.get(pair, ()) for pair in pairs])), now)
+        """These prices came, in one read."""
+        pairs = [(price.type, price.asset, price.fiat) for price in prices]
+        before = len(self._latest)
+        self._latest.update(zip(pairs, repeat(now)))
+        if len(self._latest) > before:
+            new = [pair for pair in dict.fromkeys(pairs) if pair not in self._heard]
+            if new:
+                self._look_at(new, now)
+        self._staleness.defer(self._tell)
 
     def forget(self) -> None:
         """The channel, or the connection, was given up: pairs that nobody asked for by name may fall silent."""
+        self._latest.clear()
         for topics in self._heard.values():
             if topics[0] not in self._subscriptions:
                 self._staleness.unwatch(topics[0])
         self._heard.clear()
 
-    def _first(self, price: Price, now: float) -> tuple[Topic, ...]:
+    def _look_at(self, new: Sequence[_Pair], now: float) -> None:
+        """These were never heard. Of those that nothing covers nothing is kept."""
+        for pair in new:
+            topics = self._first(pair, now)
+            if topics:
+                self._heard[pair] = topics
+                # To watch it made the other ask what had come, this too.
+                self._latest[pair] = now
+            else:
+                self._latest.pop(pair, None)
+
+    def _first(self, pair: _Pair, now: float) -> tuple[Topic, ...]:
         """What it is data for, the pair first; nothing while no subscription is confirmed that covers it."""
-        pair, *wider = price.topics
-        if self._subscriptions.is_confirmed(pair):
-            return (pair,)
-        covering = [topic for topic in wider if self._subscriptions.is_confirmed(topic)]
+        kind, asset, fiat = pair
+        itself = Topic(PRICES, fiat, asset, kind)
+        if self._subscriptions.is_confirmed(itself):
+            return (itself,)
+        covering = [topic for topic in (Topic(PRICES, fiat), Topic(PRICES)) if self._subscriptions.is_confirmed(topic)]
         if not covering:
             return ()
-        self._staleness.watch(pair, now)
-        return (pair, *covering)
+        self._staleness.watch(itself, now)
+        return (itself, *covering)
+
+    def _tell(self) -> None:
+        latest, self._latest = self._latest, {}
+        times: dict[Topic, float] = {}
+        for pair, at in latest.items():
+            for topic in self._heard.get(pair, ()):
+                times[topic] = max(at, times.get(topic, at))
+        self._staleness.data_all(times)
