@@ -152,17 +152,19 @@ class Ledger:
         # It is made once.
         self._shared: dict[Key, tuple[Versions, ...]] = {}
         # Both in order of time, cleaned lazily from the left: a dict's first item is slow to find once its left end is holes.
-        self._order: deque[Run] = deque()
-        self._done: deque[Finished] = deque()
+        # None where there is nothing: an empty one takes more than all the rest here.
+        self._order: deque[Run] | None = None
+        self._done: deque[Finished] | None = None
         self._listed = 0
         """How many messages `_order` has."""
         self._unsaved: list[Run] = []
         self.unfinished: int = 0
         self.withheld: int = 0
         self.forgotten: int = 0
-        for (key, version), at in restored.finished.items():
+        for key, version in restored.finished:
             self._put(key, version, _FINISHED, self._keys.get(key, ()))
-            self._done.append((key, version, at))
+        if restored.finished:
+            self._done = deque((key, version, at) for (key, version), at in restored.finished.items())
         for key, version in restored.delivered:
             # An earlier run did not finish it: until it comes again, nothing may be ACKed that would speak for it too.
             if version not in self._keys.get(key, ()):
@@ -241,6 +243,8 @@ class Ledger:
         keys, versions = _columns(identities)
         alone = self._move_all(keys, versions, EntryTrigger.COMMITTED)
         unsettled = set[Key]() if alone else self.unsettled(keys)
+        if self._done is None:
+            self._done = deque()
         self._done += zip(keys, versions, itertools.repeat(at))
         self.unfinished -= len(keys)
         self._forget(at)
@@ -250,8 +254,8 @@ class Ledger:
         """How old the oldest delivery not yet finished may be, None when there is none."""
         if self._listed > _FEW and self._listed > 2 * self.unfinished:
             # One delivery held for long would keep all finished ones after it here.
-            runs, self._order, self._listed = self._order, deque(), 0
-            for at, keys, versions in runs:
+            runs, self._order, self._listed = self._order, None, 0
+            for at, keys, versions in runs or ():
                 left = [pair for pair in zip(keys, versions, strict=True) if self._unfinished(*pair)]
                 if left:
                     self._list(at, *zip(*left, strict=True))
@@ -265,6 +269,7 @@ class Ledger:
                     order[0] = (at, keys[done:], versions[done:])
                 return at
             order.popleft()
+        self._order = None
         return None
 
     def take_unsaved(self) -> list[tuple[Identity, float]]:
@@ -291,6 +296,8 @@ class Ledger:
 
     def _list(self, at: float, keys: Sequence[Key], versions: Sequence[Key]) -> Run:
         run = (at, keys, versions)
+        if self._order is None:
+            self._order = deque()
         self._order.append(run)
         self._listed += len(keys)
         return run

@@ -37,7 +37,7 @@ class Owed:
         self._acks: dict[str, Ack] = {}
         # Of ACKs that left together: until when, their ids, and which try it was. In order; on a clock that stands still while
         # nothing is read, by so many seconds up to now.
-        self._deadlines: deque[tuple[float, Sequence[str], int]] = deque()
+        self._deadlines: deque[tuple[float, Sequence[str], int]] | None = None
         self._pauses = 0.0
 
     def __len__(self) -> int:
@@ -67,6 +67,8 @@ class Owed:
     def sent(self, acks: Sequence[Ack], ids: Sequence[str], tries: int, now: float) -> None:
         """These ACKs leave together, under these ids, for the first or a later time."""
         self._acks.update(zip(ids, acks, strict=True))
+        if self._deadlines is None:
+            self._deadlines = deque()
         self._deadlines.append((now + self._timeout - self._pauses, ids, tries))
         sent = self._sent
         keys = list(map(KEY, acks))
@@ -105,14 +107,15 @@ class Owed:
         fresh: list[tuple[Sequence[str], int]] = []
         while self._deadlines and self._deadlines[-1][0] > latest:
             fresh.append(self._deadlines.pop()[1:])
-        self._deadlines.extend((latest, ids, tries) for ids, tries in reversed(fresh))
+        if self._deadlines is not None:
+            self._deadlines.extend((latest, ids, tries) for ids, tries in reversed(fresh))
 
     def lost(self) -> None:
         """The connection has gone: what it was not answered is to be sent on the next."""
         self._next = dict.fromkeys((*self._sent, *self._next))
         self._sent.clear()
         self._acks.clear()
-        self._deadlines.clear()
+        self._deadlines = None
 
     def _over(self, acks: Iterable[Ack]) -> None:
         sent = self._sent
