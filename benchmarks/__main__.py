@@ -1,8 +1,8 @@
 """`python -m benchmarks [PART ...] [--smoke] [--write]`: everything against everybody, about ten minutes; ratios alone count.
 
-The parts: how much a message costs (`throughput`), how late it is (`latency`), the relay (`relay`), whether costs stay what they
-are (`growth`), what an import costs (`imports`). Their figures go into `benchmarks/results/`, as JSON and as a plot; `--write`
-puts them into the page of the docs as well.
+The parts: how much a message costs (`throughput`), what of that is decoding and the machine (`machine`), how late it is
+(`latency`), the relay (`relay`), whether costs stay what they are (`growth`), what an import costs (`imports`). Their figures go
+into `benchmarks/results/`, as JSON and as a plot; `--write` puts them into the page of the docs as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import attrs
 
-from . import growth, imports, latency, relay, report, throughput
+from . import growth, imports, latency, machine, relay, report, throughput
 from .cases import certificates
 from .results import conditions, keep
 
@@ -50,6 +50,10 @@ def run_throughput(scale: Scale) -> object:
     return rows
 
 
+def run_machine(scale: Scale) -> object:
+    return machine.row(scale.messages // 4, scale.rounds)
+
+
 def run_latency(scale: Scale) -> object:
     return latency.rows(scale.seconds, scale.rounds)
 
@@ -73,6 +77,7 @@ def run_imports(scale: Scale) -> object:
 
 PARTS: Final[dict[str, Callable[[Scale], Any]]] = {  # JSON
     "throughput": run_throughput,
+    "machine": run_machine,
     "latency": run_latency,
     "relay": run_relay,
     "growth": run_growth,

@@ -78,6 +78,15 @@ def _throughput(rows: Figures) -> str:
     return table + (f"\n\nNot installed where this ran: {', '.join(absent)}." if absent else "")
 
 
+def _machine(figures: Figures) -> str:
+    shares = figures["shares"]
+    rows = [
+        [f"a {kind}", *(f"{share:.2f}" for share in (shares[f"decode a {kind}"], figures["added"][kind]))]
+        for kind in figures["added"]
+    ]
+    return _table(["", "decoded and its types checked", "what the machine adds"], rows)
+
+
 def _latency(rows: Figures) -> str:
     head = ["", "p50", "p99"]
     return _table(head, [[row["row"], *(f"{row['of_the_peers'][name]:.2f}" for name in head[1:])] for row in rows])
@@ -119,6 +128,7 @@ def _imports(figures: Figures) -> str:
 
 TABLES: Final[dict[str, Callable[[Figures], str]]] = {
     "throughput": _throughput,
+    "machine": _machine,
     "latency": _latency,
     "growth": _growth,
     "imports": _imports,

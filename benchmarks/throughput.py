@@ -25,12 +25,12 @@ INSTALLED: Final = {"cryptofeed": "cryptofeed", "ccxt": "ccxt", "pysher": "pyshe
 
 
 def cases(count: int, tls: Path) -> list[tuple[Case, Sequence[str]]]:
-    """What is measured, each with its peers; `tls` is the folder of the certificates. `count`: messages, fewer where each is
-    ACKed, which takes four times as long."""
+    """What is measured, each with its peers; `tls` is the folder of the certificates. `count`: messages, half as many where each
+    is ACKed, which takes four times as long."""
     return [
         (Case("push", count), (*PEERS, LIMIT)),
         (Case("price", count), (*PEERS, LIMIT, *OWN)),
-        (Case("push", count // 4, acks=True), PEERS),
+        (Case("push", count // 2, acks=True), PEERS),
         (Case("push", count, tls=tls), (WEBSOCKETS,)),
         (Case("price", count, tls=tls), (WEBSOCKETS,)),
         (Case("push", count, deflate=True), (WEBSOCKETS,)),

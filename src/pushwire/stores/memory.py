@@ -31,7 +31,20 @@ class _Namespace:
         self.parked: list[Record] = []
         self.mark: float | None = None
 
-    def keep(self, record: Record) -> None:
+    def keep_all(self, records: Sequence[Record]) -> None:
+        if self.held or {record.kind for record in records} != {"finished"}:
+            for record in records:
+                self._keep(record)
+            return
+        # Most commits are of what is finished alone.
+        rows = [(record.identity, record.at) for record in records]
+        if self.delivered:
+            for identity, _ in rows:
+                self.delivered.pop(identity, None)
+        self.finished.update(rows)
+        self._in_order().extend(rows)
+
+    def _keep(self, record: Record) -> None:
         kind, identity, at = record.kind, record.identity, record.at
         if kind == "held":
             if identity not in self.finished:
@@ -47,9 +60,12 @@ class _Namespace:
             self.finished[identity] = at
             if kind == "parked":
                 self.parked.append(record)
+        self._in_order().append((identity, at))
+
+    def _in_order(self) -> deque[tuple[Identity, float]]:
         if self.order is None:
             self.order = deque()
-        self.order.append((identity, at))
+        return self.order
 
     def retain(self, horizon: float, rows: int, floor: float) -> None:
         """Forget what is older than `horizon`, and the oldest of more than `rows`; but nothing from `floor` on."""
@@ -106,9 +122,9 @@ class MemoryStore:
                 except BaseException as error:  # noqa: BLE001 - the caller's own, whatever it is: it goes back to the caller
                     failed[write.ticket] = error
                     continue
-            for record in write.records:
-                rows.keep(record)
-                now = record.at
+            if write.records:
+                rows.keep_all(write.records)
+                now = write.records[-1].at
         rows.retain(now - self._retain_for, self._retain_rows, rows.resends.since(mark, now))
         rows.mark = mark
         return Committed(failed)
