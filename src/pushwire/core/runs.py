@@ -5,7 +5,7 @@ Most reads hold one run and nothing else, and what must be looked at for each me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -18,6 +18,10 @@ MISFITS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What a decoder raises for a message that is none it knows."""
 
 
+_ALONE: Final = ((0, 1),)
+"""The runs of one message: most reads on a quiet feed hold no more."""
+
+
 def decoded(decode: Callable[[str | bytes], MessageT], raws: Sequence[str | bytes]) -> list[MessageT | Exception]:
     """Each message as `decode` reads it, or what it raised instead."""
     try:
@@ -26,8 +30,12 @@ def decoded(decode: Callable[[str | bytes], MessageT], raws: Sequence[str | byte
         return [_attempt(decode, raw) for raw in raws]
 
 
-def runs(items: Sequence[object]) -> Iterator[tuple[int, int]]:
+def runs(items: Sequence[object]) -> Iterable[tuple[int, int]]:
     """From where to where the items are of one type."""
+    return _ALONE if len(items) == 1 else _found(items)
+
+
+def _found(items: Sequence[object]) -> Iterator[tuple[int, int]]:
     kinds = list(map(type, items))
     start = 0
     while start < len(kinds):

@@ -105,10 +105,11 @@ class Inbox(Generic[EventT]):
         else:
             self._events.extend(events)
         self._came += len(events)
-        if size and self._overflow == "block":
-            self._sizes.append((self._came, size))
-            self._bytes += size
-        if len(self._events) > self._capacity and self._overflow != "block":
+        if self._overflow == "block":
+            if size:
+                self._sizes.append((self._came, size))
+                self._bytes += size
+        elif len(self._events) > self._capacity:
             self._make_room()
         self._wake(len(events))
 

@@ -12,7 +12,6 @@ anybody else wants to be read for.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from types import coroutine
 from typing import Any, Final
 
@@ -126,9 +125,11 @@ class Lead:
             ready = self._waits
         finally:
             self._task = None
-        with suppress(StopIteration):
+        try:
             waiting.send(answer)
-        return ready
+        except StopIteration:
+            return ready
+        raise AssertionError("who waits for bytes waits once")
 
 
 def _no_abort(raise_cancel: Callable[[], None]) -> None:

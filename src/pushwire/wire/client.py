@@ -262,6 +262,8 @@ class ClientWire:
                 at = self._scan(data, at)
                 if self._inflating is not None:
                     at = self._inflate(self._inflating, data, at)
+                if at == len(data):
+                    return
             need = self._begin(data, at)
             if need:
                 self._pending, self._need = bytearray(data[at:]), need
