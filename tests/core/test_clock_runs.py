@@ -136,6 +136,7 @@ class StalenessRun(Clock):
         self.staleness: Staleness[str] = Staleness(4.0)
         self.last: dict[str, float] = {}
         self.told: set[str] = set()
+        self.untold: dict[str, float] = {}
 
     @rule(topic=NAMES)
     def watch(self, topic: str) -> None:
@@ -149,22 +150,30 @@ class StalenessRun(Clock):
         self.last.pop(topic, None)
         self.told.discard(topic)
 
-    @rule(topics=st.sets(NAMES), one=st.booleans())
-    def hear(self, topics: set[str], one: bool) -> None:
-        if one:
+    @rule(topics=st.sets(NAMES), how=st.sampled_from(["one", "all", "later"]))
+    def hear(self, topics: set[str], how: str) -> None:
+        if how == "one":
             for topic in topics:
                 self.staleness.data(topic, self.now)
+        elif how == "all":
+            self.staleness.data_all(dict.fromkeys(sorted(topics), self.now))
         else:
-            self.staleness.data_all(sorted(topics), self.now)
+            self.untold.update(dict.fromkeys(sorted(topics), self.now))
+            self.staleness.defer(self.tell)
         for topic in topics & self.last.keys():
             self.last[topic] = self.now
             self.told.discard(topic)
+
+    def tell(self) -> None:
+        untold, self.untold = self.untold, {}
+        self.staleness.data_all(untold)
 
     @rule()
     def clear(self) -> None:
         self.staleness.clear()
         self.last.clear()
         self.told.clear()
+        self.untold.clear()
 
     @rule(paused=SECONDS)
     def pause(self, paused: float) -> None:
