@@ -19,6 +19,7 @@ from ..errors import LocalProtocolError
 from ..wire.client import ClientWire
 from .dialer import Dialer, explain, tcp_socket
 from .receiver import Receiver
+from .sender import send_all
 from .transport import DialFailed, Read
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class WebSocketConnection:
         try:
             while data := self._wire.data_to_send():
                 if self._write_error is None:
-                    await self._stream.send_all(data)
+                    await send_all(self._stream, data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._stop_writing(f"write: {explain(error)}")
         except BaseException:
