@@ -36,6 +36,9 @@ _FIRST_READ: Final = 2**12
 _TINY: Final = 32
 """Bytes that frames have at least on the average, heads included, where they are not tiny. Each costs as much as a big one."""
 
+_SMALLEST: Final = 2
+"""Bytes of an empty frame."""
+
 _PART: Final = 512
 """Messages that are handed over at a time: there may be 100,000 in a read, and to judge one that is malformed takes 40 us."""
 
@@ -160,7 +163,7 @@ class WebSocketConnection:
             return None
         wire = self._wire
         self._take_in(data)
-        if wire.close is not None or wire.waiting > _PART:
+        if wire.close is not None or (len(data) > _PART * _SMALLEST and wire.waiting > _PART):
             return None
         if wire.backlog and not self._writing:
             self._nursery.start_soon(self.flush)
@@ -238,7 +241,10 @@ class WebSocketConnection:
 
     def _take_in(self, data: bytes | bytearray) -> None:
         """What was read; nothing at the end of the stream."""
-        if data:
+        if data and len(data) < self._size == _FIRST_READ:
+            # Whatever it holds, the next read is of that size again.
+            self._wire.feed(data)
+        elif data:
             before = self._wire.waiting
             self._wire.feed(data)
             self._pace(len(data), self._wire.waiting - before)
