@@ -110,6 +110,19 @@ def test_the_first_close_says_how_it_ended() -> None:
         box.take_nowait()
 
 
+def test_of_reads_that_were_taken_nothing_is_kept_where_nobody_asks_for_room() -> None:
+    box: Inbox[str] = Inbox(10, capacity_bytes=100)
+    for _ in range(1000):
+        box.put(["a"], 99)
+        assert box.take_nowait() == "a"
+    assert len(box._sizes) == 1
+    assert not full(box)
+    box.put(["a", "b"], 99)
+    assert not full(box)
+    box.put(["c"], 1)
+    assert full(box)
+
+
 # Waiting
 
 

@@ -100,10 +100,13 @@ class Inbox(Generic[EventT]):
         """Take over what one read of `size` bytes brought. After `close` it is let go: not delivered, so never ACKed."""
         if self.closed or not events:
             return
-        if self._events is None:
-            self._events = deque(events)
-        else:
+        if self._events:
             self._events.extend(events)
+        else:
+            self._events = deque(events)
+            # Of what came before nothing is left; perhaps nobody has asked since.
+            self._sizes.clear()
+            self._bytes = 0
         self._came += len(events)
         if self._overflow == "block":
             if size:
