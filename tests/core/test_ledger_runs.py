@@ -73,7 +73,7 @@ def test_those_held_for_long_do_not_keep_all_that_came_with_them_or_after() -> N
         received(book, read, float(serial))
         finish(book, *(read if serial in {3, 4} else read[:250] + read[251:]))
         assert book.oldest_unfinished() == 0.0
-    assert sum(len(keys) for _, keys, _ in book._order) < 2000
+    assert sum(len(keys) for _, keys, _ in book._order or ()) < 2000
     assert book.unfinished == 18
     for serial in (1, 0):
         finish(book, tx(f"{serial}-250"))
@@ -99,3 +99,30 @@ def test_more_different_versions_than_are_shared_are_told_apart_all_the_same() -
     assert book.state(tx("1", "2")) is Entry.UNSEEN
     finish(book, tx("1", "1"))
     assert book.state(tx("1", "1")) is Entry.FINISHED
+
+
+def test_resends_of_what_is_finished_are_counted_up_to_the_first_that_needs_a_look() -> None:
+    book = ledger()
+    read = [tx("a"), tx("b"), tx("c"), tx("d")]
+    received(book, read, 1.0)
+    finish(book, tx("a"), tx("b"), tx("d"))
+    keys, versions = zip(*read, tx("new"), strict=True)
+    assert [book.again(keys, versions, start) for start in range(6)] == [2, 1, 0, 1, 0, 0]
+    assert book.withheld == 4
+
+
+def test_a_key_with_two_versions_needs_a_look_though_both_are_finished() -> None:
+    book = ledger()
+    received(book, [tx("a", "1")], 1.0)
+    book.receive(*tx("a", "2"), 1.0)
+    finish(book, tx("a", "1"), tx("a", "2"))
+    assert book.again([("a",)], [("1",)], 0) == 0
+    assert book.receive(*tx("a", "1"), 2.0) == "ack again"
+
+
+def test_another_version_of_a_key_needs_a_look() -> None:
+    book = ledger()
+    received(book, [tx("a", "1"), tx("b", "2")], 1.0)
+    finish(book, tx("a", "1"), tx("b", "2"))
+    assert book.again([("a",)], [("2",)], 0) == 0
+    assert book.again([("a",)], [("3",)], 0) == 0

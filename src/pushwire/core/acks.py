@@ -169,10 +169,14 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         if delivery == "withheld":
             return None
         if delivery == "ack again":
-            self._owed.add((key,))
-            self._send_owed(now)
+            self._ack_again((key,), now)
             return None
         return delivery
+
+    def _ack_again(self, keys: Iterable[Key], now: float) -> None:
+        """Resends came of these keys, which are finished: their ACKs have not reached the provider."""
+        self._owed.add(keys)
+        self._send_owed(now)
 
     def _resend_window(self, wall: float) -> int:
         """Seconds to ask the provider to resend, rounded up."""

@@ -215,6 +215,16 @@ class Ledger:
         self._unsaved.append(run)
         return "reorg" if reorg else "update"
 
+    def again(self, keys: Sequence[Key], versions: Sequence[Key], start: int) -> int:
+        """How many messages, from `start` on, are resends of what is finished, one behind the other, and to be ACKed again: those
+        that need no `receive`."""
+        known, shared = self._keys, self._shared
+        numbers = range(start, len(keys))
+        others = (n for n in numbers if not (of := shared.get(versions[n])) or known.get(keys[n]) != of[_FINISHED])
+        count = next(others, len(keys)) - start
+        self.withheld += count
+        return count
+
     def state(self, identity: Identity) -> Entry:
         return _STATES[_code(self._keys.get(identity.key, ()), identity.version) or _UNSEEN]
 

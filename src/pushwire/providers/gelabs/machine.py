@@ -191,27 +191,30 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                 self._on_transactions((push,), (push.data,), now)
 
     def _on_transactions(self, pushes: Sequence[Push], txs: Sequence[Transaction], now: float) -> None:
-        """Deliver what is to be delivered: all at once up to one whose key is known, then that one by itself, and so on."""
+        """Deliver what is new, ACK again what is finished, each as far as it goes without a break; any other by itself."""
         keys, versions = identify_all(txs, self._chain_ids)
         at = 0
         while at < len(txs):
             kept = self._ledger.first(keys, versions, self._base, at)
-            until = at + len(kept)
+            # What is known comes by itself, unless it is finished.
+            again = 0 if kept else self._ledger.again(keys, versions, at)
+            until = at + (len(kept) or again or 1)
+            theirs, run, run_keys = pushes[at:until], txs[at:until], keys[at:until]
+            self._naming.add_all(run_keys, [tx.tx_hash for tx in run], [push.id for push in theirs])
             if kept:
-                fresh, fresh_keys, theirs = txs[at:until], keys[at:until], pushes[at:until]
-                self._naming.add_all(fresh_keys, [tx.tx_hash for tx in fresh], [push.id for push in theirs])
-                complete_all(theirs, fresh, now, fresh_keys, kept)
-                self._out.events += fresh
-            if until < len(txs):
-                self._on_known(pushes[until], txs[until], keys[until], versions[until], now)
-            at = until + 1
+                complete_all(theirs, run, now, run_keys, kept)
+                self._out.events += run
+            elif again:
+                self._ack_again(run_keys, now)
+            else:
+                self._on_known(pushes[at], txs[at], keys[at], versions[at], now)
+            at = until
         if self._exchange.staleness.enabled:
             for tx in txs:
                 self._note_topics(tx, now)
 
     def _on_known(self, push: Push, tx: Transaction, key: Key, version: Key, now: float) -> None:
         """A transaction of a key that is known."""
-        self._naming.add(key, tx.tx_hash, push.id)
         delivery = self._received(key, version, now, reorg=tx.is_reorg_resend is True)
         if delivery is not None:
             complete(tx, now, delivery, Identity(key, version), push.id, push.time)
