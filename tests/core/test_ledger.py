@@ -177,7 +177,7 @@ def test_one_delivery_held_for_long_does_not_keep_all_after_it() -> None:
         book.receive(*tx(str(serial)), 2.0)
         finish(book, tx(str(serial)), 2.0)
         assert book.oldest_unfinished() == 1.0
-    assert len(book._order) < 1100
+    assert len(book._order or ()) < 1100
 
 
 # Forgetting
