@@ -53,7 +53,8 @@ def test_a_transaction_that_says_the_same_is_equal_whenever_it_came() -> None:
     assert (first, hash(first)) == (later, hash(later))
     assert first != build.transaction(identity=Identity(("a",), ("b",)))
     assert first != build.transaction(raw_amount="7")
-    assert first != build.TX_HASH
+    anything: object = build.TX_HASH
+    assert first != anything
 
 
 def test_the_identity_of_a_transaction_follows_its_fields_unless_it_is_given() -> None:

@@ -17,6 +17,7 @@ from pushwire.errors import LocalProtocolError, PushwireError
 from pushwire.shell.connect import StreamConfig
 from pushwire.testing import pusher as build
 from pushwire.testing.scripted import Accept, Expect, Playing, Respond, ScriptedPeer, ScriptFailed, Send, Step
+from pushwire.testing.steps import Json
 
 EventT = TypeVar("EventT")
 
@@ -68,7 +69,7 @@ async def test_a_function_makes_the_answer_of_the_requests_body(autojump_clock: 
 
 @pytest.mark.parametrize("on_socket", [False, True])
 async def test_a_token_is_there_before_the_client_dials(on_socket: bool) -> None:
-    token = {"access_token": "one", "token_type": "Bearer", "expires_in": 600}
+    token: dict[str, Json] = {"access_token": "one", "token_type": "Bearer", "expires_in": 600}
     async with ScriptedPeer([Respond("POST /oauth/token", token), Accept()]).play() as peer:
         url = f"{peer.url.replace('ws:', 'http:')}oauth/token"
         grant = bitpanda.ClientCredentials(token_url=url, client_id="partner", client_secret=pushwire.Secret("hidden"))
