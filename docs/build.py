@@ -3,7 +3,8 @@
 - draws the state diagrams from the transition tables into `state-machines.md` and a journal into `session.svg`, and lists the
   settings of the sandboxes in `sandbox-settings.md` and what the doctor advises in `doctor-advice.md` (with `--write`; else a
   stale file is an error);
-- checks that every link to a file leads somewhere, and that every test named in a table exists (`tests/…/test_x.py::test_y`).
+- checks that every link to a file leads somewhere, that every test named in a table exists (`tests/…/test_x.py::test_y`), and that
+  `observing.md` has the words of the warnings.
 
 The code of the pages is run by `tests/docs`.
 """
@@ -26,6 +27,7 @@ from pushwire import sandbox
 from pushwire.cli.sandboxes import BUILDERS, simulate
 from pushwire.cli.settings import holds_secrets, spelled
 from pushwire.core.closes import CloseTable
+from pushwire.core.cures import CURES, slow_consumer
 from pushwire.core.fallback import FALLBACK
 from pushwire.core.gate import GATE
 from pushwire.core.holds import HOLD
@@ -194,6 +196,13 @@ def missing_tests() -> list[str]:
     return missing
 
 
+def other_cures() -> list[str]:
+    """What a warning says to do is on the page in its own words."""
+    page = (DOCS / "observing.md").read_text(encoding="utf-8")
+    cures = {kind.__name__: cure for kind, cure in CURES.items()} | {"slow_consumer": slow_consumer(0).cure}
+    return [f"observing.md: says otherwise what to do about {name}: {cure}" for name, cure in cures.items() if cure not in page]
+
+
 def main() -> int:
     problems: list[str] = []
     drawn = {
@@ -211,6 +220,7 @@ def main() -> int:
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md"))):
         problems += broken_links(path)
     problems += missing_tests()
+    problems += other_cures()
     print("\n".join(problems) or "the documentation is current and its links lead somewhere")
     return 1 if problems else 0
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from .describing import duration, moment
 from .events import AckRefused, Gap, Malformed, SnapshotFailed, Stale, SubscriptionRefused, Unrecognized
 
-__all__ = ["CURABLE", "Trouble", "cure_of", "slow_consumer", "trouble"]
+__all__ = ["CURABLE", "CURES", "Trouble", "cure_of", "slow_consumer", "trouble"]
 
 
 class Trouble(NamedTuple):
@@ -111,6 +111,9 @@ _ROWS: Final[Mapping[type, tuple[Callable[[Any], str], str]]] = {  # each functi
         "mend what `snapshot` raises; it is tried again after a pause, and events are held meanwhile",
     ),
 }
+
+CURES: Final[Mapping[type, str]] = {kind: cure for kind, (_, cure) in _ROWS.items()}
+"""What to do, by the type of event."""
 
 CURABLE: Final = frozenset(_ROWS)
 """The types of events that are trouble."""
