@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pushwire.core.effects import Identity, Restored
+from pushwire.core.effects import Identity, Record, Restored
 from pushwire.core.ledger import Entry, Ledger
 from tests.core.rig import tx
 
@@ -126,3 +126,16 @@ def test_another_version_of_a_key_needs_a_look() -> None:
     finish(book, tx("a", "1"), tx("b", "2"))
     assert book.again([("a",)], [("2",)], 0) == 0
     assert book.again([("a",)], [("3",)], 0) == 0
+
+
+def test_what_the_store_refused_and_was_forgotten_meanwhile_is_not_saved() -> None:
+    book = ledger()
+    received(book, [tx("a"), tx("b")], 1.0)
+    records = [Record("delivered", identity, at) for identity, at in book.take_unsaved()]
+    finish(book, tx("a"))
+    received(book, [tx("c")], 200.0)
+    book.finish([tx("c")])
+    book.committed([tx("c")], 200.0)
+    assert book.state(tx("a")) is Entry.UNSEEN
+    book.not_saved(records)
+    assert book.take_unsaved() == [(tx("b"), 1.0)]
