@@ -324,9 +324,9 @@ async def _open(
             fetch=Fetcher(credentials, http or client, snapshot, payloads),
             stopped=warner.stopped,
         )
-        opened.stream = Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
+        opened.stream = stream = _stream(driver, acked, ack)
         if observer is not None:
-            observer.began(config, lambda: opened.stream.status)
+            observer.began(config, lambda: stream.status)
     except BaseException:
         with trio.CancelScope(shield=True):
             await opened.aclose()
@@ -354,6 +354,10 @@ def _receipts_problem(ack: AckPolicy, config: object, store: object) -> str | No
 def _held_problem(restored: Restored) -> str | None:
     held = len(restored.held)
     return f'the store holds deliveries that were ACKed on receipt ({held}): connect with "on_receipt"' if held else None
+
+
+def _stream(driver: Driver[Any, Any], acked: type[Any] | None, ack: AckPolicy) -> Stream[Any]:
+    return Stream(driver) if acked is None else AckStream(driver, acked, acks_after=ack == "after")
 
 
 async def _leave(driver: Driver[Any, Any]) -> None:
