@@ -12,6 +12,7 @@ import trio.testing
 import pushwire
 from pushwire import Secret, gelabs
 from pushwire.shell.consumer import Consumer
+from pushwire.shell.lead import AWAY
 from pushwire.shell.memory import Peer
 from pushwire.shell.websocket import WebSocketConnector
 from tests.shell.cancelled import World, nobody_waits
@@ -68,7 +69,7 @@ async def test_what_comes_one_by_one_is_read_by_the_consumer(kind: str, autojump
         for number in range(2, 6):
             assert lent(stream)
             await take(made, consumer, number)
-        assert trio.current_time() < 0.05
+        assert trio.current_time() < AWAY
         # The consumer does not come back: the reader reads.
         made.provider.push(6)
         await trio.sleep(1)
@@ -110,6 +111,26 @@ async def test_who_waits_for_a_reply_is_read_for(autojump_clock: trio.testing.Mo
                 await stream.call(LOOK)
             made.provider.push(3)
         assert trio.current_time() == 0.0
+
+
+async def test_who_looks_at_the_status_sees_what_has_come(autojump_clock: trio.testing.MockClock) -> None:
+    async with socket_world() as made, made.stream() as stream:
+        consumer = aiter(stream)
+        await stream.ack(await take(made, consumer, 1))
+        while stream.status.session.acks_confirmed < 1:
+            await trio.lowlevel.checkpoint()
+        assert trio.current_time() == 0.0
+
+
+async def test_a_consumer_that_has_got_nothing_yet_is_lent_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    async with socket_world() as made, made.stream() as stream:
+        consumer = aiter(stream)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(transaction, consumer, 1)
+            await trio.sleep(600)
+            assert made.provider.kinds.count("ping") > 1
+            assert stream._driver.router.inbox.lead is None
+            made.provider.push(1)
 
 
 async def test_leaving_the_stream_waits_for_nobody(autojump_clock: trio.testing.MockClock) -> None:

@@ -297,18 +297,11 @@ class Driver(Generic[EventT, ConnectionT]):
         self.pump()
 
     def link_brought(self, read: Read) -> Lead | None:
-        inbox = self.router.inbox
-        awaited = inbox.awaited
+        inbox, awaited = self.router.inbox, self.router.inbox.awaited
         self._hand_in(read)
+        link, woken = self._link, awaited and not inbox.awaited
         # Nobody else may need to be read for while that consumer is away.
-        if (
-            not awaited
-            or not self.router.sole
-            or self._waiters.reading
-            or self._paused
-            or self._link is None
-            or self._link.ending
-        ):
+        if not woken or not self.router.sole or self._waiters.reading or self._paused or link is None or link.ending:
             return None
         inbox.lead = inbox.lead or Lead(self._hand_in_elsewhere)
         return inbox.lead

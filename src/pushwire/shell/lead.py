@@ -21,7 +21,7 @@ from .transport import Prompt, Read
 
 __all__ = ["Lead"]
 
-AWAY: Final = 0.05
+AWAY: Final = 0.02
 """Seconds that nothing is read for a consumer that is away. The timer is set once in as many, not once for each message."""
 
 

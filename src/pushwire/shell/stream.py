@@ -98,6 +98,8 @@ class Stream(Generic[EventT]):
     def status(self) -> StreamStatus:
         """Where the stream stands."""
         driver = self._driver
+        # Who looks may be waiting for what the provider has to say.
+        driver.router.inbox.take_back()
         return StreamStatus(driver.machine.status(), len(driver.router), driver.router.discarded)
 
     def stop(self) -> None:
