@@ -3,8 +3,8 @@
 - draws the state diagrams from the transition tables into `state-machines.md` and a journal into `session.svg`, and lists the
   settings of the sandboxes in `sandbox-settings.md` and what the doctor advises in `doctor-advice.md` (with `--write`; else a
   stale file is an error);
-- checks that every link to a file leads somewhere, that every test named in a table exists (`tests/…/test_x.py::test_y`), and that
-  `observing.md` has the words of the warnings.
+- checks that every link to a file leads somewhere, that every test named in a table exists (`tests/…/test_x.py::test_y`), and
+  that `observing.md` has the words of the warnings.
 
 The code of the pages is run by `tests/docs`.
 """
