@@ -20,6 +20,10 @@ def received(book: Ledger, read: Sequence[Identity], at: float, start: int = 0) 
     return [Identity(*each) for each in zip(keys[start:], taken, strict=False)]
 
 
+def listed_in(book: Ledger) -> int:
+    return sum(len(keys) for _, keys, _ in book._order or ())
+
+
 def finish(book: Ledger, *identities: Identity) -> None:
     book.finish(identities)
     book.committed(identities, 9.0)
@@ -57,9 +61,10 @@ def test_the_mark_waits_for_each_of_those_that_came_together() -> None:
     book = ledger()
     received(book, [tx("a"), tx("b"), tx("c")], 1.0)
     received(book, [tx("d"), tx("e")], 2.0)
-    for key in "acd":
+    for key, listed in (("a", 4), ("c", 4), ("d", 4)):
         finish(book, tx(key))
         assert book.oldest_unfinished() == 1.0
+        assert listed_in(book) == book._listed == listed
     finish(book, tx("b"))
     assert book.oldest_unfinished() == 2.0
     finish(book, tx("e"))
@@ -73,7 +78,7 @@ def test_those_held_for_long_do_not_keep_all_that_came_with_them_or_after() -> N
         received(book, read, float(serial))
         finish(book, *(read if serial in {3, 4} else read[:250] + read[251:]))
         assert book.oldest_unfinished() == 0.0
-    assert sum(len(keys) for _, keys, _ in book._order or ()) < 2000
+    assert listed_in(book) == book._listed < 2000
     assert book.unfinished == 18
     for serial in (1, 0):
         finish(book, tx(f"{serial}-250"))
