@@ -92,6 +92,12 @@ def test_what_is_not_said_is_left_out_and_a_number_that_came_as_text_stays_text(
     assert None not in shown.data.values()
 
 
+def test_what_the_ledger_knows_an_event_by_is_one_value() -> None:
+    data = describe("gelabs", gelabs.transaction(tx_status="pending"), wall).data
+    assert data["identity"] == {"key": ["ethereum", 1, gelabs.TX_HASH], "version": ["pending", 21_000_000, False]}
+    assert not [name for name in data if name.startswith("ledger")]
+
+
 def test_times_inside_an_event_are_times_of_day() -> None:
     stale = describe("gelabs", Stale(9.0, Topic("base", "0xaa"), since=2.0), wall)
     assert stale.data == {"topic": {"chain_type": "base", "address": "0xaa"}, "since": "2026-01-01T00:00:02.000Z"}

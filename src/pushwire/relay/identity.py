@@ -17,7 +17,7 @@ from .entries import Entry
 
 __all__ = ["entry_of", "payload"]
 
-OURS: Final = frozenset({"delivery", "asked_for", "ledger_key", "ledger_version", "message_id", "sent"})
+OURS: Final = frozenset({"delivery", "asked_for", "identity", "message_id", "sent"})
 """Fields of events that are not the provider's, or differ from one sending to the next."""
 
 
