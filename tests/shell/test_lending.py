@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ import trio.testing
 
 import pushwire
 from pushwire import Secret, gelabs
+from pushwire.shell import lead
 from pushwire.shell.consumer import Consumer
 from pushwire.shell.lead import AWAY
 from pushwire.shell.memory import Peer
@@ -45,8 +47,8 @@ async def socket_world(kind: str = "TCP") -> AsyncGenerator[World]:
 
 
 def lent(stream: pushwire.Stream[gelabs.Event]) -> bool:
-    lead = stream._driver.router.inbox.lead
-    return lead is not None and lead.lent
+    between = stream._driver.router.inbox.lead
+    return between is not None and between.lent
 
 
 async def take(made: World, consumer: Consumer[gelabs.Event], number: int) -> gelabs.Transaction:
@@ -59,6 +61,25 @@ async def take(made: World, consumer: Consumer[gelabs.Event], number: int) -> ge
     async with trio.open_nursery() as nursery:
         nursery.start_soon(push)
         return await transaction(consumer, number)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_where_trio_does_not_say_how_a_wait_ends_nothing_is_lent(
+    known: bool, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    monkeypatch.setattr(lead, "LENDS", known)
+    async with socket_world() as made, made.stream() as stream:
+        consumer = aiter(stream)
+        for number in range(1, 5):
+            await take(made, consumer, number)
+        assert lent(stream) is known
+
+
+@pytest.mark.parametrize("traps, known", [("trio._core._traps", True), ("trio.nothing", False), ("trio.abc", False)])
+def test_another_trio_is_noticed(traps: str, known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = importlib.import_module
+    monkeypatch.setattr(importlib, "import_module", lambda _: load(traps))
+    assert lead._how_waits_end() is known
 
 
 @pytest.mark.parametrize("kind", KINDS)

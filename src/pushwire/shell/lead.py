@@ -11,6 +11,7 @@ anybody else wants to be read for.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Generator
 from types import coroutine
 from typing import Any, Final
@@ -23,6 +24,19 @@ __all__ = ["Lead"]
 
 AWAY: Final = 0.02
 """Seconds that nothing is read for a consumer that is away. The timer is set once in as many, not once for each message."""
+
+
+def _how_waits_end() -> bool:
+    """Whether this trio says so in the way in which `Lead` takes it. That is not among what trio has promised."""
+    try:
+        traps = importlib.import_module("trio._core._traps")
+    except ImportError:
+        return False
+    return "abort_func" in getattr(getattr(traps, "WaitTaskRescheduled", None), "__annotations__", {})
+
+
+LENDS: Final = _how_waits_end()
+"""Where it does not, the reader reads always: a message that comes alone is later by one turn of trio's loop."""
 
 
 class Lead:
@@ -44,6 +58,8 @@ class Lead:
 
     async def lend(self, connection: Prompt) -> None:
         """Let the consumer read, until it is away for long or `end` is called. Only while it runs a consumer may `wait`."""
+        if not LENDS:
+            return
         self._lent = connection
         try:
             while self.lent:
