@@ -126,14 +126,20 @@ NUMERALS = st.text(st.sampled_from("01.-\n\u0661e"), max_size=6) | st.sampled_fr
 )
 
 
+OTHERS = ("1", "2.5", "3", "45.6", "7")
+
+
 @given(st.lists(NUMERALS | st.just("1.5"), max_size=4))
 def test_one_look_at_many_decimals_finds_what_a_look_at_each_would(texts: list[str]) -> None:
     assert all_decimals(texts) is all(map(is_decimal, texts))
+    # So few are looked at one by one.
+    assert all_decimals([*texts, *OTHERS]) is all(map(is_decimal, texts))
 
 
 @pytest.mark.parametrize("texts", [[], ["1"], ["1.5", "-2"], ["65000.85350", "9" * 78]])
 def test_all_of_these_are_decimals(texts: list[str]) -> None:
     assert all_decimals(texts)
+    assert all_decimals([*texts, *OTHERS])
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,10 @@ def test_all_of_these_are_decimals(texts: list[str]) -> None:
 def test_one_that_is_none_is_found_among_others(text: str) -> None:
     assert not all_decimals(["1.5", text, "2"])
     assert not all_decimals([text])
+    assert not all_decimals(["1.5", text, *OTHERS])
+    assert not all_decimals([text, *OTHERS])
 
 
 def test_what_are_no_decimals_in_three_ways_together_are_none() -> None:
     assert not all_decimals(["", ".5", "5."])
+    assert not all_decimals(["", ".5", "5.", *OTHERS])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncGenerator, Callable
+import socket
+import struct
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -16,12 +18,14 @@ from pushwire.shell import lead
 from pushwire.shell.consumer import Consumer
 from pushwire.shell.lead import AWAY
 from pushwire.shell.memory import Peer
-from pushwire.shell.websocket import WebSocketConnector
+from pushwire.shell.transport import Read
+from pushwire.shell.websocket import WebSocketConnection, WebSocketConnector
 from tests.shell.cancelled import World, nobody_waits
 from tests.shell.checkpoints import Attempt, Returned, at_every_moment
 from tests.shell.lines import led_to
 from tests.shell.provider import Provider
-from tests.shell.sockets import client_tls, serve, server_tls
+from tests.shell.raw_server import Server, ping, raw
+from tests.shell.sockets import client_tls, dial, serve, server_tls
 from tests.shell.streams import LOOK, SUBSCRIBE, MemoryStream, transaction
 
 KINDS = ["TCP", "TLS"]
@@ -78,7 +82,11 @@ async def test_where_trio_does_not_say_how_a_wait_ends_nothing_is_lent(
 @pytest.mark.parametrize("traps, known", [("trio._core._traps", True), ("trio.nothing", False), ("trio.abc", False)])
 def test_another_trio_is_noticed(traps: str, known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     load = importlib.import_module
-    monkeypatch.setattr(importlib, "import_module", lambda _: load(traps))
+
+    def another(name: str) -> object:
+        return load(traps)
+
+    monkeypatch.setattr(importlib, "import_module", another)
     assert lead._how_waits_end() is known
 
 
@@ -193,6 +201,48 @@ async def test_where_others_want_to_be_read_for_nothing_is_lent(autojump_clock: 
                 await trio.testing.wait_all_tasks_blocked()
                 assert not lent(stream)
                 nursery.cancel_scope.cancel()
+
+
+async def now(connection: WebSocketConnection) -> Read | None:
+    """What comes next, as one reads it who was lent the waiting."""
+    assert connection.source is not None
+    await trio.lowlevel.wait_readable(connection.source)
+    return connection.read_now()
+
+
+async def told(nursery: trio.Nursery, script: Callable[[Server], Awaitable[None]]) -> WebSocketConnection:
+    """A connection whose server plays `script` once it has been told to: nothing of it comes with the handshake."""
+
+    async def when_told(server: Server) -> None:
+        await server.receive()
+        await script(server)
+
+    port = await serve(nursery, raw(when_told))
+    connection = await WebSocketConnector().dial(dial(f"ws://127.0.0.1:{port}/"), nursery)
+    connection.send_text("go")
+    await connection.flush()
+    return connection
+
+
+async def test_a_ping_that_the_consumer_has_read_is_answered(nursery: trio.Nursery) -> None:
+    connection = await told(nursery, ping)
+    assert await now(connection) == Read([], [])
+    assert await now(connection) == Read(["hello"], [])
+    await connection.aclose()
+
+
+async def test_a_reset_that_the_consumer_has_found_is_not_lost(nursery: trio.Nursery) -> None:
+    async def reset(server: Server) -> None:
+        assert isinstance(server.stream, trio.SocketStream)
+        server.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await server.stream.aclose()
+
+    connection = await told(nursery, reset)
+    assert await now(connection) is None
+    close = (await connection.read()).close
+    assert close is not None
+    assert close.reason.startswith("read: ")
+    await connection.aclose()
 
 
 async def goes_on(made: World, stream: MemoryStream, got: list[object]) -> None:
