@@ -115,3 +115,23 @@ def test_taken_out_of_a_busy_lane_it_keeps_no_other_waiting_either() -> None:
     waiting.remove(third)
     assert waiting.next() is other
     assert waiting.next() is None
+
+
+def test_two_lanes_that_are_busy_keep_what_is_of_either() -> None:
+    calls = [Call[str](None, Look(), lane=lane) for lane in ("a", "b", "a", "b")]
+    waiting = queue(*calls)
+    for call in calls[:2]:
+        assert waiting.next() is call
+        waiting.pass_over(call, busy=True)
+    assert waiting.next() is None
+    waiting.rewind()
+    assert list(waiting) == calls
+
+
+def test_what_was_put_into_a_place_waits_for_its_lane_as_well() -> None:
+    first, second, third = (Call[str](None, Look(), lane="a") for _ in range(3))
+    waiting = queue(first)
+    waiting.insert(1, [second, third])
+    assert waiting.next() is first
+    waiting.pass_over(first, busy=True)
+    assert waiting.next() is None

@@ -124,3 +124,21 @@ def test_the_time_is_a_setting_and_may_be_infinite() -> None:
     client = ready(Subscribe(PRICES), settings=config(stale_after=math.inf))
     client.receive(build.push())
     assert after(client, 3600.0) == []
+
+
+def test_of_the_pairs_of_a_fiat_the_one_heard_last_counts_for_it() -> None:
+    client = ready(Subscribe(PRICES, fiats=["EUR"]))
+    for price in (build.price(), aapl(), build.price()):
+        client.receive(build.push(price))
+        client.live(10.0)
+    # Heard at 0, 10 and 20.
+    assert after(client, 40.0) == [AAPL_EUR]
+    assert set(after(client, 10.0)) == {BTC_EUR, EUR}
+
+
+def test_a_pair_heard_before_its_subscription_was_confirmed_is_waited_for_from_its_next_price() -> None:
+    client = ready(Subscribe(PRICES, fiats=["USD"]))
+    client.receive(build.push(aapl()))
+    client.subscribed(Subscribe(PRICES, fiats=["USD", "EUR"]))
+    client.receive(build.push(aapl()))
+    assert AAPL_EUR in after(client, 60.0)

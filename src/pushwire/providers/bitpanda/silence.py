@@ -53,15 +53,13 @@ class Silence:
         self._heard.clear()
 
     def _look_at(self, new: Sequence[_Pair], now: float) -> None:
-        """These were never heard. Of those that nothing covers nothing is kept."""
+        """These were never heard. One that nothing covers is looked at again when something does."""
         for pair in new:
             topics = self._first(pair, now)
             if topics:
                 self._heard[pair] = topics
                 # To watch it made the other ask what had come, this too.
                 self._latest[pair] = now
-            else:
-                self._latest.pop(pair, None)
 
     def _first(self, pair: _Pair, now: float) -> tuple[Topic, ...]:
         """What it is data for, the pair first; nothing while no subscription is confirmed that covers it."""
