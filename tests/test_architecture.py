@@ -54,6 +54,7 @@ RELAY_MACHINE: Final = ("effects", "entries", "identity", "lanes", "link", "loop
 OURS: Final = (
     "pushwire.core",
     "pushwire.errors",
+    "pushwire.lazy",
     "pushwire.providers",
     "pushwire.sandbox",
     *(f"pushwire.relay.{name}" for name in RELAY_MACHINE),
@@ -62,12 +63,11 @@ OURS: Final = (
 SIMULATION: Final = frozenset({"logging", "pushwire.simulation", "pushwire.stores.memory", "pushwire.wire", "websockets"})
 """What a simulation is built from beside the machines: both ends' bytes, and a store."""
 EXCEPTIONS: Final = {
-    "pushwire/core/lazy.py": frozenset({"importlib"}),
     "pushwire/core/secrets.py": frozenset({"os", "pathlib"}),
     "pushwire/providers/pusher/config.py": frozenset({"pushwire.version"}),
 }
-"""A package's own modules are loaded when they are first used. `Secret.env` and `Secret.file` read a credential while a config is
-built, before any machine exists; and Pusher's config, when it builds one, looks up the version that the URL has to name."""
+"""`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists; and Pusher's config, when it
+builds one, looks up the version that the URL has to name."""
 
 FORBIDDEN_CALLS: Final = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "input", "open", "print"})
 CLOCK_READERS: Final = frozenset({"now", "today", "utcnow"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .core.lazy import lazily
+from .lazy import lazily
 
 if TYPE_CHECKING:
     from .core.events import Hydrated, SnapshotFailed

@@ -69,7 +69,7 @@ import asyncio, sys
 
 def test_nothing_was_loaded_but_the_plugin():
     ours = {name for name in sys.modules if name.startswith("pushwire")}
-    lazy = {"pushwire", "pushwire.core", "pushwire.core.lazy"}
+    lazy = {"pushwire", "pushwire.lazy"}
     assert ours == lazy | {"pushwire.testing", "pushwire.testing.plugin"}
     assert not {"trio", "hypothesis", "pytest_trio"} & set(sys.modules)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.lazy import lazily
+from ..lazy import lazily
 
 if TYPE_CHECKING:
     from .base import Accept, CloseConn, ConnectRequest, Cut, Refuse, SendTo, ServerEffect, ServerMachine

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ...core.effects import Identity
 from ...core.events import AckRefused, Delivery, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
-from ...core.lazy import lazily
+from ...lazy import lazily
 from .commands import GetExchanges, SubscribeTransactions, ValidateCredentials
 from .config import Config
 from .machine import QuantciteMachine

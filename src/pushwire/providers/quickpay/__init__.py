@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
-from ...core.lazy import lazily
+from ...lazy import lazily
 from ..pusher.commands import Subscribe, Unsubscribe
 from ..pusher.messages import (
     CacheMiss,

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from ...core.events import AckRefused, Down, Gap, Malformed, Stale, SubscriptionRefused, Unrecognized, Up
-from ...core.lazy import lazily
 from ...core.ratelimit import RateLimit
+from ...lazy import lazily
 from .commands import SubscribeMarket, SubscribeMarketData, UnsubscribeMarket, UnsubscribeMarketData
 from .config import Config
 from .hosts import RATE_LIMITS, STAGING, STAGING_API

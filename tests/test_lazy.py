@@ -15,7 +15,7 @@ from pushwire import sandbox
 from pushwire.providers import NAMES
 
 INIT = """
-from pushwire.core.lazy import lazily
+from pushwire.lazy import lazily
 here = 1
 __all__ = ["apple", "here", "peach", "pear", "tools"]
 __getattr__, __dir__ = lazily(__name__, __all__, "fruits", "inner.tools", homes={"orchard": ["pear"]})
