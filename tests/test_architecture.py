@@ -66,8 +66,8 @@ EXCEPTIONS: Final = {
     "pushwire/core/secrets.py": frozenset({"os", "pathlib"}),
     "pushwire/providers/pusher/config.py": frozenset({"pushwire.version"}),
 }
-"""`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists; and Pusher's config, when it
-builds one, looks up the version that the URL has to name."""
+"""`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists; and when Pusher's config
+builds one, it looks up the version that the URL has to name."""
 
 FORBIDDEN_CALLS: Final = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "input", "open", "print"})
 CLOCK_READERS: Final = frozenset({"now", "today", "utcnow"})
