@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from .lazy import lazily
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .core.events import Hydrated, SnapshotFailed
     from .core.ratelimit import RateLimit
     from .core.secrets import Secret
@@ -96,6 +98,8 @@ __all__ = [
     "satoriex",
 ]
 
+_load: Callable[[str], object]
+__dir__: Callable[[], list[str]]
 _load, __dir__ = lazily(
     __name__,
     __all__,
