@@ -27,7 +27,7 @@ class Scale:
 
     messages: int = 100_000
     rounds: int = 5
-    seconds: float = 2.0
+    seconds: float = 5.0
     """Of one latency."""
     relayed: int = 100_000
     keys: int = 1_000_000
