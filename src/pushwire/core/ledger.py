@@ -71,8 +71,8 @@ Key: TypeAlias = tuple[Scalar, ...]
 Finished: TypeAlias = tuple[Key, Key, float]
 """Key, version and time, as a plain tuple of plain values: the garbage collector soon leaves such a one alone, and there is one
 for each message."""
-Run: TypeAlias = tuple[float, Sequence[Key], Sequence[Key]]
-"""Time, keys and versions of messages that were received together."""
+Run: TypeAlias = tuple[float, tuple[Key, ...], tuple[Key, ...]]
+"""Time, keys and versions of messages that were received together: tuples, for the same reason."""
 
 Versions: TypeAlias = tuple[Key | int, ...]
 """Version and state in turn: there are one or two of a key, and a dict for each would cost four times the memory."""
@@ -191,7 +191,7 @@ class Ledger:
                 del known[key]
             stop = self._until_known(keys, 0)
             return self.first(keys[:stop], versions[:stop], at)
-        versions = list(map(_ALONE_VERSION, alone))
+        versions = tuple(map(_ALONE_VERSION, alone))
         self._unsaved.append(self._list(at, keys, versions))
         self.unfinished += len(keys)
         return versions
@@ -305,7 +305,7 @@ class Ledger:
         return {key for key in rest if not self._settled(known.get(key, ()))}
 
     def _list(self, at: float, keys: Sequence[Key], versions: Sequence[Key]) -> Run:
-        run = (at, keys, versions)
+        run = (at, tuple(keys), tuple(versions))
         if self._order is None:
             self._order = deque()
         self._order.append(run)

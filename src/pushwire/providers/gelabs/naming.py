@@ -16,8 +16,8 @@ __all__ = ["Naming"]
 
 _Parts: TypeAlias = tuple[Scalar, ...]
 """The hash as it was spelled, then the ids of the messages."""
-_Run: TypeAlias = tuple[Sequence[Key], Sequence[str], Sequence[str | None]]
-"""Keys, how the hash of each was spelled, and the id of its message."""
+_Run: TypeAlias = tuple[tuple[Key, ...], tuple[str, ...], tuple[str | None, ...]]
+"""Keys, how the hash of each was spelled, and the id of its message: tuples, which the garbage collector soon leaves alone."""
 
 
 class Naming:
@@ -38,7 +38,7 @@ class Naming:
 
     def add_all(self, keys: Sequence[Key], spelled: Sequence[str], message_ids: Sequence[str | None]) -> None:
         """`add` for each of these keys."""
-        self._fresh.append((keys, spelled, message_ids))
+        self._fresh.append((tuple(keys), tuple(spelled), tuple(message_ids)))
 
     def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
         """How the hash of each was spelled, where that is known, else as in the key."""

@@ -248,7 +248,7 @@ def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Key, Key]:
 def identify_all(txs: Sequence[Transaction], chain_ids: Mapping[str, int]) -> tuple[Sequence[Key], Sequence[Key]]:
     """The keys and the versions that `identify` says of each. Where all are spelled as they are compared, there is nothing to do
     for each, and one look at all of them shows that."""
-    keys: Sequence[Key] = [(tx.chain_type, tx.chain_id, tx.tx_hash) for tx in txs]
+    keys: Sequence[Key] = tuple([(tx.chain_type, tx.chain_id, tx.tx_hash) for tx in txs])
     versions: Sequence[Key] = [(tx.tx_status, tx.height, tx.is_reorg_resend is True) for tx in txs]
     chain_types, ids, hashes = zip(*keys, strict=True)
     spelled = "".join((*set(chain_types), *hashes))
