@@ -9,7 +9,7 @@ import os
 import random
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast, overload, runtime_checkable
 
@@ -198,11 +198,11 @@ class _Opened:
     client: HttpClient
     store: Store[Any]
     namespace: str
-    journal: AbstractContextManager[object] | None = None
+    journal: ExitStack | None = None
 
     async def aclose(self) -> None:
         if self.journal is not None:
-            self.journal.__exit__(None, None, None)
+            self.journal.close()
         await self.credentials.aclose()
         await self.client.aclose()
         await self.store.close(self.namespace)
@@ -309,8 +309,8 @@ async def _open(
             hold=gate,
         )
         if journal is not None:
-            recording = open_journal(journal, config, machine, entropy, restored, receipts, gate)
-            machine, opened.journal = recording.__enter__(), recording
+            opened.journal = ExitStack()
+            machine = opened.journal.enter_context(open_journal(journal, config, machine, entropy, restored, receipts, gate))
         payloads = None if receipts is None else partial(store.payloads, namespace)
         opened.driver = driver = Driver(
             machine,

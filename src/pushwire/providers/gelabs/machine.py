@@ -200,7 +200,7 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             again = 0 if kept else self._ledger.again(keys, versions, at)
             until = at + (len(kept) or again or 1)
             theirs, run, run_keys = pushes[at:until], txs[at:until], keys[at:until]
-            self._naming.add_all(run_keys, [tx.tx_hash for tx in run], [push.id for push in theirs])
+            self._naming.add(run_keys, [tx.tx_hash for tx in run], [push.id for push in theirs])
             if kept:
                 complete_all(theirs, run, now, run_keys, kept)
                 self._out.events += run

@@ -32,12 +32,8 @@ class Naming:
         # What came in runs and is in the other not yet: that is work for when it is asked for, not for when it comes.
         self._fresh: list[_Run] = []
 
-    def add(self, key: Key, spelled: str, message_id: str | None) -> None:
-        """A message of this key came; the first spelling counts."""
-        self.add_all((key,), (spelled,), (message_id,))
-
-    def add_all(self, keys: Sequence[Key], spelled: Sequence[str], message_ids: Sequence[str | None]) -> None:
-        """`add` for each of these keys."""
+    def add(self, keys: Sequence[Key], spelled: Sequence[str], message_ids: Sequence[str | None]) -> None:
+        """Messages of these keys came; of each key the first spelling counts."""
         self._fresh.append((tuple(keys), tuple(spelled), tuple(message_ids)))
 
     def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
