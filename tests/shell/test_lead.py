@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -53,13 +54,21 @@ async def blocked() -> None:
     await trio.testing.wait_all_tasks_blocked()
 
 
-async def test_bytes_wake_the_consumer_and_nobody_else(line: Line, autojump_clock: trio.testing.MockClock) -> None:
-    got: list[Read] = []
+@asynccontextmanager
+async def lent(line: Line, got: list[Read]) -> AsyncGenerator[tuple[Lead, trio.Nursery]]:
+    """What stands between a reader that has lent its waiting and a consumer, who puts what it has read into `got`; the block ends
+    when that is over. And a nursery for the consumer."""
     lead = Lead(got.append)
-    consumer = Consumer(lead)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lead.lend, line)
         await blocked()
+        yield lead, nursery
+
+
+async def test_bytes_wake_the_consumer_and_nobody_else(line: Line, autojump_clock: trio.testing.MockClock) -> None:
+    got: list[Read] = []
+    async with lent(line, got) as (lead, nursery):
+        consumer = Consumer(lead)
         nursery.start_soon(consumer)
         await trio.sleep(10 * AWAY)
         for number in range(3):
@@ -89,10 +98,7 @@ async def test_the_reader_takes_over_when_the_consumer_is_away_for_long(
 
 async def test_a_consumer_that_comes_back_in_time_keeps_it(line: Line, autojump_clock: trio.testing.MockClock) -> None:
     got: list[Read] = []
-    lead = Lead(got.append)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(lead.lend, line)
-        await blocked()
+    async with lent(line, got) as (lead, _):
         for _ in range(5):
             line.far.send(b"x")
             await lead.wait()
@@ -108,10 +114,7 @@ async def test_a_consumer_that_comes_back_in_time_keeps_it(line: Line, autojump_
 async def test_the_reader_goes_on_at_once_when_it_is_wanted(
     line: Line, autojump_clock: trio.testing.MockClock, late: float
 ) -> None:
-    lead = Lead(lambda read: None)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(lead.lend, line)
-        await blocked()
+    async with lent(line, []) as (lead, nursery):
         nursery.start_soon(Consumer(lead))
         await trio.sleep(late)
         await blocked()
@@ -125,11 +128,8 @@ async def test_the_reader_goes_on_at_once_when_it_is_wanted(
 
 async def test_who_is_called_off_has_read_nothing_and_may_wait_again(line: Line) -> None:
     got: list[Read] = []
-    lead = Lead(got.append)
-    consumer = Consumer(lead)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(lead.lend, line)
-        await blocked()
+    async with lent(line, got) as (lead, nursery):
+        consumer = Consumer(lead)
         nursery.start_soon(consumer)
         await blocked()
         lead.call_off()
@@ -155,10 +155,7 @@ class AtTheSameMoment(trio.abc.Instrument):
 @pytest.mark.parametrize("action", [Lead.call_off, Lead.end])
 async def test_who_is_called_off_as_the_bytes_come_leaves_them_there(line: Line, action: Callable[[Lead], None]) -> None:
     got: list[Read] = []
-    lead = Lead(got.append)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(lead.lend, line)
-        await blocked()
+    async with lent(line, got) as (lead, nursery):
         nursery.start_soon(lead.wait)
         await blocked()
         line.far.send(b"x")
@@ -174,10 +171,7 @@ async def test_who_is_called_off_as_the_bytes_come_leaves_them_there(line: Line,
 
 async def test_who_is_cancelled_as_the_bytes_come_leaves_them_there(line: Line, autojump_clock: trio.testing.MockClock) -> None:
     got: list[Read] = []
-    lead = Lead(got.append)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(lead.lend, line)
-        await blocked()
+    async with lent(line, got) as (lead, _):
         with trio.CancelScope() as scope:
             line.far.send(b"x")
             scope.cancel()
