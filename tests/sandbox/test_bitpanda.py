@@ -270,6 +270,14 @@ def test_a_seed_gives_the_same_feed_however_often_the_timer_runs() -> None:
     assert feeds[0] == feeds[1]
 
 
+def test_what_is_late_counts_as_sent_when_it_was() -> None:
+    machine = connected(server(rate=1.0))
+    ask(machine, payload=SUBSCRIBE_BTC)
+    machine.handle_timer(3.5, WALL + 3.5)
+    assert [update["U"] for update in sent(machine)] == [WALL + 1, WALL + 2, WALL + 3]
+    assert list(machine.sent.values()) == [WALL + 3.5] * 3
+
+
 # Ends
 
 

@@ -244,6 +244,13 @@ class TestReorder:
         opened(layer)
         assert out(layer, server, 1.0, push("a"), CloseConn(1, 1000)) == [push("a"), CloseConn(1, 1000)]
 
+    def test_a_cut_lets_what_waits_go_first(self) -> None:
+        server = Scripted()
+        layer = Reorder(server, rng(), share=1.0)
+        opened(layer)
+        assert out(layer, server, 1.0, push("a"), Cut(1)) == [push("a"), Cut(1)]
+        assert out(layer, server, 2.0) == []
+
     def test_nothing_is_lost_or_doubled(self) -> None:
         server = Scripted()
         layer = Reorder(server, rng(), share=0.3)

@@ -192,6 +192,13 @@ def test_a_seed_gives_the_same_feed_again() -> None:
     assert feeds[0] == feeds[1]
 
 
+def test_what_is_late_counts_as_sent_when_it_was() -> None:
+    machine = server(rate=1.0)
+    connect(machine)
+    machine.handle_timer(3.5, WALL + 3.5)
+    assert [sent.at for sent in machine.sent] == [WALL + 3.5] * 3
+
+
 def test_it_ends_after_so_many() -> None:
     machine = server(rate=1_000.0, max_messages=25)
     connect(machine)

@@ -134,7 +134,7 @@ class BitpandaServer(ServerBase[_Connection]):
         for conn in [c for c, connection in self._connections.items() if now >= connection.heard + self._settings.idle_after]:
             self._close(conn, self._settings.idle_close, "idle", now)
         for slot in self._slots.take(now):
-            self._generate(wall - (now - slot), now)
+            self._generate(slot + self._offset, now)
 
     def next_deadline(self) -> float:
         idle = [connection.heard + self._settings.idle_after for connection in self._connections.values()]
@@ -144,7 +144,7 @@ class BitpandaServer(ServerBase[_Connection]):
 
     def push(self, pair: Pair, now: float, channel: str = PRICES) -> Update:
         """Send an update about a pair, as if it were due now, to all who have subscribed to it."""
-        return self._send(Choice(channel, pair), now + self._offset)
+        return self._send(Choice(channel, pair), now + self._offset, now)
 
     def say(self, message: Mapping[str, object]) -> None:
         """Send any message to all."""
@@ -199,13 +199,14 @@ class BitpandaServer(ServerBase[_Connection]):
             self._choices = choices(self._settings, wanted)
         if not self._choices:
             return
-        self._send(self._rng.choice(self._choices), at)
+        self._send(self._rng.choice(self._choices), at, now)
         self._count_generated(now)
 
-    def _send(self, choice: Choice, at: float) -> Update:
+    def _send(self, choice: Choice, at: float, now: float) -> Update:
+        """`at`, in POSIX seconds, is what the update says; it is sent now, which is later where the driver was."""
         self._serial += 1
         update = made_up(choice, self._serial, at, self._rng)
-        self.sent[update.identity] = at
+        self.sent[update.identity] = now + self._offset
         if len(self.sent) > self._settings.history:
             del self.sent[next(iter(self.sent))]
         for conn, connection in self._connections.items():

@@ -122,6 +122,11 @@ class Layer:
         self._forget(effect.conn)
         self._out.append(effect)
 
+    def _cut_off(self, effect: Cut, now: float) -> None:
+        """The connection is cut: what was held back on it is lost."""
+        self._forget(effect.conn)
+        self._out.append(effect)
+
     def _tick(self, now: float) -> None:
         """Time has passed."""
         while self._held and self._held[0].due <= now:
@@ -167,8 +172,7 @@ class Layer:
             elif isinstance(effect, CloseConn):
                 self._close(effect, now)
             else:
-                self._forget(effect.conn)
-                self._out.append(effect)
+                self._cut_off(effect, now)
 
 
 class Drop(Layer):
@@ -333,6 +337,11 @@ class Reorder(Layer):
             self._hold(effect, now + self.PATIENCE)
         else:
             self._out.append(effect)
+
+    def _cut_off(self, effect: Cut, now: float) -> None:
+        # An answer to a ping may have overtaken what is held, and says that all before it has come: so it comes.
+        self._release(effect.conn)
+        super()._cut_off(effect, now)
 
 
 class Garbage(Layer):

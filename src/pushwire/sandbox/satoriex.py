@@ -121,8 +121,8 @@ class SatoriexServer(ServerBase[tuple[Account, dict[Topic, None]]]):
             self._slots.start(now)
         self._rest.fill(now)
         self._push_news(now)
-        for slot in self._slots.take(now):
-            self._generate(wall - (now - slot), now)
+        for _ in self._slots.take(now):
+            self._generate(now)
 
     def next_deadline(self) -> float:
         return min(self._slots.next_deadline(), self._rest.next_deadline())
@@ -136,7 +136,7 @@ class SatoriexServer(ServerBase[tuple[Account, dict[Topic, None]]]):
         """
         if not 0 <= account < len(self._accounts):
             raise LocalProtocolError(f"there is no account {account}")
-        return self._send(Choice(name, topic), dict(fields), account, now + self._offset)
+        return self._send(Choice(name, topic), dict(fields), account, now)
 
     def revoke(self, token: Secret, now: float) -> None:
         """Accept a token no longer, and close the connections that were opened with it."""
@@ -150,18 +150,18 @@ class SatoriexServer(ServerBase[tuple[Account, dict[Topic, None]]]):
 
     # Within
 
-    def _generate(self, at: float, now: float) -> None:
+    def _generate(self, now: float) -> None:
         subscribed = [topics for _, topics in self._connections.values()] or [self._last_topics]
         wanted = dict.fromkeys(topic for topics in subscribed for topic in topics if topic.market_id in self._settings.markets)
         choice = self._rng.choice(choices(wanted))
-        self._send(choice, made_up(choice, self._rng), self._rng.randrange(len(self._accounts)), at)
+        self._send(choice, made_up(choice, self._rng), self._rng.randrange(len(self._accounts)), now)
         self._count_generated(now)
 
     def _push_news(self, now: float) -> None:
         for news in self._rest.take_news():
-            self._send(Choice(news.name, news.topic), dict(news.fields), news.account, now + self._offset)
+            self._send(Choice(news.name, news.topic), dict(news.fields), news.account, now)
 
-    def _send(self, choice: Choice, fields: dict[str, object], account: int, at: float) -> Sent:
+    def _send(self, choice: Choice, fields: dict[str, object], account: int, now: float) -> Sent:
         self._serial += 1
         name = self._settings.orderbook_name if choice.name == ORDERBOOK else choice.name
         text = spelled(name, fields, self._serial, self._settings.spelling)
@@ -170,7 +170,7 @@ class SatoriexServer(ServerBase[tuple[Account, dict[Topic, None]]]):
             for conn, (owner, topics) in self._connections.items()
             if (owner.index == account if choice.topic == USER else choice.topic in topics)
         )
-        sent = Sent(self._serial, name, choice.topic, account, at, text, conns)
+        sent = Sent(self._serial, name, choice.topic, account, now + self._offset, text, conns)
         self.sent.append(sent)
         self._effects.extend(SendTo(conn, text, "push") for conn in conns)
         return sent

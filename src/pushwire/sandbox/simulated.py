@@ -44,8 +44,8 @@ def _nothing(url: str) -> Sequence[str]:
 
 @attrs.frozen(kw_only=True)
 class Simulated:
-    """A sandbox, not served yet. `stop` ends its generator; `sent` gives what it generated, with the POSIX seconds of that, under
-    what `key` gives for the event; `unacked`, by the same, what no ACK has cleared.
+    """A sandbox, not served yet. `stop` ends its generator; `sent` gives what it generated, with the POSIX seconds at which it
+    was sent, under what `key` gives for the event; `unacked`, by the same, what no ACK has cleared.
 
     `subscribed` is what the live connections have subscribed to. `expire` no longer accepts this token, at so many seconds of the
     driver's clock; None: what this provider takes does not expire. `exact`: an ACK clears the very message that it names, and no
