@@ -225,6 +225,7 @@ class GapsRun(Clock):
             assert gap.until == self.now + offset
             assert gap.since == min(self.missing, gap.until)
             self.missing, self.partly = (None, False) if complete else (self.missing, True)
+            self.complete = self.now if complete else self.complete
 
     @invariant()
     def agree(self) -> None:

@@ -29,6 +29,13 @@ def test_a_gap_begins_where_what_came_was_complete_and_is_told_once() -> None:
     assert gaps.tell(9.0, OFFSET + 9.0, complete=True) is None
 
 
+def test_the_next_gap_begins_where_the_last_one_ended() -> None:
+    gaps = lost(5.0)
+    assert gaps.tell(9.0, OFFSET + 9.0, complete=True) is not None
+    gaps.lost(OFFSET)
+    assert gaps.tell(12.0, OFFSET + 12.0, complete=True) == Gap(12.0, OFFSET + 9.0, OFFSET + 12.0)
+
+
 def test_a_further_loss_makes_an_untold_gap_longer() -> None:
     gaps = lost(5.0)
     gaps.complete_until(8.0)

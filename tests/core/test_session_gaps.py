@@ -7,8 +7,8 @@ import pytest
 from pushwire.core.effects import Handshake
 from pushwire.core.events import Gap, Up
 from pushwire.errors import CommandRefused
-from tests.core.rig import ready_toy
-from tests.core.toy import Data, Sub, ToyDialect
+from tests.core.rig import Rig, ready_toy
+from tests.core.toy import Data, Sub, Toy, ToyDialect
 
 
 def test_a_loss_is_told_as_a_gap_since_the_last_ping_that_was_answered() -> None:
@@ -20,6 +20,20 @@ def test_a_loss_is_told_as_a_gap_since_the_last_ping_that_was_answered() -> None
     rig.news()
     rig.get_ready()
     assert rig.news() == [Up(rig.now, 2), Gap(rig.now, rig.wall - rig.now + 30.0, rig.wall)]
+
+
+def test_what_was_sent_before_we_knew_that_we_are_accepted_may_be_missing_too() -> None:
+    rig = Rig(Toy())
+    rig.start()
+    rig.give_tokens()
+    dialled = rig.wall
+    rig.advance(1.0)
+    rig.open()
+    rig.advance(1.0)
+    rig.say("hello")
+    rig.drop()
+    rig.get_ready()
+    assert rig.news()[-1] == Gap(rig.now, dialled, rig.wall)
 
 
 def test_the_gap_is_told_once_what_was_subscribed_to_is_so_again() -> None:

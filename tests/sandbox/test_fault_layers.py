@@ -248,8 +248,10 @@ class TestReorder:
         server = Scripted()
         layer = Reorder(server, rng(), share=1.0)
         opened(layer)
-        assert out(layer, server, 1.0, push("a"), Cut(1)) == [push("a"), Cut(1)]
+        assert out(layer, server, 1.0, push("a"), Cut(1)) == [push("a"), Cut(1, at_once=False)]
         assert out(layer, server, 2.0) == []
+        opened(layer, 3.0, conn=2)
+        assert out(layer, server, 3.0, Cut(2)) == [Cut(2)]
 
     def test_nothing_is_lost_or_doubled(self) -> None:
         server = Scripted()

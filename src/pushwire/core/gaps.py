@@ -38,4 +38,5 @@ class Gaps:
         self._partly_told = True
         if complete:
             self.since = None
+            self._complete_until = now  # whoever loads what is missing has all until then
         return gap

@@ -262,7 +262,6 @@ class Session(Hooks, Generic[EventT, TopicT]):
         self._timers.disarm("auth")
         self._ready_at = now
         self._heartbeat.start(now)
-        self._gaps.complete_until(now)
         self._out.events.append(Up(now, self._generation))
         self._on_ready(now)
         self._exchange.ready(now)
@@ -381,6 +380,8 @@ class Session(Hooks, Generic[EventT, TopicT]):
         self._to(Trigger.PREPARED, now)
         self._redial.refresh = False
         self._timers.arm("dial", now + self._settings.connect_timeout)
+        # Not from when we know that we are accepted: the peer may send before that reaches us.
+        self._gaps.complete_until(now)
         self._out.effects.append(self._dial(now, self._wall(now)))
 
     def _ask_hangup(self, code: int, reason: str) -> None:

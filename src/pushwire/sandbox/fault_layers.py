@@ -340,8 +340,9 @@ class Reorder(Layer):
 
     def _cut_off(self, effect: Cut, now: float) -> None:
         # An answer to a ping may have overtaken what is held, and says that all before it has come: so it comes.
+        at_once = effect.at_once and not self._holds(effect.conn)
         self._release(effect.conn)
-        super()._cut_off(effect, now)
+        super()._cut_off(Cut(effect.conn, at_once), now)
 
 
 class Garbage(Layer):

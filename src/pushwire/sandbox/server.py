@@ -23,7 +23,7 @@ from .http import Peeked, is_websocket, peek
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from .base import ServerMachine
 
@@ -51,10 +51,11 @@ INBOUND_QUEUE: Final = 1024
 class _Corked(trio.abc.Stream):
     """A stream that can collect several writes into one: a system call for each message costs more than the message.
 
-    `heard` is called when bytes come, `closed` when the stream closes, `before_read` before bytes are waited for.
+    `heard` is waited for when bytes have come, before they are handed on; `closed` is called when the stream closes,
+    `before_read` before bytes are waited for.
     """
 
-    def __init__(self, raw: trio.abc.Stream, heard: Callable[[], None], closed: Callable[[], None]) -> None:
+    def __init__(self, raw: trio.abc.Stream, heard: Callable[[], Awaitable[None]], closed: Callable[[], None]) -> None:
         self.raw = raw
         self.before_read: Callable[[], None] = _nothing
         self._heard = heard
@@ -87,7 +88,7 @@ class _Corked(trio.abc.Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         self.before_read()
         data = bytes(await self.raw.receive_some(max_bytes))
-        self._heard()
+        await self._heard()
         return data
 
     async def aclose(self) -> None:
@@ -111,6 +112,8 @@ class _Connection:
         self._max_queue = max_queue
         self._queue: list[str | bytes] = []
         self._queued = 0
+        self._given = self._gone = 0  # messages
+        self._written = trio.lowlevel.ParkingLot()
         self._closing: CloseConn | Cut | None = None
         self._wake = trio.Event()
 
@@ -119,6 +122,7 @@ class _Connection:
             return
         self._queue.append(text)
         self._queued += len(text)
+        self._given += 1
         self._wake.set()
         if self._queued > self._max_queue:
             self.cut()
@@ -159,6 +163,14 @@ class _Connection:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self.cut()
         self._queued -= sum(map(len, batch))
+        self._gone += len(batch)
+        self._written.unpark_all()
+
+    async def caught_up(self) -> None:
+        """Wait until what is queued by now has been sent: the answer to a ping says that all before it has."""
+        given = self._given
+        while self._gone < given:
+            await self._written.park()
 
 
 class SandboxServer:
@@ -240,7 +252,7 @@ class SandboxServer:
                     head = await peek(raw)
                 if head is None:
                     return
-                stream = _Corked(Peeked(raw, head), partial(self._heard, connection.number), connection.cut)
+                stream = _Corked(Peeked(raw, head), partial(self._heard, connection), connection.cut)
                 if not is_websocket(head):
                     await answer_http(stream, self.answer, within=HTTP_WITHIN)
                     return
@@ -255,9 +267,10 @@ class SandboxServer:
                 self.pump()
             await trio.aclose_forcefully(raw)
 
-    def _heard(self, number: int) -> None:
+    async def _heard(self, connection: _Connection) -> None:
         if self._listening is not None:
-            self._listening.sign_of_life(number, trio.current_time())
+            self._listening.sign_of_life(connection.number, trio.current_time())
+        await connection.caught_up()
 
     def answer(self, call: HttpCall) -> Response:
         """What the HTTP side says."""
