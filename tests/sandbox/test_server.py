@@ -216,6 +216,20 @@ async def test_a_protocol_ping_is_answered() -> None:
         await socket.ping(b"are you there")
 
 
+async def test_the_answer_to_a_ping_comes_behind_what_was_sent_before_it() -> None:
+    machine = Plain()
+    async with serve(machine) as server, dial_raw(server) as (client, stream):
+        machine.effects = [SendTo(1, str(number)) for number in range(1_000)]
+        server.pump()
+        client.send_ping(b"!")
+        await stream.send_all(b"".join(client.data_to_send()))
+        came: list[Frame] = []
+        while not came or came[-1].opcode is not Opcode.PONG:
+            client.receive_data(await stream.receive_some())
+            came += [event for event in client.events_received() if isinstance(event, Frame)]
+    assert [bytes(frame.data) for frame in came] == [*(str(number).encode() for number in range(1_000)), b"!"]
+
+
 async def test_a_slow_reader_is_cut_when_too_much_waits_for_it() -> None:
     machine = Plain()
     async with serve(machine, max_queue=100_000) as server, dial_raw(server):

@@ -14,6 +14,7 @@ import attrs
 import trio
 import trio_websocket
 import wsproto.utilities
+from websockets.frames import Frame, Opcode
 
 from ..core.http import Response
 from ..shell.http_server import answer_http
@@ -23,17 +24,17 @@ from .http import Peeked, is_websocket, peek
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from .base import ServerMachine
 
 __all__ = ["MAX_QUEUE", "SandboxServer", "listen", "serve"]
 
 MAX_QUEUE: Final = 32 * 1024 * 1024
-"""Characters that may wait for a slow reader before its connection is cut."""
+"""Bytes that may wait for a slow reader before its connection is cut."""
 
-BATCH: Final = 256
-"""Messages that leave in one write."""
+WRITE: Final = 64 * 1024
+"""Bytes that leave in one write: a system call for each message costs more than the message."""
 
 HANDSHAKE_WITHIN: Final = 10.0
 """Seconds a client has for its opening handshake."""
@@ -48,84 +49,43 @@ INBOUND_QUEUE: Final = 1024
 """Messages of one client that are read ahead of the machine."""
 
 
-class _Corked(trio.abc.Stream):
-    """A stream that can collect several writes into one: a system call for each message costs more than the message.
-
-    `heard` is waited for when bytes have come, before they are handed on; `closed` is called when the stream closes,
-    `before_read` before bytes are waited for.
-    """
-
-    def __init__(self, raw: trio.abc.Stream, heard: Callable[[], Awaitable[None]], closed: Callable[[], None]) -> None:
-        self.raw = raw
-        self.before_read: Callable[[], None] = _nothing
-        self._heard = heard
-        self._closed = closed
-        self._lock = trio.Lock()
-        self._collected = bytearray()
-        self._corked = False
-
-    def cork(self) -> None:
-        self._corked = True
-
-    async def uncork(self) -> None:
-        self._corked = False
-        data = bytes(self._collected)
-        self._collected.clear()
-        if data:
-            await self.send_all(data)
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        if self._corked:
-            self._collected += data
-            return
-        async with self._lock:
-            await self.raw.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        async with self._lock:
-            await self.raw.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        self.before_read()
-        data = bytes(await self.raw.receive_some(max_bytes))
-        await self._heard()
-        return data
-
-    async def aclose(self) -> None:
-        try:
-            # The answer to a close frame may still be among what was collected.
-            with trio.move_on_after(1):
-                await self.uncork()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        finally:
-            self._closed()
-            await self.raw.aclose()
-
-
 class _Connection:
-    """One client's connection: what waits to be sent to it, and how to end it."""
+    """One client's connection: what waits to be sent to it, and how to end it.
+
+    Whatever is sent goes through one queue, pongs too: a client takes the answer to a ping for word that all before it has left.
+    """
 
     def __init__(self, number: int, max_queue: int) -> None:
         self.number = number
         self.scope = trio.CancelScope()
         self._max_queue = max_queue
-        self._queue: list[str | bytes] = []
-        self._queued = 0
-        self._given = self._gone = 0  # messages
-        self._written = trio.lowlevel.ParkingLot()
+        self._queue = bytearray()
         self._closing: CloseConn | Cut | None = None
         self._wake = trio.Event()
+        self._sent = trio.lowlevel.ParkingLot()
+        self._socket: trio_websocket.WebSocketConnection | None = None
 
-    def send(self, text: str | bytes) -> None:
-        if self._closing is not None:
-            return
-        self._queue.append(text)
-        self._queued += len(text)
-        self._given += 1
+    @property
+    def open(self) -> bool:
+        """Whether the handshake is over: what goes out before it goes by no queue."""
+        return self._socket is not None
+
+    def send(self, message: str | bytes) -> None:
+        if self._closing is None and (self._socket is None or self._socket.closed is None):
+            data, opcode = (message.encode(), Opcode.TEXT) if isinstance(message, str) else (message, Opcode.BINARY)
+            self.put(Frame(opcode, data).serialize(mask=False))
+
+    def put(self, data: bytes) -> None:
+        """Bytes, behind those that wait already."""
+        self._queue += data
         self._wake.set()
-        if self._queued > self._max_queue:
+        if len(self._queue) > self._max_queue:
             self.cut()
+
+    async def sent(self) -> None:
+        """Wait until nothing is queued."""
+        while self._queue:
+            await self._sent.park()
 
     def close(self, effect: CloseConn | Cut) -> None:
         """End it behind what is queued."""
@@ -136,41 +96,71 @@ class _Connection:
     def cut(self) -> None:
         self.scope.cancel()
 
-    async def write(self, socket: trio_websocket.WebSocketConnection, stream: _Corked) -> None:
-        """Send what is queued, until the connection ends."""
+    async def write(self, socket: trio_websocket.WebSocketConnection, raw: trio.abc.SendStream, nursery: trio.Nursery) -> None:
+        """Send what is queued, until the connection ends. From here on it is open."""
+        self._socket = socket
+        hanging_up = False
         try:
             while True:
                 await self._wake.wait()
-                while self._queue:
-                    batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
-                    await self._write_batch(batch, socket, stream)
-                if isinstance(self._closing, CloseConn):
-                    with trio.move_on_after(CLOSE_WITHIN):
-                        await socket.aclose(self._closing.code, self._closing.reason)
-                if self._closing is not None:
-                    self.cut()
-                    return
                 self._wake = trio.Event()
-        except trio_websocket.ConnectionClosed:
-            self.cut()
-
-    async def _write_batch(self, batch: list[str | bytes], socket: trio_websocket.WebSocketConnection, stream: _Corked) -> None:
-        stream.cork()
-        for text in batch:
-            await socket.send_message(text)
-        try:
-            await stream.uncork()
+                while self._queue:
+                    data = bytes(self._queue[:WRITE])
+                    await raw.send_all(data)
+                    del self._queue[: len(data)]
+                self._sent.unpark_all()
+                if isinstance(self._closing, Cut):
+                    break
+                if self._closing is not None and not hanging_up:
+                    hanging_up = True
+                    nursery.start_soon(self._hang_up, socket, self._closing)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.cut()
-        self._queued -= sum(map(len, batch))
-        self._gone += len(batch)
-        self._written.unpark_all()
+            pass
+        self.cut()
 
-    async def caught_up(self) -> None:
-        """Wait until what is queued by now has been sent: the answer to a ping says that all before it has."""
-        given = self._given
-        while self._gone < given:
-            await self._written.park()
+    async def _hang_up(self, socket: trio_websocket.WebSocketConnection, effect: CloseConn) -> None:
+        with trio.move_on_after(CLOSE_WITHIN):
+            await socket.aclose(effect.code, effect.reason)
+        self.cut()
+
+
+class _Ordered(trio.abc.Stream):
+    """The stream of a connection: once that is open, what is sent waits its turn in its queue.
+
+    `heard` is called when bytes come, `before_read` before bytes are waited for.
+    """
+
+    def __init__(self, raw: trio.abc.Stream, connection: _Connection, heard: Callable[[], None]) -> None:
+        self.before_read: Callable[[], None] = _nothing
+        self.raw = raw
+        self._connection = connection
+        self._heard = heard
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._connection.open:
+            await self.raw.send_all(data)
+            return
+        self._connection.put(bytes(data))
+        await self._connection.sent()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._connection.sent()
+        await self.raw.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        self.before_read()
+        data = bytes(await self.raw.receive_some(max_bytes))
+        self._heard()
+        return data
+
+    async def aclose(self) -> None:
+        try:
+            # The answer to a close frame may still be among what is queued.
+            with trio.move_on_after(1):
+                await self._connection.sent()
+        finally:
+            self._connection.cut()
+            await self.raw.aclose()
 
 
 class SandboxServer:
@@ -252,7 +242,7 @@ class SandboxServer:
                     head = await peek(raw)
                 if head is None:
                     return
-                stream = _Corked(Peeked(raw, head), partial(self._heard, connection), connection.cut)
+                stream = _Ordered(Peeked(raw, head), connection, partial(self._heard, connection.number))
                 if not is_websocket(head):
                     await answer_http(stream, self.answer, within=HTTP_WITHIN)
                     return
@@ -267,10 +257,9 @@ class SandboxServer:
                 self.pump()
             await trio.aclose_forcefully(raw)
 
-    async def _heard(self, connection: _Connection) -> None:
+    def _heard(self, number: int) -> None:
         if self._listening is not None:
-            self._listening.sign_of_life(connection.number, trio.current_time())
-        await connection.caught_up()
+            self._listening.sign_of_life(number, trio.current_time())
 
     def answer(self, call: HttpCall) -> Response:
         """What the HTTP side says."""
@@ -284,7 +273,7 @@ class SandboxServer:
         """What every HTTP answer tells (RFC 9110, 6.6.1)."""
         return formatdate(self._wall(), usegmt=True)
 
-    async def _converse(self, connection: _Connection, stream: _Corked, nursery: trio.Nursery) -> None:
+    async def _converse(self, connection: _Connection, stream: _Ordered, nursery: trio.Nursery) -> None:
         try:
             with trio.fail_after(self._handshake_within):
                 request = await trio_websocket.wrap_server_stream(nursery, stream, message_queue_size=INBOUND_QUEUE)
@@ -299,7 +288,7 @@ class SandboxServer:
             date = (b"Date", self._date().encode())
             socket = await request.accept(subprotocol=answer.subprotocol, extra_headers=[date])
             stream.before_read = partial(bound_fragments, socket)
-            nursery.start_soon(connection.write, socket, stream)
+            nursery.start_soon(connection.write, socket, stream.raw, nursery)
             while True:
                 message = await socket.get_message()
                 self.machine.receive(number, message, trio.current_time())
