@@ -20,7 +20,7 @@ from pushwire.relay.config import StreamSettings
 from pushwire.relay.entries import Answer, Entry, Outcome, Refused
 from pushwire.relay.link import Link
 from pushwire.relay.loop import Limits, Timing
-from pushwire.relay.run import Relay
+from pushwire.relay.run import INBOX_BYTES, Relay
 from pushwire.relay.sinks.base import Sink
 from pushwire.relay.sinks.function import FunctionSink
 from pushwire.relay.sinks.sqlite import SqliteSink
@@ -33,6 +33,8 @@ from tests.cli.program import KEY, PATIENCE, Gelabs, gelabs
 from tests.shell.sockets import Proxy
 from tests.shell.sockets import serve as serve_proxy
 
+FLOOD = 3 * INBOX_BYTES // 1_000
+"""Messages."""
 QUICK = Timing(backoff_first=0.01, backoff_cap=0.02, stop_within=5)
 
 
@@ -199,6 +201,33 @@ async def test_a_refused_subscription_ends_the_relay_with_its_error() -> None:
         wrong = stream(sandbox.url, provider.Subscribe(address="0xaa", chain_type="none"))
         with trio.fail_after(PATIENCE), pytest.raises(CommandRefused):
             await Relay([wrong], Kept(), ledger=MemoryStore(), timing=QUICK).run()
+
+
+async def test_a_subscription_whose_reply_lies_behind_more_than_may_wait_is_asked_for_again() -> None:
+    class Flooding(Gelabs):
+        """Sends more than a relay may take before its sink answers, then the reply."""
+
+        asked = 0
+
+        def _on_subscribe(self, connection: Connection, command_id: str, fields: dict[str, object], now: float) -> None:
+            self.asked += 1
+            for number in range(FLOOD if self.asked == 1 else 0):
+                self.push({"chain_type": "base", "txhash": f"0x{number:064x}", "note": "x" * 1_000}, now)
+            super()._on_subscribe(connection, command_id, fields, now)
+
+    server, sink = Flooding(GelabsSettings(keys=[KEY])), Kept()
+    sink.hangs = True
+    limits = Limits(max_events=50, batch_events=10)
+    timing = Timing(write_within=0.05, backoff_first=0.01, backoff_cap=0.02)
+    async with serve(server) as sandbox:
+        wallets = stream(sandbox.url, provider.Subscribe(address="0xaa", chain_type="base"))
+        relay = Relay([wallets], sink, ledger=MemoryStore(), timing=timing, limits=limits)
+        async with relaying(relay):
+            while relay._room.statistics().tasks_waiting < 2:  # the reading, and the asking
+                await trio.lowlevel.checkpoint()
+            sink.hangs = False
+            await server.until(lambda: server.asked > 1 and len(server.messages) == FLOOD and not server.unacked())
+    assert len(sink.keys) == FLOOD
 
 
 async def test_cancelling_it_closes_the_sink() -> None:

@@ -14,7 +14,7 @@ from ..core.commands import Finish, Ledgered, Park
 from ..core.cures import cure_of
 from ..core.describing import describe
 from ..core.events import CONTROL, Gap, Malformed, Unrecognized
-from ..errors import ConfigError, LocalProtocolError, PushwireError, StoreError
+from ..errors import ConfigError, InboxFull, LocalProtocolError, PushwireError, StoreError
 from ..shell.bare import bare
 from ..shell.connect import AckStreamConfig, connect
 from ..shell.entropy import Entropy
@@ -41,7 +41,8 @@ BATCH: Final = 64
 """Events taken from a stream at a time: they are in memory beside those of the loop."""
 
 INBOX_BYTES: Final = 2 << 20
-"""Of messages that wait to be taken, of each stream: as events they take several times that, beside those of the loop."""
+"""Of messages that wait to be taken, of each stream, and as much again while a reply is awaited: as events they take several times
+that, beside those of the loop."""
 
 
 class Relay:
@@ -166,7 +167,13 @@ class Relay:
             config = cast("AckStreamConfig[Any, Ledgered]", plan.config)  # which kind it is decides which stream comes
             observer = self.tally.streams[plan.name]
             async with connect(
-                config, store=store, ready_within=None, proxy=plan.proxy, observer=observer, capacity_bytes=INBOX_BYTES
+                config,
+                store=store,
+                ready_within=None,
+                proxy=plan.proxy,
+                observer=observer,
+                capacity_bytes=INBOX_BYTES,
+                unread_bytes=INBOX_BYTES,
             ) as stream:
                 self._streams[plan.name] = stream
                 try:
@@ -196,7 +203,14 @@ class Relay:
 
     async def _subscribe(self, plan: StreamSettings, stream: Stream[Any]) -> None:
         for command in plan.commands:
-            await stream.call(command)
+            while not self._stopping:
+                try:
+                    await stream.call(command)
+                    break
+                except InboxFull:
+                    # The reply lies behind what the sink has no room for: asked again when it has.
+                    while not (self._loop.taking(plan.name) or self._stopping):
+                        await self._room.park()
 
     async def _take(self, plan: StreamSettings, batch: list[object]) -> None:
         """Hand a batch to the loop, as fast as it takes it. What it does not take before the end stays un-ACKed."""
