@@ -41,8 +41,8 @@ BATCH: Final = 64
 """Events taken from a stream at a time: they are in memory beside those of the loop."""
 
 INBOX_BYTES: Final = 2 << 20
-"""Of messages that wait to be taken, of each stream, and as much again while a reply is awaited: as events they take several times
-that, beside those of the loop."""
+"""Of messages that wait to be taken, of each stream, and as much again while a reply is awaited; as events they take several
+times that, beside those of the loop."""
 
 
 class Relay:

@@ -100,6 +100,16 @@ def test_an_endpoint_is_asked_by_a_form() -> None:
     assert client.take_frames()[0]["data"] == {"channel": "private-a@b", **GRANTED}
 
 
+def test_a_field_that_is_a_secret_reaches_the_endpoint_and_no_repr() -> None:
+    settings = asking(auth_params={"token": Secret("t0"), "shop": "7"})
+    client = Client(settings).ready()
+    client.submit(pusher.Subscribe("private-a"))
+    request = client.respond(200, GRANTED)
+    assert parse_qsl(request.body.decode())[2:] == [("token", "t0"), ("shop", "7")]
+    assert "t0" not in repr(settings) + repr(request)
+    assert Secret("t0") in settings.secrets
+
+
 def test_an_endpoint_is_asked_by_json() -> None:
     client = Client(asking(auth_body="json")).ready()
     client.submit(pusher.Subscribe("private-a"))

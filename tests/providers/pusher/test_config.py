@@ -71,7 +71,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "protocol_query: must be true or false",
         "auth_url: must be an http:// or https:// URL with a host",
         "auth_headers: must map names of headers to pushwire.Secret values",
-        "auth_params: must map names to texts",
+        "auth_params: must map names to texts or pushwire.Secret values",
         "auth_body: must be one of 'form', 'json'",
         "user_auth_url: must have neither a query nor a fragment",
         "encryption_master_key: must be 32 bytes in base64",

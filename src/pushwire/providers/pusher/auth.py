@@ -38,12 +38,13 @@ class AuthEndpoint:
     url: str
     headers: Mapping[str, Secret]
     body: AuthBody = "form"
-    params: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    params: Mapping[str, str | Secret] = attrs.field(factory=dict[str, str | Secret])
     """Fields that go with those of the protocol."""
 
     def request(self, fields: Mapping[str, str], wall: float) -> Request:
         """The request for `fields` (`socket_id`, and `channel_name` for a channel). `wall` is POSIX seconds."""
-        fields = {**fields, **self.params}
+        params = {name: value.reveal() if isinstance(value, Secret) else value for name, value in self.params.items()}
+        fields = {**fields, **params}
         if self.body == "json":
             kind, body = "application/json", msgspec.json.encode(fields)
         else:

@@ -81,7 +81,7 @@ def _name_limit(value: object) -> str | None:
     return f"must be a whole number from 1 to {LONGEST_NAME}" if wrong else None
 
 
-def _mapping_of(kind: type, problem: str) -> Callable[[object], str | None]:
+def _mapping_of(kind: type | tuple[type, ...], problem: str) -> Callable[[object], str | None]:
     def check(value: object) -> str | None:
         if not isinstance(value, Mapping):
             return problem
@@ -105,13 +105,13 @@ def _frozen_secrets(value: Mapping[str, Secret]) -> Mapping[str, Secret]:
     return _frozen(value)
 
 
-def _frozen_texts(value: Mapping[str, str]) -> Mapping[str, str]:
+def _frozen_params(value: Mapping[str, str | Secret]) -> Mapping[str, str | Secret]:
     return _frozen(value)
 
 
 _headers: Final = _mapping_of(Secret, "must map names of headers to pushwire.Secret values")
-_params: Final = _mapping_of(str, "must map names to texts")
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_params: Final = _mapping_of((str, Secret), "must map names to texts or pushwire.Secret values")
+_NO_PARAMS: Final[Mapping[str, str | Secret]] = MappingProxyType({})
 _NO_HEADERS: Final[Mapping[str, Secret]] = MappingProxyType({})
 
 
@@ -169,8 +169,8 @@ class Config(ProtocolConfig):
     """Whether the URL says which protocol, client and version it is; Pusher refuses without."""
     auth_url: str | None = attrs.field(default=None, metadata=checked(optional(http_url)))
     auth_headers: Mapping[str, Secret] = attrs.field(default=_NO_HEADERS, converter=_frozen_secrets, metadata=checked(_headers))
-    auth_params: Mapping[str, str] = attrs.field(default=_NOTHING, converter=_frozen_texts, metadata=checked(_params))
-    """Fields that go with every authorisation that is asked for."""
+    auth_params: Mapping[str, str | Secret] = attrs.field(default=_NO_PARAMS, converter=_frozen_params, metadata=checked(_params))
+    """Fields that go with every authorisation that is asked for; a `Secret` where one is, a token for one."""
     auth_body: AuthBody = attrs.field(default="form", metadata=checked(one_of("form", "json")))
     user_auth_url: str | None = attrs.field(default=None, metadata=checked(optional(http_url)))
     """Where a sign-in is authorised; the headers, fields and form of the body are those of channels."""
