@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -261,6 +261,56 @@ async def test_after_does_no_harm_to_what_was_acked_or_parked_already(provider: 
         await stream.park(await transaction(consumer, 2), "poison")
         await transaction(consumer, 3)
     assert provider.acks == [tx_hash(1), tx_hash(2)]
+
+
+class Asked(SlowStore):
+    """Once asked for what has a ticket, it waits, and may refuse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.refuses = trio.Event(), False
+
+    async def commit(
+        self, namespace: str, writes: Sequence[Write], mark: float, books: Mapping[Ticket, Callable[[None], object]]
+    ) -> Committed:
+        if not any(write.ticket for write in writes):
+            return pushwire.MemoryStore.commit_now(self, namespace, writes, mark, books)
+        self.asked.set()
+        await self.may.wait()
+        if self.refuses:
+            raise pushwire.StoreError("disk full")
+        return await super().commit(namespace, writes, mark, books)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_after_leaves_what_is_being_acked_to_whoever_does(provider: Provider, nursery: trio.Nursery, refuses: bool) -> None:
+    for number in (1, 2, 3):
+        provider.push(number)
+    store = Asked()
+    store.refuses = refuses
+    ended: list[Exception | None] = []
+
+    async def ack(event: gelabs.Transaction) -> None:
+        try:
+            await stream.ack(event)
+        except pushwire.StoreError as error:
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    async with connect(provider.network, ack="after", store=store) as stream:
+        consumer = aiter(stream)
+        nursery.start_soon(ack, await transaction(consumer, 1))
+        await store.asked.wait()
+        await transaction(consumer, 2)
+        assert ended == []
+        store.may.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert [error is not None for error in ended] == [refuses]
+        store.refuses = False
+        await transaction(consumer, 3)
+        assert stream.status.session.unacked == 1
+    assert sorted(provider.acks) == [tx_hash(1), tx_hash(2)]
 
 
 class Moody(pushwire.MemoryStore):

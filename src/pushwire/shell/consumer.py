@@ -65,9 +65,17 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
         self._inbox.wake_takers()
         await trio.lowlevel.checkpoint()
 
-    def let_go(self, event: EventT) -> None:
-        """If the event is in hand, it is somebody else's from now on."""
-        self._hand = [held for held in self._hand if held is not event]
+    def let_go(self, event: EventT) -> bool:
+        """If the event is in hand, it is somebody else's from now on. Returns whether it was."""
+        left = [held for held in self._hand if held is not event]
+        found = len(left) < len(self._hand)
+        self._hand = left
+        return found
+
+    def take_back(self, event: EventT) -> None:
+        """What was let go is in hand again."""
+        if not self._closed:
+            self._hand.append(event)
 
     async def _next(self, take: Callable[[], TakenT | None], weight: int) -> TakenT:
         """What `take` gives, once the events in hand are done with."""
@@ -76,8 +84,11 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
         self._busy = True
         try:
             if self._done is not None and self._hand:
-                await self._done(self._hand)
-                self._hand.clear()
+                done = self._hand.copy()
+                await self._done(done)
+                # Not all of it: something may have been taken back meanwhile.
+                over = set(map(id, done))
+                self._hand = [held for held in self._hand if id(held) not in over]
             self._taken += weight
             if self._taken >= YIELD_EVERY:
                 self._taken = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 from weakref import WeakSet
@@ -141,7 +141,6 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         `receipt`, from `store.finish`, says that a transaction of your own has finished them: they are settled where the store
         finds that durable, else that is a `StoreError`, and they stay yours.
         """
-        driver: Driver[EventT, ConnectionT] = self._driver
         for event in events:
             self._check(event)
         identities = tuple(event.identity for event in events)
@@ -150,12 +149,12 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
                 raise LocalProtocolError("what has a receipt was booked in the transaction that it is from")
             if not set(identities) <= set(receipt.identities):
                 raise LocalProtocolError("the receipt is not for all of these events")
-        await driver.settle(Finish(identities), book or receipt)
+        await self._settle(Finish(identities), events, book or receipt)
 
     async def park(self, event: AckedT, reason: str) -> None:
         """Set a poison event aside, durably, with its payload and the reason; the provider gets its ACK. Raises as `ack` does."""
         self._check(event)
-        await self._driver.settle(Park(event.identity, reason, event.dump()), None)
+        await self._settle(Park(event.identity, reason, event.dump()), (event,))
 
     async def settle(self, command: Finish | Park) -> None:
         """`ack` and `park` for who has let the event go, and kept its `identity`. Raises as they do."""
@@ -174,12 +173,25 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         else:
             self._driver.router.put_back(back)
 
+    async def _settle(
+        self, command: Finish | Park, events: Iterable[AckedT], book: Callable[[ConnectionT], object] | None = None
+    ) -> None:
+        # As in `release`. Nobody is to settle these meanwhile by asking for the next event.
+        ours = cast("Iterable[EventT]", events) if self._consumers else ()
+        taken = [(consumer, event) for event in ours for consumer in self._consumers or () if consumer.let_go(event)]
+        try:
+            await self._driver.settle(command, book)
+        except BaseException:
+            for consumer, event in taken:
+                consumer.take_back(event)
+            raise
+
     def _check(self, event: AckedT) -> None:
         if not isinstance(event, self._acked):  # pyright: ignore[reportUnnecessaryIsInstance] - untyped callers
             raise LocalProtocolError(f"{type(event).__name__} is not an event that is ACKed")
 
     async def _finish(self, events: list[EventT]) -> None:
         """A consumer is done with these."""
-        ledgered = [event for event in events if isinstance(event, self._acked)]
-        if ledgered:
-            await self.ack(*ledgered)
+        identities = tuple(event.identity for event in events if isinstance(event, self._acked))
+        if identities:
+            await self._driver.settle(Finish(identities), None)
