@@ -230,6 +230,30 @@ async def test_the_answer_to_a_ping_comes_behind_what_was_sent_before_it() -> No
     assert [bytes(frame.data) for frame in came] == [*(str(number).encode() for number in range(1_000)), b"!"]
 
 
+async def test_a_ping_is_answered_and_more_is_heard_however_much_is_sent_meanwhile() -> None:
+    machine = Plain()
+    async with serve(machine) as server, dial(server.url) as socket:
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+
+                @nursery.start_soon
+                async def feed() -> None:
+                    while not machine.heard:
+                        machine.effects = [SendTo(1, "x" * 100_000)]
+                        server.pump()
+                        await trio.lowlevel.checkpoint()
+                    nursery.cancel_scope.cancel()
+
+                @nursery.start_soon
+                async def read_all() -> None:
+                    while True:
+                        await socket.get_message()
+
+                await socket.ping(b"!")
+                await socket.send_message("heard")
+                await trio.sleep_forever()
+
+
 async def test_a_slow_reader_is_cut_when_too_much_waits_for_it() -> None:
     machine = Plain()
     async with serve(machine, max_queue=100_000) as server, dial_raw(server):

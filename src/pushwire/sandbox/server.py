@@ -60,31 +60,30 @@ class _Connection:
         self.scope = trio.CancelScope()
         self._max_queue = max_queue
         self._queue = bytearray()
+        self._given = self._gone = 0  # bytes
         self._closing: CloseConn | Cut | None = None
         self._wake = trio.Event()
         self._sent = trio.lowlevel.ParkingLot()
-        self._socket: trio_websocket.WebSocketConnection | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether the handshake is over: what goes out before it goes by no queue."""
-        return self._socket is not None
+        self.socket: trio_websocket.WebSocketConnection | None = None
+        """None until the handshake is over: what goes out before goes by no queue."""
 
     def send(self, message: str | bytes) -> None:
-        if self._closing is None and (self._socket is None or self._socket.closed is None):
+        if self._closing is None and (self.socket is None or self.socket.closed is None):
             data, opcode = (message.encode(), Opcode.TEXT) if isinstance(message, str) else (message, Opcode.BINARY)
             self.put(Frame(opcode, data).serialize(mask=False))
 
     def put(self, data: bytes) -> None:
         """Bytes, behind those that wait already."""
         self._queue += data
+        self._given += len(data)
         self._wake.set()
         if len(self._queue) > self._max_queue:
             self.cut()
 
     async def sent(self) -> None:
-        """Wait until nothing is queued."""
-        while self._queue:
+        """Wait until what is queued by now has left."""
+        given = self._given
+        while self._gone < given:
             await self._sent.park()
 
     def close(self, effect: CloseConn | Cut) -> None:
@@ -97,8 +96,7 @@ class _Connection:
         self.scope.cancel()
 
     async def write(self, socket: trio_websocket.WebSocketConnection, raw: trio.abc.SendStream, nursery: trio.Nursery) -> None:
-        """Send what is queued, until the connection ends. From here on it is open."""
-        self._socket = socket
+        """Send what is queued, until the connection ends."""
         hanging_up = False
         try:
             while True:
@@ -108,7 +106,8 @@ class _Connection:
                     data = bytes(self._queue[:WRITE])
                     await raw.send_all(data)
                     del self._queue[: len(data)]
-                self._sent.unpark_all()
+                    self._gone += len(data)
+                    self._sent.unpark_all()
                 if isinstance(self._closing, Cut):
                     break
                 if self._closing is not None and not hanging_up:
@@ -137,7 +136,7 @@ class _Ordered(trio.abc.Stream):
         self._heard = heard
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._connection.open:
+        if self._connection.socket is None:
             await self.raw.send_all(data)
             return
         self._connection.put(bytes(data))
@@ -287,6 +286,7 @@ class SandboxServer:
             self.pump()
             date = (b"Date", self._date().encode())
             socket = await request.accept(subprotocol=answer.subprotocol, extra_headers=[date])
+            connection.socket = socket
             stream.before_read = partial(bound_fragments, socket)
             nursery.start_soon(connection.write, socket, stream.raw, nursery)
             while True:
