@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
 
 import trio
 
-from ..core.commands import Finish, Ledgered, Park
+from ..core.commands import Command, Finish, Ledgered, Park
 from ..core.cures import cure_of
 from ..core.describing import describe
 from ..core.events import CONTROL, Gap, Malformed, Unrecognized
@@ -203,14 +203,16 @@ class Relay:
 
     async def _subscribe(self, plan: StreamSettings, stream: Stream[Any]) -> None:
         for command in plan.commands:
-            while not self._stopping:
-                try:
-                    await stream.call(command)
-                    break
-                except InboxFull:
-                    # The reply lies behind what the sink has no room for: asked again when it has.
-                    while not (self._loop.taking(plan.name) or self._stopping):
-                        await self._room.park()
+            await self._ask(plan, stream, command)
+
+    async def _ask(self, plan: StreamSettings, stream: Stream[Any], command: Command[Any, Any]) -> None:
+        while not self._stopping:
+            with suppress(InboxFull):
+                await stream.call(command)
+                return
+            # The reply lies behind what the sink has no room for: asked again when it has.
+            while not (self._loop.taking(plan.name) or self._stopping):
+                await self._room.park()
 
     async def _take(self, plan: StreamSettings, batch: list[object]) -> None:
         """Hand a batch to the loop, as fast as it takes it. What it does not take before the end stays un-ACKed."""

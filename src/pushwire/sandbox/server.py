@@ -60,7 +60,7 @@ class _Connection:
         self.scope = trio.CancelScope()
         self._max_queue = max_queue
         self._queue = bytearray()
-        self._given = self._gone = 0  # bytes
+        self._gone = 0  # bytes
         self._closing: CloseConn | Cut | None = None
         self._wake = trio.Event()
         self._sent = trio.lowlevel.ParkingLot()
@@ -75,14 +75,13 @@ class _Connection:
     def put(self, data: bytes) -> None:
         """Bytes, behind those that wait already."""
         self._queue += data
-        self._given += len(data)
         self._wake.set()
         if len(self._queue) > self._max_queue:
             self.cut()
 
     async def sent(self) -> None:
         """Wait until what is queued by now has left."""
-        given = self._given
+        given = self._gone + len(self._queue)
         while self._gone < given:
             await self._sent.park()
 

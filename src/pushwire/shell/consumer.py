@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final, Generic, Self, TypeVar
 
 import trio
@@ -65,17 +65,17 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
         self._inbox.wake_takers()
         await trio.lowlevel.checkpoint()
 
-    def let_go(self, event: EventT) -> bool:
-        """If the event is in hand, it is somebody else's from now on. Returns whether it was."""
-        left = [held for held in self._hand if held is not event]
-        found = len(left) < len(self._hand)
-        self._hand = left
-        return found
+    def let_go(self, events: Iterable[EventT]) -> list[EventT]:
+        """Those of these events that are in hand, which are somebody else's from now on."""
+        ours = set(map(id, events))
+        gone = [held for held in self._hand if id(held) in ours]
+        self._hand = [held for held in self._hand if id(held) not in ours]
+        return gone
 
-    def take_back(self, event: EventT) -> None:
+    def take_back(self, events: Iterable[EventT]) -> None:
         """What was let go is in hand again."""
         if not self._closed:
-            self._hand.append(event)
+            self._hand += events
 
     async def _next(self, take: Callable[[], TakenT | None], weight: int) -> TakenT:
         """What `take` gives, once the events in hand are done with."""
@@ -86,9 +86,8 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
             if self._done is not None and self._hand:
                 done = self._hand.copy()
                 await self._done(done)
-                # Not all of it: something may have been taken back meanwhile.
-                over = set(map(id, done))
-                self._hand = [held for held in self._hand if id(held) not in over]
+                # Not all that is in hand: something may have been taken back meanwhile.
+                self.let_go(done)
             self._taken += weight
             if self._taken >= YIELD_EVERY:
                 self._taken = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 from weakref import WeakSet
@@ -167,23 +167,23 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         # AckedT is one of the members of EventT, which the type system cannot express.
         back = cast(EventT, event)
         for consumer in self._consumers or ():
-            consumer.let_go(back)
+            consumer.let_go((back,))
         if after > 0:
             self._driver.later(after, lambda: self._driver.router.put_back(back))
         else:
             self._driver.router.put_back(back)
 
     async def _settle(
-        self, command: Finish | Park, events: Iterable[AckedT], book: Callable[[ConnectionT], object] | None = None
+        self, command: Finish | Park, events: Sequence[AckedT], book: Callable[[ConnectionT], object] | None = None
     ) -> None:
         # As in `release`. Nobody is to settle these meanwhile by asking for the next event.
-        ours = cast("Iterable[EventT]", events) if self._consumers else ()
-        taken = [(consumer, event) for event in ours for consumer in self._consumers or () if consumer.let_go(event)]
+        ours = cast("Sequence[EventT]", events)
+        taken = [(consumer, consumer.let_go(ours)) for consumer in self._consumers or ()]
         try:
             await self._driver.settle(command, book)
         except BaseException:
-            for consumer, event in taken:
-                consumer.take_back(event)
+            for consumer, let_go in taken:
+                consumer.take_back(let_go)
             raise
 
     def _check(self, event: AckedT) -> None:
@@ -194,4 +194,4 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         """A consumer is done with these."""
         identities = tuple(event.identity for event in events if isinstance(event, self._acked))
         if identities:
-            await self._driver.settle(Finish(identities), None)
+            await self.settle(Finish(identities))
