@@ -18,7 +18,7 @@ from ..errors import CommandRefused, ConfigError, PushwireError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["PLACEHOLDER", "Redactor", "Secret", "clean"]
+__all__ = ["PLACEHOLDER", "Redactor", "Secret", "clean", "revealed"]
 
 PLACEHOLDER: Final = "***"
 """What stands wherever a secret stood."""
@@ -99,6 +99,11 @@ class Secret:  # noqa: PLW1641 - a hash would let a secret be found in a set by 
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled")
+
+
+def revealed(value: str | Secret) -> str:
+    """The text itself, whether it is a secret or not: for where it is sent."""
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 class Redactor:

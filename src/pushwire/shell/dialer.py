@@ -17,7 +17,7 @@ import attrs
 import trio
 
 from ..core.effects import Close
-from ..core.secrets import Secret
+from ..core.secrets import Secret, revealed
 from ..errors import ConfigError
 from .transport import DialFailed
 
@@ -54,7 +54,7 @@ class Dialer:
         self, *, tls: ssl.SSLContext | None = None, proxy: str | Secret | None = None, proxy_tls: ssl.SSLContext | None = None
     ) -> None:
         self._tls = tls
-        self._proxy = None if proxy is None else _parse_proxy(proxy.reveal() if isinstance(proxy, Secret) else proxy)
+        self._proxy = None if proxy is None else _parse_proxy(revealed(proxy))
         self._proxy_tls = proxy_tls
 
     async def open(self, uri: WebSocketURI) -> trio.abc.Stream:

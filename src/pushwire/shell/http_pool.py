@@ -18,7 +18,7 @@ import httpx2
 import trio
 
 from ..core.http import Request, Response
-from ..core.secrets import Secret
+from ..core.secrets import revealed
 from ..errors import ConnectionLost, LocalProtocolError, PushwireError, RemoteProtocolError
 from .dialer import Dialer, explain, start_tls, tcp_socket
 from .http import Passage
@@ -96,20 +96,16 @@ def _prepared(request: Request, passage: Passage) -> httpcore2.Request:
             passage.left = True
 
     headers = dict(_HEADERS)
-    headers.update((name.lower(), _revealed(value)) for name, value in request.headers.items())
+    headers.update((name.lower(), revealed(value)) for name, value in request.headers.items())
     # It adds Host and Content-Length, and writes the URL as it must stand on the wire.
     try:
-        built = httpx2.Request(request.method, _revealed(request.url), headers=headers, content=request.body or None)
+        built = httpx2.Request(request.method, revealed(request.url), headers=headers, content=request.body or None)
     except (httpx2.InvalidURL, ValueError):
         raise httpcore2.LocalProtocolError from None
     if built.url.scheme not in {"http", "https"} or not built.url.host:
         raise httpcore2.LocalProtocolError
     url = httpcore2.URL(scheme=built.url.raw_scheme, host=built.url.raw_host, port=built.url.port, target=built.url.raw_path)
     return httpcore2.Request(request.method, url, headers=built.headers.raw, content=request.body, extensions={"trace": trace})
-
-
-def _revealed(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value
 
 
 class _Unreadable(Exception):

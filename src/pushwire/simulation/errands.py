@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..core.effects import Credential, Done, Failed, Fetch, Outcome, Payloads, Persist, Token
 from ..core.http import HttpCall, Request, Response
-from ..core.secrets import Secret
+from ..core.secrets import Secret, revealed
 from ..sandbox.base import HttpMachine, ServerMachine
 from .agenda import Agenda
 from .judge import Judge
@@ -99,10 +99,6 @@ class Errands:
 
 def _call_of(request: Request) -> HttpCall:
     """A request as it arrives."""
-    url = urlsplit(_revealed(request.url))
-    headers = {name.lower(): _revealed(value) for name, value in request.headers.items()}
+    url = urlsplit(revealed(request.url))
+    headers = {name.lower(): revealed(value) for name, value in request.headers.items()}
     return HttpCall(request.method, url.path, dict(parse_qsl(url.query)), headers, request.body)
-
-
-def _revealed(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value

@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from ..core.commands import Ledgered
-from ..core.secrets import Secret
+from ..core.secrets import Secret, revealed
 from ..errors import AlreadyFinished, ConfigError, LocalProtocolError
 from .base import Receipt
 from .postgres_leash import LeashedConnection
@@ -124,7 +124,7 @@ class PostgresStore(ThreadedStore[psycopg.Connection[TupleRow], PostgresLedger])
 def _parsed(conninfo: str | Secret, password: Secret | None) -> tuple[dict[str, str | int], dict[str, Secret]]:
     """What libpq gets, and what of it is secret. Raises `ConfigError`, which shows nothing of it."""
     try:
-        found = conninfo_to_dict(conninfo.reveal() if isinstance(conninfo, Secret) else conninfo)
+        found = conninfo_to_dict(revealed(conninfo))
     except psycopg.Error:
         # libpq quotes what it could not read.
         raise ConfigError(["conninfo: libpq cannot read it"]) from None

@@ -15,7 +15,7 @@ import trio
 from trio.testing import MockClock, memory_stream_pair
 
 from ..core.http import HttpCall, Request, Response
-from ..core.secrets import Secret
+from ..core.secrets import revealed
 from ..shell.entropy import Entropy
 from ..shell.http import Http, Passage
 from ..shell.transport import Connector
@@ -81,15 +81,11 @@ class MemoryHttp:
         await trio.lowlevel.checkpoint()
         if passage is not None:
             passage.left = True
-        url = urlsplit(_revealed(request.url))
-        headers = {name.lower(): _revealed(value) for name, value in request.headers.items()}
+        url = urlsplit(revealed(request.url))
+        headers = {name.lower(): revealed(value) for name, value in request.headers.items()}
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         return self._server.answer(HttpCall(request.method, url.path, query, headers, request.body))
 
     async def aclose(self) -> None:
         """There is nothing to drop."""
         await trio.lowlevel.checkpoint()
-
-
-def _revealed(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value

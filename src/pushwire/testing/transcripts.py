@@ -34,7 +34,7 @@ from ..core.http import Request, Response
 from ..core.journal import Closed, Fulfil, Header, Opened, Receive, Record, replay
 from ..core.journal import Step as Recorded
 from ..core.journal_lines import read_journal
-from ..core.secrets import Secret
+from ..core.secrets import revealed
 from ..core.strict import strict_converter
 from ..errors import JournalError, LocalProtocolError
 from ..registry import load as load_provider
@@ -211,7 +211,7 @@ def _responses(recorded: Sequence[Recorded]) -> Iterator[Respond]:
             answer = answers.get(effect.token)
             if isinstance(answer, Response):
                 url = effect.what.url
-                path = urlsplit(url.reveal() if isinstance(url, Secret) else url).path
+                path = urlsplit(revealed(url)).path
                 yield Respond(f"{effect.what.method} {path or '/'}", answer.body, answer.status)
 
 

@@ -13,7 +13,7 @@ import attrs
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
 
-from ..core.secrets import Redactor, Secret
+from ..core.secrets import Redactor, Secret, revealed
 from ..errors import LocalProtocolError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Target:
 def resolve_target(dial: Dial) -> Target:
     """Check a `Dial`. Raises `LocalProtocolError`, which names what is wrong but shows no value."""
     secret = isinstance(dial.url, Secret)
-    url = dial.url.reveal() if isinstance(dial.url, Secret) else dial.url
+    url = revealed(dial.url)
     headers: list[tuple[str, str]] = []
     secrets = _parts(url) if secret else []
     for name, value in dial.headers.items():

@@ -25,7 +25,7 @@ from ...core.config import (
 )
 from ...core.effects import Restored
 from ...core.events import Stale
-from ...core.secrets import Secret
+from ...core.secrets import Secret, revealed
 from ...core.tokens import TokenSource
 from .dialect import BitpandaDialect, Merge
 from .machine import BitpandaMachine
@@ -56,7 +56,7 @@ def _headers(value: object) -> str | None:
     if not _is_texts(value):
         return _texts(value)
     for name, content in value.items():
-        plain = content.reveal() if isinstance(content, Secret) else content
+        plain = revealed(content)
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(plain)):
             return f"{name!r} cannot be sent as a header"
     return None

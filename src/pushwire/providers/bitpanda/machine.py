@@ -15,7 +15,7 @@ from ...core.config import ConnectionConfig
 from ...core.effects import Dial, Handshake, Ping
 from ...core.events import Malformed, Unrecognized
 from ...core.runs import MISFITS, decoded, runs
-from ...core.secrets import Secret
+from ...core.secrets import Secret, revealed
 from ...core.session import Session
 from ...errors import CommandRefused
 from .commands import Subscribe
@@ -162,7 +162,7 @@ def _with_query(url: str, query: Mapping[str, str | Secret]) -> str | Secret:
     """The URL with more parameters; a secret as soon as one of them is."""
     if not query:
         return url
-    plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in query.items()}
+    plain = {name: revealed(value) for name, value in query.items()}
     parts = urlsplit(url)
     full = parts._replace(query="&".join(filter(None, (parts.query, urlencode(plain))))).geturl()
     return Secret(full) if any(isinstance(value, Secret) for value in query.values()) else full

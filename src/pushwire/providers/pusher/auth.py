@@ -11,7 +11,7 @@ import msgspec
 
 from ...core.http import Request, Response
 from ...core.runs import MISFITS
-from ...core.secrets import Secret
+from ...core.secrets import Secret, revealed
 from ...errors import CommandRefused, RemoteProtocolError
 from .channels import is_encrypted, is_presence
 from .signing import decode_key, shared_secret, sign_channel, sign_user
@@ -43,7 +43,7 @@ class AuthEndpoint:
 
     def request(self, fields: Mapping[str, str], wall: float) -> Request:
         """The request for `fields` (`socket_id`, and `channel_name` for a channel). `wall` is POSIX seconds."""
-        params = {name: value.reveal() if isinstance(value, Secret) else value for name, value in self.params.items()}
+        params = {name: revealed(value) for name, value in self.params.items()}
         fields = {**fields, **params}
         if self.body == "json":
             kind, body = "application/json", msgspec.json.encode(fields)
