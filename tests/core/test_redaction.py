@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import attrs
+import msgspec
 import pytest
 
 from pushwire.core.config import ConnectionConfig
@@ -117,3 +118,18 @@ def test_the_error_that_an_error_came_of_is_cleaned_as_well() -> None:
     clean(unknown, Redactor([Secret("hunter2")]))
     assert str(unknown) == "it may have been placed: no ***"
     assert (refused.text, str(refused)) == ("no ***", "order refused: no *** (code 5)")
+
+
+@pytest.mark.parametrize(
+    ("cause", "stays"),
+    [
+        (UnicodeDecodeError("utf-8", b"hunter2 \xff", 8, 9, "invalid start byte"), False),
+        (msgspec.ValidationError("Invalid enum value 'hunter2'"), False),
+        (OSError("broken pipe"), True),
+    ],
+)
+def test_what_a_decoder_kept_of_the_text_goes(cause: Exception, *, stays: bool) -> None:
+    error = RemoteProtocolError("a reply that cannot be read")
+    error.__cause__ = cause
+    clean(error, Redactor([Secret("hunter2")]))
+    assert (error.__cause__ is cause) == stays

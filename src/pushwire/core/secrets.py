@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import quote, quote_plus
 
+import msgspec
+
 from ..errors import CommandRefused, ConfigError, PushwireError
 
 if TYPE_CHECKING:
@@ -127,14 +129,17 @@ class Redactor:
 
 
 def clean(error: PushwireError, redact: Callable[[str], str]) -> None:
-    """Redact the peer's words in an error, and in the one that it came of."""
+    """Redact the peer's words in an error, and in the one that it came of. A decoder's may keep what it read: it goes."""
     error.args = tuple(redact(part) if isinstance(part, str) else part for part in error.args)
     if isinstance(error, CommandRefused):
         error.text = redact(error.text)
         error.code = redact(error.code) if isinstance(error.code, str) else error.code
         error.trace_id = None if error.trace_id is None else redact(error.trace_id)
-    if isinstance(error.__cause__, PushwireError):
-        clean(error.__cause__, redact)
+    cause = error.__cause__
+    if isinstance(cause, PushwireError):
+        clean(cause, redact)
+    elif isinstance(cause, UnicodeError | msgspec.MsgspecError):
+        error.__cause__ = None
 
 
 def _spellings(secret: str) -> set[str]:

@@ -214,6 +214,14 @@ def test_what_cannot_be_read_is_an_error_of_the_provider(name: str, body: bytes)
         call.decode(ok(body, status=502))
 
 
+def test_an_error_keeps_nothing_of_a_body_that_is_no_text() -> None:
+    body = b'{"code":0,"data":"the key \xed\xb2\xbf"}'
+    with pytest.raises(RemoteProtocolError, match="cannot be read") as raised:
+        CALLS["AddAddresses"][0].decode(ok(body))
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
 # Anything at all
 
 values = st.recursive(

@@ -71,8 +71,9 @@ def test_an_empty_array_says_nothing() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"5", b"null", b"[", b"\xff", b"[" * 100_000], ids=lambda body: repr(body[:10]))
 def test_a_body_that_is_no_array_is_an_error_of_the_provider(body: bytes) -> None:
-    with pytest.raises(RemoteProtocolError, match="webhook's body cannot be read"):
+    with pytest.raises(RemoteProtocolError, match="webhook's body cannot be read") as raised:
         parse(body, {}, None)
+    assert raised.value.__cause__ is None
 
 
 @given(

@@ -143,7 +143,8 @@ def parse(
     try:
         raws = [bytes(raw) for raw in _decode_items(body)]
     except MISFITS as error:
-        raise RemoteProtocolError(f"the webhook's body cannot be read: {error}") from error
+        # Without its cause: the error of bytes that are no UTF-8 keeps them, and they may repeat a secret.
+        raise RemoteProtocolError(f"the webhook's body cannot be read: {error}") from None
     return tuple(_notice(raw) for raw in raws)
 
 

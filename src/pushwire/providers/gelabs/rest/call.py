@@ -78,7 +78,8 @@ class Call(Endpoint[Config, ReplyT_co]):
         try:
             return self.read(self._data(response))
         except MISFITS as error:
-            raise RemoteProtocolError(f"{self.name}: HTTP {response.status}, a reply that cannot be read: {error}") from error
+            # Without its cause: the error of bytes that are no UTF-8 keeps them, and they may repeat the key.
+            raise RemoteProtocolError(f"{self.name}: HTTP {response.status}, a reply that cannot be read: {error}") from None
 
     def _data(self, response: Response) -> bytes:
         """The data of a reply that says success."""
