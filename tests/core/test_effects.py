@@ -30,6 +30,14 @@ def test_versions_of_a_key_are_different_deliveries() -> None:
     assert len({Identity(("k",), (1,)), Identity(("k",), (1,)), Identity(("k",), (2,))}) == 2
 
 
+def test_an_identity_unpacks_and_sorts_by_its_key_then_its_version() -> None:
+    key, version = Identity(("k", 1), ("v",))
+    assert (key, version) == (("k", 1), ("v",))
+    a1, a2, b1 = Identity(("a",), (1,)), Identity(("a",), (2,)), Identity(("b",), (1,))
+    assert sorted([b1, a2, a1]) == [a1, a2, b1]
+    assert repr(a1) == "Identity(key=('a',), version=(1,))"
+
+
 def test_an_identity_is_the_same_text_everywhere_and_none_where_it_is_empty() -> None:
     assert Identity(("eth", 1), ("ok", None, False)).text == '[["eth",1],["ok",null,false]]'
     assert Identity((), ("ok",)).text is None

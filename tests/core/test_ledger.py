@@ -25,38 +25,38 @@ def finish(book: Ledger, identity: Identity, at: float = 0.0) -> bool:
 
 def test_each_version_is_delivered_once() -> None:
     book = ledger()
-    assert book.receive(*tx("a", "pending"), 0.0) == "new"
-    assert book.receive(*tx("a", "success"), 0.0) == "update"
-    assert book.receive(*tx("a", "success2"), 0.0, reorg=True) == "reorg"
-    assert book.receive(*tx("b"), 0.0, reorg=True) == "new"
-    assert [book.receive(*tx("a", version), 0.0) for version in ("pending", "success", "success2")] == ["withheld"] * 3
+    assert book.receive(tx("a", "pending"), 0.0) == "new"
+    assert book.receive(tx("a", "success"), 0.0) == "update"
+    assert book.receive(tx("a", "success2"), 0.0, reorg=True) == "reorg"
+    assert book.receive(tx("b"), 0.0, reorg=True) == "new"
+    assert [book.receive(tx("a", version), 0.0) for version in ("pending", "success", "success2")] == ["withheld"] * 3
     assert (book.unfinished, book.withheld) == (4, 3)
 
 
 def test_a_resend_of_what_is_finished_is_acked_again() -> None:
     book = ledger()
-    book.receive(*tx("a"), 0.0)
+    book.receive(tx("a"), 0.0)
     finish(book, tx("a"))
-    assert book.receive(*tx("a"), 1.0) == "ack again"
+    assert book.receive(tx("a"), 1.0) == "ack again"
     assert (book.unfinished, book.withheld) == (0, 1)
 
 
 def test_a_resend_of_a_finished_version_is_not_acked_while_another_is_unfinished() -> None:
     book = ledger()
-    book.receive(*tx("a", "pending"), 0.0)
+    book.receive(tx("a", "pending"), 0.0)
     finish(book, tx("a", "pending"))
-    book.receive(*tx("a", "success"), 1.0)
+    book.receive(tx("a", "success"), 1.0)
     assert book.unsettled([("a",)]) == {("a",)}
-    assert book.receive(*tx("a", "pending"), 2.0) == "withheld"
+    assert book.receive(tx("a", "pending"), 2.0) == "withheld"
     assert finish(book, tx("a", "success"))
     assert book.unsettled([("a",)]) == set()
-    assert book.receive(*tx("a", "pending"), 3.0) == "ack again"
+    assert book.receive(tx("a", "pending"), 3.0) == "ack again"
 
 
 def test_a_key_may_be_acked_when_its_last_version_is_finished() -> None:
     book = ledger()
     for version in "123":
-        book.receive(*tx("a", version), 0.0)
+        book.receive(tx("a", version), 0.0)
     assert [finish(book, tx("a", version)) for version in "213"] == [False, False, True]
 
 
@@ -71,12 +71,12 @@ def test_the_states_of_a_version() -> None:
     book = ledger()
     identity = tx("a")
     assert book.state(identity) is Entry.UNSEEN
-    book.receive(*identity, 0.0)
+    book.receive(identity, 0.0)
     assert book.state(identity) is Entry.HELD
     assert book.state(tx("a", "other")) is Entry.UNSEEN
     book.finish([identity])
     assert book.state(identity) is Entry.COMMITTING
-    assert book.receive(*identity, 0.0) == "withheld"
+    assert book.receive(identity, 0.0) == "withheld"
     book.failed([identity])
     assert book.state(identity) is Entry.HELD
     assert book.unfinished == 1
@@ -88,7 +88,7 @@ def test_what_makes_no_sense_is_refused_before_any_change() -> None:
     book = ledger()
     with pytest.raises(LocalProtocolError, match=r"cannot settle \('a',\): it is unseen: this delivery is unknown"):
         book.finish([tx("a")])
-    book.receive(*tx("a"), 0.0)
+    book.receive(tx("a"), 0.0)
     with pytest.raises(LocalProtocolError, match="commit failed while held: its commit was not asked for"):
         book.failed([tx("a")])
     with pytest.raises(LocalProtocolError, match="committed while held: its commit was not asked for"):
@@ -108,34 +108,34 @@ def test_what_makes_no_sense_is_refused_before_any_change() -> None:
 
 def test_what_an_earlier_run_finished_is_acked_again() -> None:
     book = ledger(Restored(finished={tx("a"): 5.0}))
-    assert book.receive(*tx("a"), 6.0) == "ack again"
+    assert book.receive(tx("a"), 6.0) == "ack again"
 
 
 def test_what_an_earlier_run_delivered_comes_as_a_redelivery_once() -> None:
     book = ledger(Restored(delivered={tx("a"): 5.0}))
     assert book.state(tx("a")) is Entry.UNSEEN
-    assert book.receive(*tx("a"), 6.0) == "redelivery"
-    assert book.receive(*tx("a"), 7.0) == "withheld"
+    assert book.receive(tx("a"), 6.0) == "redelivery"
+    assert book.receive(tx("a"), 7.0) == "withheld"
     assert book.take_unsaved() == []
 
 
 def test_what_was_delivered_and_finished_is_finished() -> None:
     book = ledger(Restored(finished={tx("a"): 5.0}, delivered={tx("a"): 4.0}))
-    assert book.receive(*tx("a"), 6.0) == "ack again"
+    assert book.receive(tx("a"), 6.0) == "ack again"
 
 
 def test_what_an_earlier_run_left_unfinished_holds_back_the_ack_of_its_key() -> None:
     book = ledger(Restored(finished={tx("a", "pending"): 5.0}, delivered={tx("a", "success"): 6.0}))
-    assert book.receive(*tx("a", "pending"), 7.0) == "withheld"
-    assert book.receive(*tx("a", "success"), 7.0) == "redelivery"
+    assert book.receive(tx("a", "pending"), 7.0) == "withheld"
+    assert book.receive(tx("a", "success"), 7.0) == "redelivery"
     assert finish(book, tx("a", "success"))
-    assert book.receive(*tx("a", "pending"), 8.0) == "ack again"
+    assert book.receive(tx("a", "pending"), 8.0) == "ack again"
 
 
 def test_marks_of_delivery_are_saved_once_and_only_of_what_is_still_held() -> None:
     book = ledger()
     for key in "abc":
-        book.receive(*tx(key), 5.0)
+        book.receive(tx(key), 5.0)
     finish(book, tx("a"))
     book.finish([tx("b")])
     assert book.take_unsaved() == [(tx("c"), 5.0)]
@@ -144,9 +144,9 @@ def test_marks_of_delivery_are_saved_once_and_only_of_what_is_still_held() -> No
 
 def test_marks_that_were_not_saved_come_first_the_next_time() -> None:
     book = ledger()
-    book.receive(*tx("a"), 5.0)
+    book.receive(tx("a"), 5.0)
     taken = book.take_unsaved()
-    book.receive(*tx("b"), 6.0)
+    book.receive(tx("b"), 6.0)
     book.not_saved([Record("delivered", identity, at) for identity, at in taken])
     assert book.take_unsaved() == [(tx("a"), 5.0), (tx("b"), 6.0)]
 
@@ -158,7 +158,7 @@ def test_the_oldest_unfinished_delivery_decides() -> None:
     book = ledger()
     assert book.oldest_unfinished() is None
     for at, key in enumerate("abc"):
-        book.receive(*tx(key), float(at))
+        book.receive(tx(key), float(at))
     assert book.oldest_unfinished() == 0.0
     finish(book, tx("b"))
     assert book.oldest_unfinished() == 0.0
@@ -172,9 +172,9 @@ def test_the_oldest_unfinished_delivery_decides() -> None:
 
 def test_one_delivery_held_for_long_does_not_keep_all_after_it() -> None:
     book = ledger(capacity=10)
-    book.receive(*tx("held"), 1.0)
+    book.receive(tx("held"), 1.0)
     for serial in range(5000):
-        book.receive(*tx(str(serial)), 2.0)
+        book.receive(tx(str(serial)), 2.0)
         finish(book, tx(str(serial)), 2.0)
         assert book.oldest_unfinished() == 1.0
     assert len(book._order or ()) < 1100
@@ -185,23 +185,23 @@ def test_one_delivery_held_for_long_does_not_keep_all_after_it() -> None:
 
 def test_what_is_finished_is_forgotten_beyond_the_horizon() -> None:
     book = ledger(horizon=100.0)
-    book.receive(*tx("a"), 0.0)
+    book.receive(tx("a"), 0.0)
     finish(book, tx("a"), 0.0)
-    book.receive(*tx("b"), 0.0)
+    book.receive(tx("b"), 0.0)
     finish(book, tx("b"), 100.0)
     assert book.state(tx("a")) is Entry.FINISHED
-    book.receive(*tx("c"), 0.0)
+    book.receive(tx("c"), 0.0)
     finish(book, tx("c"), 100.5)
     assert book.state(tx("a")) is Entry.UNSEEN
     assert book.state(tx("b")) is Entry.FINISHED
     assert book.forgotten == 0
-    assert book.receive(*tx("a"), 101.0) == "new"
+    assert book.receive(tx("a"), 101.0) == "new"
 
 
 def test_a_full_memory_forgets_the_oldest_and_counts_what_it_should_have_kept() -> None:
     book = ledger(capacity=2)
     for key in "abcd":
-        book.receive(*tx(key), 0.0)
+        book.receive(tx(key), 0.0)
         finish(book, tx(key), 1.0)
     assert [book.state(tx(key)) for key in "abcd"] == [Entry.UNSEEN, Entry.UNSEEN, Entry.FINISHED, Entry.FINISHED]
     assert book.forgotten == 2
@@ -210,7 +210,7 @@ def test_a_full_memory_forgets_the_oldest_and_counts_what_it_should_have_kept() 
 def test_at_the_very_end_of_the_horizon_it_should_have_been_kept() -> None:
     book = ledger(capacity=1, horizon=10.0)
     for key, at in (("a", 0.0), ("b", 10.0), ("c", 20.5)):
-        book.receive(*tx(key), 0.0)
+        book.receive(tx(key), 0.0)
         finish(book, tx(key), at)
     assert book.forgotten == 1
 
@@ -218,7 +218,7 @@ def test_at_the_very_end_of_the_horizon_it_should_have_been_kept() -> None:
 def test_forgetting_one_version_leaves_the_others_of_its_key() -> None:
     book = ledger(capacity=1)
     for version in "12":
-        book.receive(*tx("a", version), 0.0)
+        book.receive(tx("a", version), 0.0)
         finish(book, tx("a", version), 1.0)
     assert book.state(tx("a", "1")) is Entry.UNSEEN
     assert book.state(tx("a", "2")) is Entry.FINISHED
@@ -226,16 +226,16 @@ def test_forgetting_one_version_leaves_the_others_of_its_key() -> None:
 
 def test_what_is_unfinished_is_never_forgotten() -> None:
     book = ledger(capacity=1, horizon=1.0)
-    book.receive(*tx("held"), 0.0)
+    book.receive(tx("held"), 0.0)
     for key in "abc":
-        book.receive(*tx(key), 0.0)
+        book.receive(tx(key), 0.0)
         finish(book, tx(key), 1000.0)
     assert book.state(tx("held")) is Entry.HELD
 
 
 def test_more_restored_than_fits_is_forgotten_at_the_next_commit() -> None:
     book = ledger(Restored(finished={tx(str(n)): float(n) for n in range(10)}), capacity=3)
-    book.receive(*tx("a"), 10.0)
+    book.receive(tx("a"), 10.0)
     finish(book, tx("a"), 10.0)
     assert sum(book.state(tx(str(n))) is Entry.FINISHED for n in range(10)) == 2
 
@@ -268,7 +268,7 @@ class Books(RuleBasedStateMachine):
             expected = "new"
         else:
             expected = "reorg" if reorg else "update"
-        assert self.ledger.receive(*identity, self.now, reorg=reorg) == expected
+        assert self.ledger.receive(identity, self.now, reorg=reorg) == expected
         if before in {None, Entry.UNSEEN}:
             self.model[identity] = Entry.HELD
             self.order.append((identity, self.now))

@@ -46,13 +46,24 @@ def test_of_a_key_that_comes_twice_the_second_is_left_and_what_follows_is_not_kn
     assert book.state(tx("c")) is Entry.UNSEEN
     assert book.unfinished == 2
     assert book.take_unsaved() == [(tx("a"), 1.0), (tx("b"), 1.0)]
-    assert book.receive(*tx("b"), 1.0) == "withheld"
-    assert book.receive(*tx("c"), 1.0) == "new"
+    assert book.receive(tx("b"), 1.0) == "withheld"
+    assert book.receive(tx("c"), 1.0) == "new"
+
+
+def test_versions_that_begin_and_end_alike_are_each_kept() -> None:
+    book = ledger()
+    read = [tx("a", "1"), tx("b", "2"), tx("c", "1")]
+    assert received(book, read, 1.0) == read
+    assert [book.state(identity) for identity in read] == [Entry.HELD] * 3
+    assert book.state(tx("b", "1")) is Entry.UNSEEN
+    book.finish(read)
+    assert book.committed(read, 2.0) == [("a",), ("b",), ("c",)]
+    assert book.state(tx("b", "2")) is Entry.FINISHED
 
 
 def test_a_read_that_begins_with_a_known_key_gives_nothing() -> None:
     book = ledger()
-    book.receive(*tx("a"), 1.0)
+    book.receive(tx("a"), 1.0)
     assert received(book, [tx("a"), tx("b")], 2.0) == []
     assert book.take_unsaved() == [(tx("a"), 1.0)]
 
@@ -119,10 +130,10 @@ def test_resends_of_what_is_finished_are_counted_up_to_the_first_that_needs_a_lo
 def test_a_key_with_two_versions_needs_a_look_though_both_are_finished() -> None:
     book = ledger()
     received(book, [tx("a", "1")], 1.0)
-    book.receive(*tx("a", "2"), 1.0)
+    book.receive(tx("a", "2"), 1.0)
     finish(book, tx("a", "1"), tx("a", "2"))
     assert book.again([("a",)], [("1",)], 0) == 0
-    assert book.receive(*tx("a", "1"), 2.0) == "ack again"
+    assert book.receive(tx("a", "1"), 2.0) == "ack again"
 
 
 def test_another_version_of_a_key_needs_a_look() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pushwire.core.effects import Close, Done, Handshake, Outcome, Record, Scalar, Ticket, Token, Write
+from pushwire.core.effects import Close, Done, Handshake, Identity, Outcome, Record, Ticket, Token, Write
 from pushwire.core.events import Delivery
 from pushwire.core.machine import Phase
 from pushwire.core.secrets import Secret
@@ -39,10 +39,8 @@ class AcksWhatFailed(AckToy):
 class KeyWithoutVersion(AckToy):
     """All versions of a key are one."""
 
-    def _received(
-        self, key: tuple[Scalar, ...], version: tuple[Scalar, ...], now: float, *, reorg: bool = False
-    ) -> Delivery | None:
-        return super()._received(key, (), now, reorg=reorg)
+    def _received(self, identity: Identity, now: float, *, reorg: bool = False) -> Delivery | None:
+        return super()._received(Identity(identity.key, ()), now, reorg=reorg)
 
 
 class AcksTheKeyWithAnyVersion(AckToy):

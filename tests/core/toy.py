@@ -247,7 +247,7 @@ class AckToy(Rules, AckSession[Data | Tx, str]):
         return Dial(self._generation, "wss://toy.test", {"since": str(self._resend_window(wall))}, 1000)
 
     def _on_tx(self, identity: Identity, reorg: bool, now: float) -> None:
-        delivery = self._received(*identity, now, reorg=reorg)
+        delivery = self._received(identity, now, reorg=reorg)
         if delivery is not None:
             self._out.events.append(Tx(identity, delivery))
 

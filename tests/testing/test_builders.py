@@ -66,8 +66,7 @@ def test_the_identity_of_a_transaction_follows_its_fields_unless_it_is_given() -
 
 def test_the_fields_that_can_be_overridden_are_those_of_a_transaction() -> None:
     names = {name for name in gelabs.Transaction.__struct_fields__ if not name.startswith("camel_")}
-    # The identity is given whole, whatever it is kept as.
-    assert set(build.TransactionFields.__annotations__) == (names - {"ledger_key", "ledger_version"}) | {"identity"}
+    assert set(build.TransactionFields.__annotations__) == names - {"arrival"} | {*gelabs.Arrival.__struct_fields__}
 
 
 def test_wire_messages_are_the_ones_the_client_knows() -> None:

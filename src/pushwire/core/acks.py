@@ -26,7 +26,7 @@ from ..errors import LocalProtocolError, StoreError
 from .commands import AnyCommand, Finish, Park
 from .config import ConnectionConfig, checked, count, seconds
 from .dialect import Dialect
-from .effects import Committed, Done, Outcome, Persist, Record, Resends, Restored, Scalar, Ticket, Token, Write
+from .effects import Committed, Done, Identity, Outcome, Persist, Record, Resends, Restored, Ticket, Token, Write
 from .events import AckRefused, Delivery, Gap
 from .ledger import Entry, Key, Ledger
 from .machine import Status
@@ -159,17 +159,15 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
 
     # For providers
 
-    def _received(
-        self, key: tuple[Scalar, ...], version: tuple[Scalar, ...], now: float, *, reorg: bool = False
-    ) -> Delivery | None:
+    def _received(self, identity: Identity, now: float, *, reorg: bool = False) -> Delivery | None:
         """A message arrived: how it is to be delivered, None: not again."""
         # A resend has its message's old time for the provider, however late it comes; only what is older than the mark is certain
         # to have come before.
-        delivery = self._ledger.receive(key, version, self._base, reorg=reorg)
+        delivery = self._ledger.receive(identity, self._base, reorg=reorg)
         if delivery == "withheld":
             return None
         if delivery == "ack again":
-            self._ack_again((key,), now)
+            self._ack_again((identity.key,), now)
             return None
         return delivery
 
@@ -269,7 +267,7 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
         self._persist((Write(ticket, records),))
 
     def _persist(self, writes: tuple[Write, ...]) -> None:
-        unsaved = tuple(Record("delivered", identity, at) for identity, at in self._ledger.take_unsaved())
+        unsaved = tuple([Record("delivered", identity, at) for identity, at in self._ledger.take_unsaved()])
         if unsaved:
             writes = (Write(None, unsaved), *writes)
         token = self._token()
@@ -290,9 +288,9 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
             keys = self._owed.take()
             if keys:
                 acks = self._acks_of(keys)
-                named = {*map(KEY, acks)}
-                if len(named) < len(keys):
-                    self._owed.drop({*keys} - named)
+                named = list(map(KEY, acks))
+                if named != keys:
+                    self._owed.drop({*keys}.difference(named))
                 self._send_acks(acks, 1, now)
 
     def _send_acks(self, acks: Sequence[Ack], tries: int, now: float) -> None:

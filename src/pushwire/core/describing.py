@@ -50,9 +50,9 @@ def describe(provider: str, event: object, wall_of: Callable[[float], float]) ->
         _rewrite(data, ("since",), wall_of)
     elif kind is Gap:
         _rewrite(data, ("since", "until"), lambda posix: posix)
-    if "ledger_key" in data:
-        # As it is read, not as it is kept.
-        data["identity"] = {"key": data.pop("ledger_key"), "version": data.pop("ledger_version")}
+    if "arrival" in data:
+        # As it is read, beside what the provider says.
+        data |= cast("dict[str, object]", data.pop("arrival"))
     at = data.pop("received")
     return Line(provider, kind_of(kind), moment(wall_of(at) if isinstance(at, float | int) else 0.0), data)
 

@@ -40,6 +40,7 @@ from .journal import (
     Submit,
     Truncated,
 )
+from .ledger import Key
 from .provider import Provider
 from .secrets import Secret
 from .strict import read_json, strict_converter
@@ -303,6 +304,7 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(bytes, _bytes)
     converter.register_structure_hook(str | bytes, _message)
     converter.register_structure_hook(Scalar, _scalar)
+    converter.register_structure_hook(Identity, lambda row, _: Identity(*converter.structure(row, tuple[Key, Key])))
     return converter
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import StoreError
 from .commands import AnyCommand, Leave
-from .effects import Committed, Failed, Loaded, Outcome
+from .effects import Committed, Failed, Identity, Loaded, Outcome
 from .http import Response
 from .journal import Foreign, Fulfil, Header, Input, Receive, Submit
 from .journal_lines import CORE_COMMANDS, FORMAT, INPUTS, RestoredLine
@@ -40,7 +40,7 @@ class Encoder:
         self._converter.register_unstructure_hook(Secret, self._hide)
         self._converter.register_unstructure_hook_func(may_be_secret, self._source)
         # Left alone, their fields are of no known type.
-        self._converter.register_unstructure_hook_func(is_named_tuple, lambda value: [*map(self._converter.unstructure, value)])
+        self._converter.register_unstructure_hook_func(_is_row, lambda value: [*map(self._converter.unstructure, value)])
 
     def header(self, header: Header) -> str:
         """The first line."""
@@ -164,6 +164,11 @@ def _veil(value: object) -> object:
             return {name: _veil(part) for name, part in cast("dict[str, object]", value).items()}
         case _:
             return value
+
+
+def _is_row(kind: object) -> bool:
+    """Whether its fields are written down without their names."""
+    return kind is Identity or is_named_tuple(kind)
 
 
 def _number(value: float) -> float | str:

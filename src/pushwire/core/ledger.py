@@ -10,7 +10,7 @@ import enum
 import itertools
 import operator
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ..errors import LocalProtocolError
@@ -94,9 +94,8 @@ _ROW: Final[Mapping[EntryTrigger, tuple[int, int]]] = {
 _ALONE: Final = tuple(map(operator.itemgetter, _CODES.values()))
 """By the code of a state: takes what is kept of a key that has one version, in that state, out of all that can be."""
 _ALONE_VERSION: Final = operator.itemgetter(0)
-"""Takes the version out of that."""
-_KEY: Final[Callable[[Identity], Key]] = operator.itemgetter(0)
-_VERSION: Final[Callable[[Identity], Key]] = operator.itemgetter(1)
+_ALONE_CODE: Final = operator.itemgetter(1)
+"""These take the version and the code out of that."""
 
 _FEW: Final = 1024
 """Received messages that are listed whatever has become of them."""
@@ -119,8 +118,8 @@ def _code(versions: Versions, version: Key) -> int | None:
 
 
 def _columns(identities: Sequence[Identity]) -> tuple[list[Key], list[Key]]:
-    """Their keys and their versions. (To unpack all into one `zip` makes an iterator for each, which takes twice as long.)"""
-    return list(map(_KEY, identities)), list(map(_VERSION, identities))
+    """Their keys and their versions."""
+    return [identity.key for identity in identities], [identity.version for identity in identities]
 
 
 class Ledger:
@@ -161,14 +160,14 @@ class Ledger:
         self.unfinished: int = 0
         self.withheld: int = 0
         self.forgotten: int = 0
-        for key, version in restored.finished:
-            self._put(key, version, _FINISHED, self._keys.get(key, ()))
+        for known in restored.finished:
+            self._put(known.key, known.version, _FINISHED, self._keys.get(known.key, ()))
         if restored.finished:
-            self._done = deque((key, version, at) for (key, version), at in restored.finished.items())
-        for key, version in restored.delivered:
+            self._done = deque((known.key, known.version, at) for known, at in restored.finished.items())
+        for known in restored.delivered:
             # An earlier run did not finish it: until it comes again, nothing may be ACKed that would speak for it too.
-            if version not in self._keys.get(key, ()):
-                self._put(key, version, _UNSEEN, self._keys.get(key, ()))
+            if known.version not in self._keys.get(known.key, ()):
+                self._put(known.key, known.version, _UNSEEN, self._keys.get(known.key, ()))
 
     def first(self, keys: Sequence[Key], versions: Sequence[Key], at: float, start: int = 0) -> Sequence[Key]:
         """Messages arrived, no older than `at`: takes those from `start` on, up to the first whose key is known, which is left to
@@ -196,9 +195,10 @@ class Ledger:
         self.unfinished += len(keys)
         return versions
 
-    def receive(self, key: Key, version: Key, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
+    def receive(self, identity: Identity, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
         """A message arrived that is no older than `at`: how to deliver it. "withheld": a resend of what is in hand, "ack again":
         of what is finished."""
+        key, version = identity.key, identity.version
         versions = self._keys.get(key)
         if versions is None:
             self.first((key,), (version,), at)
@@ -285,12 +285,7 @@ class Ledger:
     def take_unsaved(self) -> list[tuple[Identity, float]]:
         """Deliveries still held that no store knows of yet, each with the time it is no older than."""
         unsaved, self._unsaved = self._unsaved, []
-        return [
-            (Identity(key, version), at)
-            for at, keys, versions in unsaved
-            for key, version, kept, alone in self._kept(_HELD, keys, versions)
-            if kept == alone or (len(kept) > 2 and _code(kept, version) == _HELD)
-        ]
+        return [(identity, at) for at, keys, versions in unsaved for identity in self._held(keys, versions)]
 
     def not_saved(self, records: Iterable[Record]) -> None:
         """These were taken by `take_unsaved`, and the store refused them."""
@@ -299,10 +294,12 @@ class Ledger:
 
     def unsettled(self, keys: Iterable[Key]) -> set[Key]:
         """Those of these keys of which a received version is unfinished."""
-        known = self._keys
-        # All but a few have one version, and it is finished.
-        rest = [key for key in keys if len(versions := known.get(key, ())) != 2 or versions[1] != _FINISHED]
-        return {key for key in rest if not self._settled(known.get(key, ()))}
+        keys = list(keys)
+        kept = self._kept(keys)
+        if {*map(len, kept)} == {2} and {*map(_ALONE_CODE, kept)} == {_FINISHED}:
+            # So it is with nearly all.
+            return set()
+        return {key for key, versions in zip(keys, kept, strict=True) if not self._settled(versions)}
 
     def _list(self, at: float, keys: Sequence[Key], versions: Sequence[Key]) -> Run:
         run = (at, tuple(keys), tuple(versions))
@@ -319,15 +316,24 @@ class Ledger:
         """How many of these are finished before the first that is not."""
         if self._unfinished(keys[0], versions[0]):
             return 0
-        for at, (key, version, kept, alone) in enumerate(self._kept(_FINISHED, keys, versions)):
-            if kept != alone and self._unfinished(key, version):
+        alone = map(_ALONE[_FINISHED], self._states(versions))
+        for at in itertools.compress(itertools.count(), map(operator.ne, self._kept(keys), alone)):
+            if self._unfinished(keys[at], versions[at]):
                 return at
         return len(keys)
 
-    def _kept(self, code: int, keys: Sequence[Key], versions: Sequence[Key]) -> Iterable[tuple[Key, Key, Versions, Versions]]:
-        """Key, version, what is kept of the key, and what would be if this were its one version, in that state."""
-        alone = map(_ALONE[code], self._states(versions))
-        return zip(keys, versions, map(self._keys.get, keys, itertools.repeat(())), alone, strict=False)
+    def _held(self, keys: Sequence[Key], versions: Sequence[Key]) -> Iterable[Identity]:
+        """Those of these that are held."""
+        kept = self._kept(keys)
+        if max(map(len, kept)) > 2:
+            held = [_code(each, version) == _HELD for each, version in zip(kept, versions, strict=True)]
+        else:
+            held = list(map(operator.eq, kept, map(_ALONE[_HELD], self._states(versions))))
+        return map(Identity, itertools.compress(keys, held), itertools.compress(versions, held))
+
+    def _kept(self, keys: Sequence[Key]) -> list[Versions]:
+        """What is kept of each key."""
+        return list(map(self._keys.get, keys, itertools.repeat(())))
 
     def _move_all(self, keys: Sequence[Key], versions: Sequence[Key], trigger: EntryTrigger) -> bool:
         """Returns whether each is the one version of its key."""
@@ -343,7 +349,7 @@ class Ledger:
         """Move these, where each is the one version of its key and the trigger moves all: one look at all of them shows it."""
         before, after = _ROW[trigger]
         states = self._states(versions)
-        alone = list(map(self._keys.get, keys)) == list(map(_ALONE[before], states))
+        alone = self._kept(keys) == list(map(_ALONE[before], states))
         if alone:
             self._keys.update(zip(keys, map(_ALONE[after], states), strict=True))
         return alone
@@ -363,6 +369,9 @@ class Ledger:
     def _states(self, versions: Sequence[Key]) -> list[tuple[Versions, ...]]:
         """Of each version, all that can be kept of a key that has no other."""
         shared = self._shared
+        if versions and versions[0] == versions[-1] and versions.count(versions[0]) == len(versions):
+            # Of one block, all are the same, and that is seen without their hashes.
+            return [shared.get(versions[0]) or self._share(versions[0])] * len(versions)
         try:
             return list(map(shared.__getitem__, versions))
         except KeyError:

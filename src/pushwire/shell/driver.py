@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final, Generic, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, Unpack, cast
 
 import trio
 
@@ -229,13 +229,13 @@ class Driver(Generic[EventT, ConnectionT]):
         link = self._link
         connection = None if link is None else link.connection
         while effects := machine.take_effects():
+            if connection is not None and {*map(type, effects)} == {str}:
+                # Most are ACKs, and these come together.
+                connection.send_text(*cast("list[str]", effects))
+                wrote = True
+                continue
             for effect in effects:
-                if isinstance(effect, str) and connection is not None:
-                    # Most are ACKs.
-                    connection.send_text(effect)
-                    wrote = True
-                else:
-                    wrote = self._obey(effect) or wrote
+                wrote = self._obey(effect) or wrote
         self.router.put(machine.take_events(), size)
         for settled in machine.take_settled():
             self._committer.books.pop(settled.ticket, None)
@@ -256,6 +256,9 @@ class Driver(Generic[EventT, ConnectionT]):
         link = self._link
         connection = None if link is None else link.connection
         match effect:
+            case str() if connection is not None:
+                connection.send_text(effect)
+                return True
             case SecretFrame() if connection is not None:
                 connection.send_text(effect.text)
                 return True

@@ -208,9 +208,10 @@ class MemoryConnection:
         await trio.lowlevel.checkpoint()
         return link.reads.popleft()
 
-    def send_text(self, text: str) -> None:
-        """Buffer a message."""
-        self._buffer(text)
+    def send_text(self, *texts: str) -> None:
+        """Buffer messages."""
+        for text in texts:
+            self._buffer(text)
 
     def send_ping(self, payload: bytes) -> None:
         """Buffer a ping."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
@@ -141,9 +142,8 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
         `receipt`, from `store.finish`, says that a transaction of your own has finished them: they are settled where the store
         finds that durable, else that is a `StoreError`, and they stay yours.
         """
-        for event in events:
-            self._check(event)
-        identities = tuple(event.identity for event in events)
+        self._check(*events)
+        identities = tuple([event.identity for event in events])
         if receipt is not None:
             if book is not None:
                 raise LocalProtocolError("what has a receipt was booked in the transaction that it is from")
@@ -186,9 +186,11 @@ class AckStream(Stream[EventT], Generic[EventT, AckedT, ConnectionT]):
                 consumer.take_back(let_go)
             raise
 
-    def _check(self, event: AckedT) -> None:
-        if not isinstance(event, self._acked):  # pyright: ignore[reportUnnecessaryIsInstance] - untyped callers
-            raise LocalProtocolError(f"{type(event).__name__} is not an event that is ACKed")
+    def _check(self, *events: AckedT) -> None:
+        # Untyped callers may give anything.
+        fit = list(map(isinstance, events, itertools.repeat(self._acked)))
+        if not all(fit):
+            raise LocalProtocolError(f"{type(events[fit.index(False)]).__name__} is not an event that is ACKed")
 
     async def _finish(self, events: list[EventT]) -> None:
         """A consumer is done with these."""

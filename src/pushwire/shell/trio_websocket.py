@@ -165,9 +165,10 @@ class TrioWebSocketConnection:
         self._room.unpark_all()
         return read
 
-    def send_text(self, text: str) -> None:
-        """Buffer a message."""
-        self._buffer(text)
+    def send_text(self, *texts: str) -> None:
+        """Buffer messages."""
+        for text in texts:
+            self._buffer(text)
 
     def send_ping(self, payload: bytes) -> None:
         """Buffer a ping."""

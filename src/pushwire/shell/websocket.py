@@ -169,9 +169,9 @@ class WebSocketConnection:
             self._nursery.start_soon(self.flush)
         return Read(wire.take_messages(), wire.take_pongs())
 
-    def send_text(self, text: str) -> None:
-        """Buffer a message."""
-        self._wire.send_text(text)
+    def send_text(self, *texts: str) -> None:
+        """Buffer messages."""
+        self._wire.send_text(*texts)
 
     def send_ping(self, payload: bytes) -> None:
         """Buffer a ping."""

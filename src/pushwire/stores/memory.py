@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Final
 
@@ -32,17 +33,24 @@ class _Namespace:
         self.mark: float | None = None
 
     def keep_all(self, records: Sequence[Record]) -> None:
-        if self.held or {record.kind for record in records} != {"finished"}:
+        rows = [(record.identity, record.at) for record in records]
+        fresh = dict(rows)
+        kinds = {record.kind for record in records}
+        # Most commits are of one kind alone.
+        if kinds == {"finished"} and not self.held:
+            if self.delivered:
+                list(map(self.delivered.pop, fresh, repeat(None)))
+            self.finished.update(fresh)
+        elif kinds == {"delivered"} and len(fresh) == len(rows) and self._knows_none(fresh):
+            self.delivered.update(fresh)
+        else:
             for record in records:
                 self._keep(record)
             return
-        # Most commits are of what is finished alone.
-        rows = [(record.identity, record.at) for record in records]
-        if self.delivered:
-            for identity, _ in rows:
-                self.delivered.pop(identity, None)
-        self.finished.update(rows)
         self._in_order().extend(rows)
+
+    def _knows_none(self, identities: Mapping[Identity, float]) -> bool:
+        return self.delivered.keys().isdisjoint(identities) and self.finished.keys().isdisjoint(identities)
 
     def _keep(self, record: Record) -> None:
         kind, identity, at = record.kind, record.identity, record.at

@@ -14,6 +14,7 @@ from ..core.effects import Identity, Scalar
 from ..core.events import AckRefused, Delivery, Stale, SubscriptionRefused
 from ..providers.gelabs import (
     CHAIN_IDS,
+    Arrival,
     InternalCall,
     TokenTransfer,
     Topic,
@@ -21,7 +22,7 @@ from ..providers.gelabs import (
     UtxoInput,
     UtxoOutput,
 )
-from ..providers.gelabs.transactions import identify
+from ..providers.gelabs.transactions import arrived, identify
 from . import events
 
 __all__ = [
@@ -121,16 +122,16 @@ def transaction(**overrides: Unpack[TransactionFields]) -> Transaction:
         outputs=(),
         listen_addresses=(ADDRESS,),
         is_reorg_resend=False,
-        message_id="msg-tx-1",
-        sent=TIME,
     )
+    ours: dict[str, object] = {}
     for name, value in overrides.items():
-        if name != "identity":
-            # Read-only to the type checkers alone, as for the machine that fills it in.
+        if name in Arrival.__struct_fields__:
+            ours[name] = value
+        else:
+            # Read-only to the type checkers alone.
             setattr(tx, name, value)
-    key, version = overrides.get("identity") or identify(tx, CHAIN_IDS)
-    setattr(tx, "ledger_key", key)  # noqa: B010 - as above
-    setattr(tx, "ledger_version", version)  # noqa: B010 - as above
+    arrival = Arrival(0.0, Identity(*identify(tx, CHAIN_IDS)), "msg-tx-1", TIME)
+    arrived((tx,), (msgspec.structs.replace(arrival, **ours),))
     return tx
 
 

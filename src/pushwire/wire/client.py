@@ -196,15 +196,17 @@ class ClientWire:
         """Everything that must go out, in one piece."""
         return b"".join(self._protocol.data_to_send())
 
-    def send_text(self, text: str) -> None:
-        """Send a message; nothing happens unless the connection is open."""
-        if self._protocol.state is not OPEN:
+    def send_text(self, *texts: str) -> None:
+        """Send messages, in order; nothing happens unless the connection is open."""
+        protocol = self._protocol
+        if protocol.state is not OPEN:
             return
-        payload = text.encode()
-        if self._scanner and not self._protocol.extensions and len(payload) <= LONGEST:
-            self._protocol.writes.append(self._masking.frame(payload))
+        payloads = list(map(str.encode, texts))
+        if self._scanner and not protocol.extensions and max(map(len, payloads), default=0) <= LONGEST:
+            protocol.writes += self._masking.frames(payloads)
         else:
-            self._protocol.send_text(payload)
+            for payload in payloads:
+                protocol.send_text(payload)
 
     def send_ping(self, payload: bytes) -> None:
         """Send a ping frame (at most 125 bytes); nothing happens unless the connection is open."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, islice, repeat
 from typing import Final
 
 try:
@@ -29,11 +32,20 @@ _MASK: Final = struct.Struct("4s")
 _DRAWN: Final = 64
 """How many masks are drawn at a time: to ask the system for one costs more than all the rest of a frame."""
 
+_FIRST: Final[Callable[[tuple[bytes]], bytes]] = operator.itemgetter(0)
 
-def _drawn() -> Iterator[tuple[bytes]]:
+
+def _drawn() -> Iterator[bytes]:
     """Masks without end."""
-    while True:
-        yield from _MASK.iter_unpack(os.urandom(_MASK.size * _DRAWN))
+    return map(_FIRST, chain.from_iterable(_MASK.iter_unpack(os.urandom(_MASK.size * _DRAWN)) for _ in repeat(None)))
+
+
+@lru_cache(maxsize=1024)
+def _head(length: int) -> bytes:
+    """What the frame of a text of so many bytes begins with."""
+    if length <= _SHORT_LENGTH:
+        return _SHORT.pack(_FINAL_TEXT, _MASKED | length)
+    return _LONG.pack(_FINAL_TEXT, _MASKED | _TWO_BYTES, length)
 
 
 class Masking:
@@ -42,16 +54,11 @@ class Masking:
     __slots__ = ("_masks",)
 
     def __init__(self) -> None:
-        self._masks: Iterator[tuple[bytes]] | None = None
+        self._masks: Iterator[bytes] | None = None
 
-    def frame(self, payload: bytes) -> bytes:
-        """The frame of a text of at most `LONGEST` bytes."""
+    def frames(self, payloads: Sequence[bytes]) -> list[bytes]:
+        """The frames of texts of at most `LONGEST` bytes. ACKs leave by hundreds: no step of the interpreter for each."""
         if self._masks is None:
             self._masks = _drawn()
-        (mask,) = next(self._masks)
-        length = len(payload)
-        if length <= _SHORT_LENGTH:
-            head = _SHORT.pack(_FINAL_TEXT, _MASKED | length)
-        else:
-            head = _LONG.pack(_FINAL_TEXT, _MASKED | _TWO_BYTES, length)
-        return b"".join((head, mask, apply_mask(payload, mask)))
+        masks = list(islice(self._masks, len(payloads)))
+        return list(map(b"".join, zip(map(_head, map(len, payloads)), masks, map(apply_mask, payloads, masks), strict=True)))

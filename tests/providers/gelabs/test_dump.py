@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.effects import Identity
-from pushwire.providers.gelabs import Transaction
-from pushwire.providers.gelabs.transactions import complete
+from pushwire.providers.gelabs import Arrival, Transaction
+from pushwire.providers.gelabs.transactions import arrived
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | bool | int | None"
 
 strange = st.sampled_from(
-    ["", ",", "{", '"', "\\", ",{", ':""', ":null", ',"a":""', '{"a":null', '"received', ',"(set by pushwire) x', "é"]
+    ["", ",", "{", '"', "\\", ",{", ':""', ":null", ',"a":""', '{"a":null', '"received', ',"(set by pushwire) arrival":{', "é"]
 )
 texts = st.none() | strange | st.builds("".join, st.lists(strange, max_size=4))
 rows = st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(("amount", "symbol", "from", "to", "mint"), texts)), max_size=2)
@@ -45,5 +45,5 @@ def what_says_something(value: Json) -> Json:
 def test_a_dump_is_what_was_sent_without_what_says_nothing(sent: dict[str, Json], delivered: bool) -> None:
     tx = msgspec.json.decode(json.dumps(sent), type=Transaction)
     if delivered:
-        complete(tx, 5.0, "update", Identity(("e", 1, "h"), ("ok", 5, False)), "m", 17)
+        arrived((tx,), (Arrival(5.0, Identity(("e", 1, "h"), ("ok", 5, False)), "m", 17, "update"),))
     assert json.loads(tx.dump()) == what_says_something(sent)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pushwire.core.effects import Identity
 from pushwire.core.events import Malformed
 from pushwire.core.values import MILLISECONDS_FROM
 from pushwire.providers import gelabs
 from pushwire.providers.gelabs.messages import Push, decode
-from pushwire.providers.gelabs.transactions import complete, identify
+from pushwire.providers.gelabs.transactions import arrived, identify, identify_all
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import Client
 from tests.providers.harness import expect
@@ -35,7 +37,7 @@ def delivered(key: tuple[str, int, str] = KEY, version: tuple[str, int, bool] = 
     """As a stream delivers it."""
     tx = expect(Push, decode(build.push(**fields))).data  # type: ignore[arg-type]  # of the right kind, by name
     assert tx is not None
-    complete(tx, 9.0, "new", Identity(key, version), "m1", 5)
+    arrived((tx,), (gelabs.Arrival(9.0, Identity(key, version), "m1", 5),))
     return tx
 
 
@@ -80,6 +82,29 @@ def test_the_chain_id_that_is_told_goes_before_the_known_one() -> None:
         assert found == known
 
 
+SPELLED = st.builds(
+    build.transaction,
+    chain_type=st.sampled_from(["ethereum", "Ethereum", "tron"]),
+    chain_id=st.sampled_from([1, 56, None]),
+    tx_hash=st.sampled_from(["0xab", "0xAB", "T1", "t1"]),
+    tx_status=st.sampled_from(["success", "pending", None]),
+    height=st.sampled_from([7, 8, None]),
+    is_reorg_resend=st.sampled_from([True, False, None]),
+)
+
+
+@given(st.lists(SPELLED, min_size=1, max_size=6) | SPELLED.map(lambda tx: [tx] * 3))
+def test_many_are_identified_as_each_by_itself(txs: list[gelabs.Transaction]) -> None:
+    keys, versions = identify_all(txs, gelabs.CHAIN_IDS)
+    assert list(zip(keys, versions, strict=True)) == [identify(tx, gelabs.CHAIN_IDS) for tx in txs]
+
+
+def test_versions_of_one_block_are_one_tuple_and_the_name_of_one_chain_is_one_text() -> None:
+    txs = [delivered(("ethereum", 1, f"0x{number}")) for number in range(3)]
+    keys, versions = identify_all(txs, gelabs.CHAIN_IDS)
+    assert len({*map(id, versions)}) == len({id(key[0]) for key in keys}) == 1
+
+
 def test_a_time_is_seconds_up_to_a_bound_and_milliseconds_from_it_on() -> None:
     before, at = MILLISECONDS_FROM - 1, MILLISECONDS_FROM
     assert build.transaction(tx_time=before).time == datetime.fromtimestamp(before, UTC)
@@ -91,5 +116,5 @@ def test_nothing_of_ours_is_in_a_dump_whichever_of_it_is_set() -> None:
     assert "pushwire" not in plain
     for received, message_id, sent in ((0.0, "m", 5), (0.0, None, 5), (3.0, "m", 5), (0.0, "m", None)):
         tx = build.transaction()
-        complete(tx, received, "update", Identity(KEY, VERSION), message_id, sent)
+        arrived((tx,), (gelabs.Arrival(received, Identity(KEY, VERSION), message_id, sent, "update"),))
         assert tx.dump() == plain

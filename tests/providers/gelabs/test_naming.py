@@ -31,6 +31,13 @@ def test_each_message_of_a_key_is_acked_until_it_is_confirmed_and_the_first_spel
     assert (naming.acks([KEY]), naming.spelled([KEY])) == ([(KEY, "m3")], ["0xAB"])
 
 
+def test_two_messages_of_a_key_that_come_together_are_both_acked() -> None:
+    naming = Naming(by_message=True)
+    naming.add([KEY, OTHER, KEY], ["0xab", "0xcd", "0xab"], ["m1", "m2", "m3"])
+    assert naming.acks([KEY, OTHER]) == [(KEY, "m1"), (KEY, "m3"), (OTHER, "m2")]
+    assert naming.spelled([KEY, OTHER]) == ["0xab", "0xcd"]
+
+
 @pytest.mark.parametrize("spelled", ["0xab", "0xAB"])
 @pytest.mark.parametrize("by_message", [True, False])
 def test_a_key_with_nothing_left_to_confirm_is_forgotten_unless_it_is_kept(by_message: bool, spelled: str) -> None:

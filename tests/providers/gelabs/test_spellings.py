@@ -185,7 +185,7 @@ def test_what_stands_under_the_pushs_own_name_goes_first_unless_it_is_none() -> 
 
 
 def test_it_came_by_no_stream_and_a_peer_cannot_say_otherwise() -> None:
-    forged = {"(set by pushwire) received": 5.0, "(set by pushwire) delivery": "reorg", "(set by pushwire) sent": 7}
+    forged = {"(set by pushwire) arrival": {"received": 5.0, "delivery": "reorg", "sent": 7}, "sent": 7}
     tx = read({"chain_type": "ethereum", "tx_hash": "0x1", **forged})
     assert (tx.received, tx.delivery, tx.identity, tx.message_id, tx.sent) == (0.0, "new", Identity((), ()), None, None)
 

@@ -13,7 +13,7 @@ from .movements import Asset, Movement
 from .paths import PATHS
 from .rows import InternalCall, TokenTransfer, UtxoInput, UtxoOutput
 from .topics import CHAIN_IDS, Topic
-from .transactions import Transaction
+from .transactions import Arrival, Transaction
 
 if TYPE_CHECKING:
     from . import webhook
@@ -46,6 +46,7 @@ __all__ = [
     "AckRefused",
     "AddAddresses",
     "AddressGroup",
+    "Arrival",
     "Asset",
     "ChangeAddresses",
     "ClientConnection",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import repeat
 from typing import ClassVar, Final
 
 import attrs
@@ -92,12 +93,10 @@ _encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 def ack_frames(ids: Sequence[str], acks: Sequence[Ack], hashes: Sequence[Scalar]) -> list[str]:
     """The client messages of these ACKs; `hashes` as they are to be spelled."""
-    lines = _encode_lines(
-        [
-            _AckFrame(ack_id, "transactionACK", _Acked(key[0], key[1], spelled, message_id))
-            for ack_id, (key, message_id), spelled in zip(ids, acks, hashes, strict=True)
-        ]
-    )
+    keys, message_ids = zip(*acks, strict=True)
+    chain_types, chain_ids, _ = zip(*keys, strict=True)
+    acked = map(_Acked, chain_types, chain_ids, hashes, message_ids)
+    lines = _encode_lines(list(map(_AckFrame, ids, repeat("transactionACK"), acked)))
     # In JSON a line break within a text is an escape.
     return lines.decode().split("\n")[:-1]
 

@@ -38,13 +38,12 @@ from .messages import (
     TransactionReply,
     Unsubscribed,
     UnsubscribeReply,
-    complete_all,
     decode,
     decode_unknown,
 )
 from .naming import Naming
 from .topics import Topic, topic
-from .transactions import NOT_LEDGERED, Transaction, all_numbers, complete, identify_all, numbers_problem
+from .transactions import ASKED_FOR, Arrival, Transaction, all_numbers, arrived, identify_all, numbers_problem
 
 __all__ = ["CLOSES", "GREETING", "GelabsMachine"]
 
@@ -200,24 +199,26 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             again = 0 if kept else self._ledger.again(keys, versions, at)
             until = at + (len(kept) or again or 1)
             theirs, run, run_keys = pushes[at:until], txs[at:until], keys[at:until]
-            self._naming.add(run_keys, [tx.tx_hash for tx in run], [push.id for push in theirs])
+            message_ids = [push.id for push in theirs]
+            self._naming.add(run_keys, [tx.tx_hash for tx in run], message_ids)
             if kept:
-                complete_all(theirs, run, now, run_keys, kept)
+                sent = [push.time for push in theirs]
+                arrived(run, map(Arrival, itertools.repeat(now), map(Identity, run_keys, kept), message_ids, sent))
                 self._out.events += run
             elif again:
                 self._ack_again(run_keys, now)
             else:
-                self._on_known(pushes[at], txs[at], keys[at], versions[at], now)
+                self._on_known(pushes[at], txs[at], Identity(keys[at], versions[at]), now)
             at = until
         if self._exchange.staleness.enabled:
             for tx in txs:
                 self._note_topics(tx, now)
 
-    def _on_known(self, push: Push, tx: Transaction, key: Key, version: Key, now: float) -> None:
+    def _on_known(self, push: Push, tx: Transaction, identity: Identity, now: float) -> None:
         """A transaction of a key that is known."""
-        delivery = self._received(key, version, now, reorg=tx.is_reorg_resend is True)
+        delivery = self._received(identity, now, reorg=tx.is_reorg_resend is True)
         if delivery is not None:
-            complete(tx, now, delivery, Identity(key, version), push.id, push.time)
+            arrived((tx,), (Arrival(now, identity, push.id, push.time, delivery),))
             self._out.events.append(tx)
 
     def _on_ack_replies(self, replies: Sequence[AckReply], raws: Sequence[str | bytes], now: float) -> None:
@@ -306,7 +307,7 @@ def _result(message: Reply, command: AnyCommand) -> tuple[Subscribed | Unsubscri
             return None, (404, "transaction not found")
         case GetTransaction(), TransactionReply(data=tx) if tx is not None:
             wrong = numbers_problem(tx)
-            complete(tx, 0.0, "new", NOT_LEDGERED, None, None)
+            arrived((tx,), (ASKED_FOR,))
             return tx, None if wrong is None else (None, f"malformed reply: {wrong}")
         case _:
             return None, (None, "malformed reply: it answers another command")

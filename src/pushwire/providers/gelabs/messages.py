@@ -5,18 +5,16 @@ What a push carries is in `transactions`; here is what it comes in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from ...core.effects import Identity
 from ...core.events import Control, Delivery
-from ...core.ledger import Key
 from ...core.runs import MISFITS
 from ...core.values import Value
 from .topics import Topic
-from .transactions import Transaction, complete, numbers_problem
+from .transactions import Arrival, Transaction, arrived, numbers_problem
 
 __all__ = ["Event", "Subscribed", "Unsubscribed"]
 
@@ -75,21 +73,6 @@ class Push(Envelope, tag="transaction"):
 
     time: int | None = None
     data: Transaction | None = None
-
-
-def complete_all(
-    pushes: Sequence[Push], txs: Sequence[Transaction], received: float, keys: Sequence[Key], versions: Sequence[Key]
-) -> None:
-    """`complete` for the transactions of these pushes, all of them "new"."""
-    fresh: Sequence[Any] = txs  # as in `complete`
-    for tx, push, key, version in zip(fresh, pushes, keys, versions, strict=True):
-        tx.received = received
-        tx.ledger_key = key
-        tx.ledger_version = version
-        tx.message_id = push.id
-        tx.sent = push.time
-        if tx.delivery != "new":
-            tx.delivery = "new"
 
 
 class Connected(Envelope, tag="connected"):
@@ -155,5 +138,5 @@ def revive(raw: str, identity: Identity, delivery: Delivery, received: float) ->
     problem = "no transaction" if tx is None else numbers_problem(tx)
     if tx is None or problem is not None:
         raise ValueError(problem)
-    complete(tx, received, delivery, identity, message.id, message.time)
+    arrived((tx,), (Arrival(received, identity, message.id, message.time, delivery),))
     return tx

@@ -5,8 +5,10 @@ There is an entry for each message in hand, hence the two forms that one is kept
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TypeAlias, cast
+from collections.abc import Callable, Collection, Sequence
+from itertools import repeat
+from operator import itemgetter
+from typing import Final, TypeAlias, cast
 
 from ...core.effects import Scalar
 from ...core.ledger import Key
@@ -18,6 +20,9 @@ _Parts: TypeAlias = tuple[Scalar, ...]
 """The hash as it was spelled, then the ids of the messages."""
 _Run: TypeAlias = tuple[tuple[Key, ...], tuple[str, ...], tuple[str | None, ...]]
 """Keys, how the hash of each was spelled, and the id of its message: tuples, which the garbage collector soon leaves alone."""
+
+_HASH: Final[Callable[[Key], Scalar]] = itemgetter(2)
+"""The hash, in the form in which keys have it."""
 
 
 class Naming:
@@ -38,7 +43,10 @@ class Naming:
 
     def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
         """How the hash of each was spelled, where that is known, else as in the key."""
-        named = map(self._sorted().get, keys)
+        named = list(map(self._sorted().get, keys))
+        if tuple not in {*map(type, named)}:
+            # So it is with nearly all.
+            return list(map(_HASH, keys))
         return [each[0] if isinstance(each, tuple) else key[2] for key, each in zip(keys, named, strict=True)]
 
     def acks(self, keys: Sequence[Key]) -> list[Ack]:
@@ -56,8 +64,7 @@ class Naming:
         named = self._sorted()
         keys = list(map(KEY, acks))
         if self._by_message and not kept and list(zip(keys, map(named.get, keys), strict=True)) == acks:
-            for key in keys:
-                named.pop(key, None)
+            list(map(named.pop, keys, repeat(None)))
             return
         for key, message_id in acks:
             left = [message for message in self._messages(key) if message != message_id] if self._by_message else ()
@@ -69,9 +76,10 @@ class Naming:
     def _sorted(self) -> dict[Key, str | _Parts | None]:
         named = self._named
         for keys, spelled, message_ids in self._fresh:
-            if named.keys().isdisjoint(keys) and [key[2] for key in keys] == [*spelled] and len(set(keys)) == len(keys):
+            ids = dict(zip(keys, message_ids, strict=True))
+            if len(ids) == len(keys) and named.keys().isdisjoint(ids) and list(map(_HASH, keys)) == [*spelled]:
                 # So it is with nearly all.
-                named.update(zip(keys, message_ids, strict=True))
+                named.update(ids)
             else:
                 for each in zip(keys, spelled, message_ids, strict=True):
                     self._sort(*each)

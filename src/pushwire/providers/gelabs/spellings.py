@@ -15,7 +15,7 @@ import msgspec
 from ...core.events import Malformed
 from ...core.runs import MISFITS
 from .topics import CHAIN_IDS
-from .transactions import NOT_LEDGERED, Transaction, complete, numbers_problem
+from .transactions import ASKED_FOR, Transaction, arrived, numbers_problem
 
 __all__ = ["TransactionRow", "read_transaction"]
 
@@ -81,7 +81,7 @@ def read_transaction(raw: bytes) -> TransactionRow:
     problem = numbers_problem(tx)
     if problem is not None:
         return Malformed(0.0, raw, problem)
-    complete(tx, 0.0, "new", NOT_LEDGERED, None, None)
+    arrived((tx,), (ASKED_FOR,))
     return tx
 
 

@@ -8,7 +8,7 @@ checked before anyone sees them. Empty text and null both mean "none".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -24,16 +24,33 @@ from .rows import InternalCall, TokenTransfer, UtxoInput, UtxoOutput
 from .topics import CHAIN_IDS, fold
 
 __all__ = [
-    "NOT_LEDGERED",
+    "ASKED_FOR",
+    "Arrival",
     "Transaction",
     "all_numbers",
-    "complete",
+    "arrived",
     "identify",
     "identify_all",
     "numbers_problem",
 ]
 
-NOT_LEDGERED: Final = Identity((), ())
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """How a transaction came, beside what it says: all that is ours of it, in one value, since to set a field takes half as long
+    as to decode one. Of what did not come as a push nothing is known, and there is nothing to ACK."""
+
+    received: float = 0.0
+    """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
+    identity: Identity = Identity((), ())
+    """What the ledger knows this delivery by."""
+    message_id: str | None = None
+    """The id of the push; `GetTransaction` takes it."""
+    sent: int | None = None
+    """When the provider sent it, POSIX milliseconds."""
+    delivery: Delivery = "new"
+
+
+ASKED_FOR: Final = Arrival()
 """Of what did not come as a push."""
 
 
@@ -57,13 +74,8 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     "internal_calls": "internalTransactionDetails",
     "token_transfers": "tokenTransferDetails",
     "listen_addresses": "listenAddress",
-    # These are no part of a message: `complete` sets them, also where a peer has guessed the names.
-    "received": "(set by pushwire) received",
-    "delivery": "(set by pushwire) delivery",
-    "ledger_key": "(set by pushwire) ledger_key",
-    "ledger_version": "(set by pushwire) ledger_version",
-    "message_id": "(set by pushwire) message_id",
-    "sent": "(set by pushwire) sent",
+    # This is no part of a message: `arrived` sets it, also where a peer has guessed the name.
+    "arrival": "(set by pushwire) arrival",
 }):  # fmt: skip
     """An on-chain transaction that touches a monitored address.
 
@@ -105,16 +117,33 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     """The monitored addresses that matched."""
     is_reorg_resend: bool | None = None
 
-    received: float = 0.0
-    """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
-    delivery: Delivery = "new"
-    ledger_key: Key = NOT_LEDGERED.key
-    ledger_version: Key = NOT_LEDGERED.version
-    """The parts of `identity`, which the ledger has as well: an identity is made for those who ask for it."""
-    message_id: str | None = None
-    """The id of the push; `GetTransaction` takes it."""
-    sent: int | None = None
-    """When the provider sent it, POSIX milliseconds."""
+    arrival: Arrival = ASKED_FOR
+    """How it came; each part of it is a property as well."""
+
+    @property
+    def received(self) -> float:
+        """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
+        return self.arrival.received
+
+    @property
+    def delivery(self) -> Delivery:
+        """Why it is delivered."""
+        return self.arrival.delivery
+
+    @property
+    def identity(self) -> Identity:
+        """What the ledger knows this delivery by. Empty where it did not come as a push."""
+        return self.arrival.identity
+
+    @property
+    def message_id(self) -> str | None:
+        """The id of the push; `GetTransaction` takes it."""
+        return self.arrival.message_id
+
+    @property
+    def sent(self) -> int | None:
+        """When the provider sent it, POSIX milliseconds."""
+        return self.arrival.sent
 
     @property
     def amount(self) -> int | None:
@@ -164,11 +193,6 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
         at = self.tx_time if self.tx_time < MILLISECONDS_FROM else self.tx_time / 1000
         return datetime.fromtimestamp(at, UTC)
 
-    @property
-    def identity(self) -> Identity:
-        """What the ledger knows this delivery by. Empty where it did not come as a push."""
-        return Identity(self.ledger_key, self.ledger_version)
-
     def __hash__(self) -> int:
         return hash(self.identity)
 
@@ -192,10 +216,8 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     def dump(self) -> str:
         """The transaction as JSON: what the provider sent, in its own spelling, without what it sent as null."""
         text = _encode(self).decode()
-        # What is ours comes last, and of that nearly always this first: so it is found from the end.
-        ours = text.rfind(_RECEIVED)
-        if ours < 0:
-            ours = text.find(_OURS)
+        # What is ours comes last: so it is found from the end.
+        ours = text.rfind(_OURS)
         if ours >= 0:
             text = text[:ours] + "}"
         for empty in _EMPTY:
@@ -206,8 +228,7 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
 _encode: Final = msgspec.json.Encoder().encode
 
 # Inside a text of JSON no quotation mark stands without a backslash: what begins with two others can be no part of one.
-_OURS: Final = ',"(set by pushwire)'
-_RECEIVED: Final = f'{_OURS} received":'
+_OURS: Final = ',"(set by pushwire) arrival":'
 _EMPTY: Final = ('":""', '":null')
 
 
@@ -247,32 +268,35 @@ def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Key, Key]:
 
 def identify_all(txs: Sequence[Transaction], chain_ids: Mapping[str, int]) -> tuple[Sequence[Key], Sequence[Key]]:
     """The keys and the versions that `identify` says of each. Where all are spelled as they are compared, there is nothing to do
-    for each, and one look at all of them shows that."""
-    keys: Sequence[Key] = tuple([(tx.chain_type, tx.chain_id, tx.tx_hash) for tx in txs])
-    versions: Sequence[Key] = [(tx.tx_status, tx.height, tx.is_reorg_resend is True) for tx in txs]
-    chain_types, ids, hashes = zip(*keys, strict=True)
+    for each, and one look at all of them shows that. Versions that are the same are one tuple."""
+    chain_types, ids, hashes = [tx.chain_type for tx in txs], [tx.chain_id for tx in txs], [tx.tx_hash for tx in txs]
+    if _alike(chain_types):
+        # A key is kept: one text for all of them is enough.
+        chain_types = chain_types[:1] * len(txs)
     spelled = "".join((*set(chain_types), *hashes))
-    if spelled != spelled.lower() or None in set(ids):
+    if spelled != spelled.lower() or None in ids:
         keys, versions = zip(*[identify(tx, chain_ids) for tx in txs], strict=True)
-    return keys, versions
+        return keys, versions
+    keys = tuple(zip(chain_types, ids, hashes, strict=True))
+    statuses, heights, resent = (
+        [tx.tx_status for tx in txs],
+        [tx.height for tx in txs],
+        [tx.is_reorg_resend is True for tx in txs],
+    )
+    if _alike(heights) and _alike(statuses) and _alike(resent):
+        return keys, [(statuses[0], heights[0], resent[0])] * len(txs)
+    return keys, list(zip(statuses, heights, resent, strict=True))
 
 
-def complete(
-    tx: Transaction,
-    received: float,
-    delivery: Delivery,
-    identity: Identity,
-    message_id: str | None,
-    sent: int | None,
-) -> None:
+def _alike(column: Sequence[object]) -> bool:
+    return column.count(column[0]) == len(column)
+
+
+def arrived(txs: Iterable[Transaction], arrivals: Iterable[Arrival]) -> None:
     """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
-    fresh: Any = tx
-    fresh.received = received
-    fresh.ledger_key, fresh.ledger_version = identity
-    fresh.message_id = message_id
-    fresh.sent = sent
-    if fresh.delivery != delivery:
-        fresh.delivery = delivery
+    fresh: Iterable[Any] = txs
+    for tx, arrival in zip(fresh, arrivals, strict=True):
+        tx.arrival = arrival
 
 
 def numbers_problem(tx: Transaction) -> str | None:
