@@ -29,6 +29,7 @@ from types import FrameType
 from typing import Any, Final, TypeAlias
 
 import pushwire
+from pushwire.core.speedups import COMPILED
 
 from .workloads import READ, REFERENCE, WORKLOADS, reads
 
@@ -113,12 +114,14 @@ def _total(dump: Path) -> int:
 
 
 def python() -> str:
-    return f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}"
+    """What steps depend on."""
+    speedups = "" if COMPILED else ", nothing compiled"
+    return f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}{speedups}"
 
 
 def build() -> str:
     """What instructions depend on."""
-    parts = (platform.machine(), *platform.libc_ver(), sys.version, *platform.python_build())
+    parts = (python(), platform.machine(), *platform.libc_ver(), sys.version, *platform.python_build())
     libraries = (f"{name} {version(name)}" for name in ("msgspec", "websockets", "attrs"))
     return " ".join((*parts, *libraries)).replace("\n", " ")
 

@@ -64,10 +64,11 @@ SIMULATION: Final = frozenset({"logging", "pushwire.simulation", "pushwire.store
 """What a simulation is built from beside the machines: both ends' bytes, and a store."""
 EXCEPTIONS: Final = {
     "pushwire/core/secrets.py": frozenset({"os", "pathlib"}),
+    "pushwire/core/speedups.py": frozenset({"os", "pushwire._speedups"}),
     "pushwire/providers/pusher/config.py": frozenset({"pushwire.version"}),
 }
-"""`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists; and when Pusher's config
-builds one, it looks up the version that the URL has to name."""
+"""`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists; what is compiled is known
+once it is imported; and when Pusher's config builds a credential, it looks up the version that the URL has to name."""
 
 FORBIDDEN_CALLS: Final = frozenset({"__import__", "breakpoint", "compile", "eval", "exec", "input", "open", "print"})
 CLOCK_READERS: Final = frozenset({"now", "today", "utcnow"})

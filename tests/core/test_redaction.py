@@ -121,7 +121,7 @@ def test_the_error_that_an_error_came_of_is_cleaned_as_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "stays"),
+    "cause, stays",
     [
         (UnicodeDecodeError("utf-8", b"hunter2 \xff", 8, 9, "invalid start byte"), False),
         (msgspec.ValidationError("Invalid enum value 'hunter2'"), False),

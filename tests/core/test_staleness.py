@@ -171,19 +171,46 @@ def test_where_nothing_is_watched_data_is_asked_for_at_once() -> None:
     assert staleness.due() == math.inf
 
 
-@pytest.mark.parametrize("change", ["watch", "unwatch", "resumed"])
-def test_data_is_asked_for_before_anything_changes(change: str) -> None:
+@pytest.mark.parametrize("change", ["watch", "unwatch"])
+def test_data_is_asked_for_before_what_is_watched_changes(change: str) -> None:
     staleness, later = deferring()
     later.heard(5.0)
     if change == "watch":
         staleness.watch("b", 6.0)
-    elif change == "unwatch":
-        staleness.unwatch("b")
     else:
-        staleness.resumed(8.0, 2.0)
+        staleness.unwatch("b")
     assert later.asked == 1
-    since = 7.0 if change == "resumed" else 5.0
-    assert staleness.overdue(since + 10.0)[0] == ("a", since)
+    assert staleness.overdue(15.0)[0] == ("a", 5.0)
+
+
+def test_pauses_move_data_that_is_told_of_later_each_by_those_since_it_came() -> None:
+    staleness, later = deferring()
+    staleness.watch("b", 0.0)
+    staleness.resumed(4.0, 2.0)
+    later.heard(5.0)
+    staleness.resumed(8.0, 1.0)
+    # Within the next pause, read for somebody who waits for a reply.
+    staleness.data("b", 9.0)
+    staleness.resumed(11.0, 3.0)
+    assert later.asked == 0
+    assert staleness.due() == 16.0
+    assert staleness.overdue(16.0) == []
+    assert later.asked == 1
+    assert staleness.overdue(19.0) == [("a", 9.0)]
+    assert staleness.overdue(21.0) == [("b", 11.0)]
+
+
+def test_so_many_pauses_are_put_into_the_times_at_once_and_no_more_are_kept() -> None:
+    staleness, later = deferring()
+    later.heard(5.0)
+    for number in range(1, 65):
+        assert later.asked == 0
+        staleness.resumed(5.0 + number, 0.5)
+    assert later.asked == 1
+    assert staleness.overdue(46.9) == []
+    assert staleness.overdue(47.0) == [("a", 37.0)]
+    staleness.resumed(80.0, 0.5)
+    assert staleness.due() == math.inf
 
 
 def test_data_of_a_connection_that_has_gone_is_not_asked_for() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.events import Malformed
-from pushwire.core.values import DecimalText, all_decimals, exact, integer, is_number, scaled
+from pushwire.core.values import exact, integer, is_number, scaled
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import Client
 from tests.providers.harness import expect
@@ -108,50 +108,3 @@ def test_all_numbers_of_a_push_may_be_as_long_as_one_may_be() -> None:
     client.receive(build.push(**numbers(str(LARGEST), *NUMBERS)))
     (tx,) = client.take_transactions()
     assert {getattr(tx, field) for field in NUMBERS} == {LARGEST}
-
-
-# Many decimal numbers at a time
-
-
-def is_decimal(text: str) -> bool:
-    try:
-        msgspec.convert(text, DecimalText)
-    except msgspec.ValidationError:
-        return False
-    return True
-
-
-NUMERALS = st.text(st.sampled_from("01.-\n\u0661e"), max_size=6) | st.sampled_from(
-    ("9" * 78, "9" * 79, "9" * 78 + "." + "9" * 78)
-)
-
-
-OTHERS = ("1", "2.5", "3", "45.6", "7")
-
-
-@given(st.lists(NUMERALS | st.just("1.5"), max_size=4))
-def test_one_look_at_many_decimals_finds_what_a_look_at_each_would(texts: list[str]) -> None:
-    assert all_decimals(texts) is all(map(is_decimal, texts))
-    # So few are looked at one by one.
-    assert all_decimals([*texts, *OTHERS]) is all(map(is_decimal, texts))
-
-
-@pytest.mark.parametrize("texts", [[], ["1"], ["1.5", "-2"], ["65000.85350", "9" * 78]])
-def test_all_of_these_are_decimals(texts: list[str]) -> None:
-    assert all_decimals(texts)
-    assert all_decimals([*texts, *OTHERS])
-
-
-@pytest.mark.parametrize(
-    "text", ["", ".", "1.", ".5", "1.2.3", "1\n2", "1\n", "1e5", "NaN", "1_0", " 1", "\u0661", "-", "9" * 79]
-)
-def test_one_that_is_none_is_found_among_others(text: str) -> None:
-    assert not all_decimals(["1.5", text, "2"])
-    assert not all_decimals([text])
-    assert not all_decimals(["1.5", text, *OTHERS])
-    assert not all_decimals([text, *OTHERS])
-
-
-def test_what_are_no_decimals_in_three_ways_together_are_none() -> None:
-    assert not all_decimals(["", ".5", "5."])
-    assert not all_decimals(["", ".5", "5.", *OTHERS])

@@ -2,8 +2,8 @@
 
     python tests/packaging/check_package.py FOLDER
 
-Both must be of one version, import, and say that version; what needs an extra must name it where it is missing, and work where it
-is there and no other is. Needs a package index, as any installation does.
+Both must be of one version, import, say that version, and have what is compiled, for which there must be a C compiler; what needs an
+extra must name it where it is missing, and work where it is there and no other is. Needs a package index, as any installation does.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ NEEDS: Final = {
 
 LISTED: Final = "import importlib.metadata as m; print(*{d.name for d in m.distributions()})"
 STATED: Final = "import pushwire; print(pushwire.__version__)"
+COMPILED: Final = "from pushwire.core.speedups import COMPILED; raise SystemExit(not COMPILED)"
 EXTRAS: Final = "import importlib.metadata as m; print(*m.metadata('pushwire').get_all('Provides-Extra'))"
 
 
@@ -100,6 +101,8 @@ def installed(package: Path, folder: Path) -> tuple[Environment, list[str]]:
     stated = environment.python("-c", STATED)
     right = stated.stdout.strip() == version_of(package)
     problems = [] if right else [f"{package.name}: pushwire.__version__ is {stated.stdout}{stated.stderr}"]
+    compiled = environment.python("-c", COMPILED)
+    problems += [f"{package.name}: what should be compiled is not: {compiled.stderr}"] if compiled.returncode else []
     unproven = set(environment.python("-c", EXTRAS).stdout.split()) ^ set(NEEDS)
     problems += [f"{package.name}: {extra}: is an extra here or in this program alone" for extra in sorted(unproven)]
     return environment, problems

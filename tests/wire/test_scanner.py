@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
+from pushwire.core import plain, speedups
 from pushwire.core.effects import Close
 from pushwire.wire.client import ClientWire
 
@@ -105,14 +108,18 @@ LONG = st.sampled_from(
 
 
 @pytest.mark.fuzz
+@pytest.mark.parametrize("take_texts", [speedups.take_texts, plain.take_texts], ids=["as installed", "in Python"])
 @given(st.lists(st.one_of(PLAIN, FRAMES, LONG, st.binary(max_size=6)), max_size=14), st.randoms(use_true_random=False))
-def test_any_bytes_in_any_split_are_what_websockets_alone_makes_of_them(parts: list[bytes], rng: random.Random) -> None:
+def test_any_bytes_in_any_split_are_what_websockets_alone_makes_of_them(
+    take_texts: Callable[..., int], parts: list[bytes], rng: random.Random
+) -> None:
     alone, scanning, plodding = Alone(), opened_with(scanner=True), opened_with(scanner=False)
     data = b"".join(parts)
     alone.feed(data)
     for reader in (scanning, plodding):
-        for piece in pieces(data, rng):
-            reader.feed(piece)
+        with mock.patch("pushwire.wire.client.take_texts", take_texts):
+            for piece in pieces(data, rng):
+                reader.feed(piece)
         assert reader.take_messages() == alone.messages
         assert reader.take_pongs() == alone.pongs
         assert is_ended(reader) == alone.code

@@ -5,10 +5,13 @@ Most reads hold one run and nothing else, and what must be looked at for each me
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
+
+from .speedups import of_one_type
 
 __all__ = ["MISFITS", "decoded", "runs"]
 
@@ -16,10 +19,6 @@ MessageT = TypeVar("MessageT")
 
 MISFITS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What a decoder raises for a message that is none it knows."""
-
-
-_ALONE: Final = ((0, 1),)
-"""The runs of one message: most reads on a quiet feed hold no more."""
 
 
 def decoded(decode: Callable[[str | bytes], MessageT], raws: Sequence[str | bytes]) -> list[MessageT | Exception]:
@@ -30,20 +29,15 @@ def decoded(decode: Callable[[str | bytes], MessageT], raws: Sequence[str | byte
         return [_attempt(decode, raw) for raw in raws]
 
 
-def runs(items: Sequence[object]) -> Iterable[tuple[int, int]]:
+def runs(items: list[Any]) -> Iterable[tuple[int, int]]:
     """From where to where the items are of one type."""
-    return _ALONE if len(items) == 1 else _found(items)
+    return ((0, len(items)),) if items and of_one_type(items) else _found(items)
 
 
 def _found(items: Sequence[object]) -> Iterator[tuple[int, int]]:
-    kinds = list(map(type, items))
     start = 0
-    while start < len(kinds):
-        kind = kinds[start]
-        stop = len(kinds)
-        # To count costs a tenth of looking at one after the other.
-        if start or kinds.count(kind) != stop:
-            stop = next((at for at in range(start, stop) if kinds[at] is not kind), stop)
+    for _, run in itertools.groupby(map(type, items)):
+        stop = start + len(list(run))
         yield start, stop
         start = stop
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
-from collections.abc import Callable, Hashable, Mapping
-from typing import Generic, TypeVar
+import operator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Generic, TypeVar
 
 __all__ = ["Staleness"]
 
 TopicT = TypeVar("TopicT", bound=Hashable)
+
+_MANY: Final = 64
+"""Pauses that are put into all times together: to do that costs some steps for each topic."""
 
 
 class Staleness(Generic[TopicT]):
@@ -17,7 +23,7 @@ class Staleness(Generic[TopicT]):
     Data costs one dict write; deadlines are worked out lazily, when the earliest one that was known comes due.
     """
 
-    __slots__ = ("_after", "_check", "_deferred", "_last", "_reported")
+    __slots__ = ("_after", "_check", "_deferred", "_last", "_pauses", "_reported")
 
     def __init__(self, after: float) -> None:
         self._after = after
@@ -25,6 +31,8 @@ class Staleness(Generic[TopicT]):
         self._reported: dict[TopicT, None] = {}
         self._check = math.inf
         self._deferred: Callable[[], None] | None = None
+        self._pauses: list[tuple[float, float]] = []
+        """Of those that are not in the times yet, in order: from when to when."""
 
     @property
     def enabled(self) -> bool:
@@ -46,6 +54,7 @@ class Staleness(Generic[TopicT]):
     def clear(self) -> None:
         """The connection has gone; `Down` says more than staleness could."""
         self._deferred = None
+        self._pauses.clear()
         self._last.clear()
         self._reported.clear()
         self._check = math.inf
@@ -88,12 +97,27 @@ class Staleness(Generic[TopicT]):
         return found
 
     def resumed(self, now: float, paused: float) -> None:
-        """Reading went on after `paused` seconds: that silence was ours."""
-        self._settle()
-        self._last = {topic: min(at + paused, now) for topic, at in self._last.items()}
-        self._check = min(self._last.values(), default=math.inf) + self._after
+        """Reading went on after `paused` seconds: that silence was ours. A fast feed is stopped with every read."""
+        self._pauses.append((now - paused, now))
+        if self._check != math.inf:
+            self._check = min(self._check + paused, now + self._after)
+        if len(self._pauses) == _MANY:
+            self._settle()
 
     def _settle(self) -> None:
+        """Ask for the data that was deferred, and put what was paused into all times."""
         tell, self._deferred = self._deferred, None
+        pauses, self._pauses = self._pauses, []
         if tell is not None:
             tell()
+        if pauses:
+            self._last = dict(zip(self._last, _moved(self._last.values(), pauses), strict=True))
+
+
+def _moved(times: Iterable[float], pauses: Sequence[tuple[float, float]]) -> Iterator[float]:
+    """Each later by the pauses since then; what was in one comes to its end."""
+    begun, ended = zip(*pauses, strict=True)
+    before = list(itertools.accumulate(map(operator.sub, ended, begun), initial=0.0))
+    for at in times:
+        place = bisect.bisect_left(ended, at)
+        yield at if place == len(ended) else min(at, begun[place]) + (before[-1] - before[place])

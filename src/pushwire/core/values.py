@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias, dataclass_transform
 
@@ -32,6 +31,7 @@ else:
 
 
 __all__ = [
+    "DECIMAL",
     "MILLISECONDS_FROM",
     "UINT256_DIGITS",
     "DecimalText",
@@ -39,7 +39,6 @@ __all__ = [
     "Int64",
     "Moment",
     "Value",
-    "all_decimals",
     "exact",
     "integer",
     "is_number",
@@ -54,8 +53,8 @@ Decimals: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
 Moment: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """What becomes part of an identity, which every store must be able to hold."""
-_DECIMAL: Final = re.compile(r"^-?[0-9]{1,78}(\.[0-9]{1,78})?\Z")
-DecimalText: TypeAlias = Annotated[str, msgspec.Meta(pattern=_DECIMAL.pattern)]
+DECIMAL: Final = re.compile(r"^-?[0-9]{1,78}(\.[0-9]{1,78})?\Z")
+DecimalText: TypeAlias = Annotated[str, msgspec.Meta(pattern=DECIMAL.pattern)]
 """A decimal number sent as text: no exponent, no underscore, no NaN, bounded. `Decimal(text)` of it is exact."""
 
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,77})(\.[0-9]{1,78})?([eE][+-]?[0-9]{1,2})?\Z")
@@ -77,28 +76,6 @@ def integer(text: str | None) -> int | None:
 def is_number(text: str | None) -> bool:
     """Whether `text` is none, empty, or an unsigned whole number of at most 78 digits (uint256)."""
     return not text or (len(text) <= UINT256_DIGITS and text.isascii() and text.isdecimal())
-
-
-_FEW: Final = 4
-"""Texts that are looked at one by one in less time."""
-
-
-def all_decimals(texts: Sequence[str]) -> bool:
-    """Whether each of these is what a `DecimalText` may be. One look at all of them shows it of nearly all that are."""
-    if len(texts) <= _FEW:
-        return all(map(_DECIMAL.match, texts))
-    lines = "\n".join(("", *texts, ""))
-    if (
-        lines.isascii()
-        and not any(edge in lines for edge in ("\n\n", "\n.", ".\n"))
-        and max(map(len, texts), default=0) <= UINT256_DIGITS
-    ):
-        # With a digit at both ends of each, all that may be left of it without its digits is one point.
-        points = lines.encode().translate(None, b"0123456789")
-        ends = points.count(b"\n")
-        if b".." not in points and ends == len(texts) + 1 and len(points) == ends + points.count(b"."):
-            return True
-    return all(map(_DECIMAL.match, texts))
 
 
 def scaled(amount: int | None, decimals: int | None) -> Decimal | None:

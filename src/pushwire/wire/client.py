@@ -9,7 +9,6 @@ Whatever bytes arrive, nothing here raises: a broken peer ends in a `Close`.
 from __future__ import annotations
 
 import logging
-import struct
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -21,6 +20,7 @@ from websockets.protocol import OPEN
 from websockets.typing import Subprotocol
 
 from ..core.effects import Close, Handshake
+from ..core.speedups import take_texts
 from ..errors import LocalProtocolError
 from .inflating import Inflating, Refused
 from .refusal import ResponseHead, printable
@@ -46,12 +46,6 @@ _LONG_HEAD: Final = 4
 _LONGEST_HEAD: Final = 10
 _TWO_BYTES: Final = 126
 _EIGHT_BYTES: Final = 127
-_MAX_LENGTH: Final = 127
-_HEAD: Final = struct.Struct(">HH")
-"""The two bytes of every head, and the two behind them, which are the length where those say so."""
-# The two bytes of plain texts: final, uncompressed, unmasked. The short ones hold the length.
-_SHORTEST_PLAIN: Final = _FINAL_TEXT << 8
-_PLAIN: Final = _SHORTEST_PLAIN | _TWO_BYTES
 
 _SMALL_FRAGMENT: Final = 64
 """Bytes."""
@@ -272,28 +266,9 @@ class ClientWire:
                 return
 
     def _scan(self, data: Bytes, at: int) -> int:
-        """Take the plain texts that stand in `data` from `at` on: whole frames, final, uncompressed, unmasked, within the limit.
-        Returns where the first frame begins that is none.
-
-        This is the hot path: one loop, and nothing in it that such a frame does not need. One of less than four bytes at the very
-        end, or with a 64-bit length, is left to websockets.
-        """
-        append, limit, end, head_of = self._messages.append, self._limit, len(data), _HEAD.unpack_from
+        """Take the plain texts that stand in `data` from `at` on. Returns where the first frame begins that is none."""
         try:
-            while end - at >= _LONG_HEAD:
-                head, length = head_of(data, at)
-                if head == _PLAIN:
-                    start = at + _LONG_HEAD
-                elif _SHORTEST_PLAIN <= head < _PLAIN:
-                    # The length is in the head, and what was taken for it is of the message.
-                    length, start = head & _MAX_LENGTH, at + _SHORT_HEAD
-                else:
-                    break
-                stop = start + length
-                if stop > end or length > limit:
-                    break
-                append(data[start:stop].decode())
-                at = stop
+            return take_texts(data, at, self._limit, self._messages)
         except UnicodeDecodeError:
             self._not_utf8()
         return at

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 
 from ...core.effects import Identity
-from ...core.values import DecimalText, Value, all_decimals
+from ...core.speedups import all_decimals, set_each
+from ...core.values import DecimalText, Value
 from .topics import PRICE_CHANGES, PRICES, Pair, Topic
 
 __all__ = ["Price", "PriceChange", "Update", "are_sound", "stamp"]
@@ -210,11 +211,9 @@ class PriceChange(Update, tag=PRICE_CHANGES, rename={
 
 def are_sound(prices: Sequence[Price]) -> bool:
     """Whether their numbers are such."""
-    return all_decimals([text for price in prices for text in (price.raw_ask, price.raw_bid)])
+    return all_decimals(prices, ("raw_ask", "raw_bid"))
 
 
 def stamp(updates: Sequence[Price | PriceChange], received: float) -> None:
     """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
-    fresh: Sequence[Any] = updates
-    for update in fresh:
-        update.received = received
+    set_each(updates, "received", [received] * len(updates))

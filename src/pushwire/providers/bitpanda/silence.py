@@ -5,10 +5,11 @@ A pair that was heard once under such a subscription is watched from then on lik
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from itertools import repeat
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from ...core.speedups import mark_times
 from ...core.staleness import Staleness
 from ...core.subscriptions import Subscriptions
 from .prices import Price
@@ -18,6 +19,7 @@ __all__ = ["Silence"]
 
 _Pair: TypeAlias = tuple[str, str, str]
 """Type, asset and fiat."""
+_PAIR: Final = ("type", "asset", "fiat")
 
 
 class Silence:
@@ -35,11 +37,12 @@ class Silence:
 
     def prices(self, prices: Sequence[Price], now: float) -> None:
         """These prices came, in one read."""
-        pairs = [(price.type, price.asset, price.fiat) for price in prices]
-        before = len(self._latest)
-        self._latest.update(zip(pairs, repeat(now)))
-        if len(self._latest) > before:
-            new = [pair for pair in dict.fromkeys(pairs) if pair not in self._heard]
+        latest = self._latest
+        before = len(latest)
+        mark_times(latest, prices, _PAIR, now)
+        if len(latest) > before:
+            # The new ones stand behind the others, in the order in which they came.
+            new = [pair for pair in itertools.islice(latest, before, None) if pair not in self._heard]
             if new:
                 self._look_at(new, now)
         self._staleness.defer(self._tell)

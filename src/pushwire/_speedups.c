@@ -1,0 +1,495 @@
+/* What is done for every message of a read, compiled. `pushwire.core.plain` has each function in Python: that says what it does, and
+ * runs where this was not built. `tests/core/test_speedups.py` holds the two against each other.
+ *
+ * Only the stable ABI of CPython 3.11 is used: one build serves every later version.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+/* RFC 6455, 5.2: the first byte of a frame that is a whole text, uncompressed; and what the second byte is where the length stands
+ * in the two bytes behind it. Above that it is masked, or the length has eight bytes. */
+enum { FINAL_TEXT = 0x81, TWO_BYTES = 126, SHORT_HEAD = 2, LONG_HEAD = 4 };
+
+/* Digits of the largest uint256. */
+enum { MOST_DIGITS = 78 };
+
+/* Reads the attributes of some names from values that are nearly all of one type. */
+enum { MOST_NAMES = 16 };
+
+struct reader {
+    PyObject *names;
+    Py_ssize_t count;
+    /* The type of the last value, and what it has of each name where that is a member (a slot): such a one is read without a look at
+     * all that an attribute may be, which takes most of the time. NULL: it is none. */
+    PyTypeObject *type;
+    PyObject *members[MOST_NAMES];
+    descrgetfunc get_member;
+};
+
+static void
+forget_type(struct reader *reader)
+{
+    for (Py_ssize_t place = 0; place < reader->count; place++) {
+        Py_CLEAR(reader->members[place]);
+    }
+    Py_CLEAR(reader->type);
+}
+
+static int
+learn_type(struct reader *reader, PyTypeObject *type)
+{
+    forget_type(reader);
+    reader->type = (PyTypeObject *)Py_NewRef((PyObject *)type);
+    if ((getattrofunc)PyType_GetSlot(type, Py_tp_getattro) != PyObject_GenericGetAttr) {
+        return 0;
+    }
+    for (Py_ssize_t place = 0; place < reader->count; place++) {
+        PyObject *found = PyObject_GetAttr((PyObject *)type, PyTuple_GetItem(reader->names, place));
+        if (found == NULL) {
+            if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+                return -1;
+            }
+            PyErr_Clear();
+        }
+        else if (Py_TYPE(found) == &PyMemberDescr_Type) {
+            reader->members[place] = found;
+        }
+        else {
+            Py_DECREF(found);
+        }
+    }
+    return 0;
+}
+
+/* A new reference, NULL where an exception is set. */
+static PyObject *
+read_attribute(struct reader *reader, PyObject *value, Py_ssize_t place)
+{
+    if (Py_TYPE(value) != reader->type && learn_type(reader, Py_TYPE(value)) < 0) {
+        return NULL;
+    }
+    PyObject *member = reader->members[place];
+    return member ? reader->get_member(member, value, (PyObject *)reader->type)
+                  : PyObject_GetAttr(value, PyTuple_GetItem(reader->names, place));
+}
+
+/* What is done with each value: 1 to go on, 0 to stop, -1 where an exception is set. */
+typedef int (*visitor)(PyObject *value, struct reader *reader, void *more);
+
+/* Visit each of `values` until that stops it; what was said last. */
+static int
+visit_all(PyObject *values, PyObject *names, visitor visit, void *more)
+{
+    struct reader reader = {.names = names, .count = PyTuple_Size(names)};
+    if (reader.count > MOST_NAMES) {
+        PyErr_Format(PyExc_ValueError, "more than %d names", MOST_NAMES);
+        return -1;
+    }
+    reader.get_member = (descrgetfunc)PyType_GetSlot(&PyMemberDescr_Type, Py_tp_descr_get);
+    PyObject *each = PyObject_GetIter(values);
+    if (each == NULL) {
+        return -1;
+    }
+    int said = 1;
+    PyObject *value;
+    while (said == 1 && (value = PyIter_Next(each)) != NULL) {
+        said = visit(value, &reader, more);
+        Py_DECREF(value);
+    }
+    Py_DECREF(each);
+    forget_type(&reader);
+    return said == 1 && PyErr_Occurred() ? -1 : said;
+}
+
+static PyObject *
+take_texts(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Py_buffer data;
+    Py_ssize_t at, limit;
+    PyObject *texts;
+    if (!PyArg_ParseTuple(arguments, "y*nnO!:take_texts", &data, &at, &limit, &PyList_Type, &texts)) {
+        return NULL;
+    }
+    if (at < 0) {
+        PyErr_SetString(PyExc_ValueError, "at is negative");
+        goto failed;
+    }
+    const unsigned char *bytes = data.buf;
+    while (data.len - at >= LONG_HEAD && bytes[at] == FINAL_TEXT && bytes[at + 1] <= TWO_BYTES) {
+        Py_ssize_t length = bytes[at + 1], start = at + SHORT_HEAD;
+        if (length == TWO_BYTES) {
+            length = (Py_ssize_t)bytes[at + 2] << 8 | bytes[at + 3];
+            start = at + LONG_HEAD;
+        }
+        if (length > data.len - start || length > limit) {
+            break;
+        }
+        PyObject *text = PyUnicode_DecodeUTF8((const char *)bytes + start, length, NULL);
+        if (text == NULL) {
+            goto failed;
+        }
+        int appended = PyList_Append(texts, text);
+        Py_DECREF(text);
+        if (appended < 0) {
+            goto failed;
+        }
+        at = start + length;
+    }
+    PyBuffer_Release(&data);
+    return PyLong_FromSsize_t(at);
+failed:
+    PyBuffer_Release(&data);
+    return NULL;
+}
+
+/* How many digits `text` begins with. */
+static Py_ssize_t
+digits(const char *text, Py_ssize_t length)
+{
+    Py_ssize_t count = 0;
+    while (count < length && text[count] >= '0' && text[count] <= '9') {
+        count++;
+    }
+    return count;
+}
+
+static int
+is_decimal(const char *text, Py_ssize_t length)
+{
+    if (length > 0 && *text == '-') {
+        text++;
+        length--;
+    }
+    Py_ssize_t whole = digits(text, length);
+    if (whole == 0 || whole > MOST_DIGITS) {
+        return 0;
+    }
+    if (whole == length) {
+        return 1;
+    }
+    Py_ssize_t fraction = length - whole - 1;
+    return text[whole] == '.' && fraction > 0 && fraction <= MOST_DIGITS && digits(text + whole + 1, fraction) == fraction;
+}
+
+static int
+is_whole(const char *text, Py_ssize_t length)
+{
+    return length <= MOST_DIGITS && digits(text, length) == length;
+}
+
+static int
+is_lower(const char *text, Py_ssize_t length)
+{
+    /* Every byte of what is not ASCII is above it. */
+    unsigned char found = 0;
+    for (Py_ssize_t place = 0; place < length; place++) {
+        unsigned char byte = (unsigned char)text[place];
+        found |= byte >= 0x80 || (byte >= 'A' && byte <= 'Z');
+    }
+    return !found;
+}
+
+/* What the texts of a value must be: `fits` tells, `none` is the answer where there is none. */
+struct rule {
+    int (*fits)(const char *text, Py_ssize_t length);
+    int none;
+};
+
+static int
+fits(PyObject *text, const struct rule *rule)
+{
+    if (text == Py_None) {
+        return rule->none;
+    }
+    Py_ssize_t length;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
+    if (utf8 != NULL) {
+        return rule->fits(utf8, length);
+    }
+    if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
+        /* A lone surrogate, which is no digit. */
+        PyErr_Clear();
+        return 0;
+    }
+    return -1;
+}
+
+static int
+all_of_it_fits(PyObject *value, struct reader *reader, void *rule)
+{
+    int said = 1;
+    for (Py_ssize_t place = 0; place < reader->count && said == 1; place++) {
+        PyObject *text = read_attribute(reader, value, place);
+        said = text == NULL ? -1 : fits(text, rule);
+        Py_XDECREF(text);
+    }
+    return said;
+}
+
+static PyObject *
+all_fit(PyObject *arguments, struct rule rule)
+{
+    PyObject *values, *names;
+    if (!PyArg_ParseTuple(arguments, "OO!", &values, &PyTuple_Type, &names)) {
+        return NULL;
+    }
+    int said = visit_all(values, names, all_of_it_fits, &rule);
+    return said < 0 ? NULL : PyBool_FromLong(said);
+}
+
+static PyObject *
+all_decimals(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return all_fit(arguments, (struct rule){is_decimal, 0});
+}
+
+static PyObject *
+all_whole(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return all_fit(arguments, (struct rule){is_whole, 1});
+}
+
+static PyObject *
+all_lower(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return all_fit(arguments, (struct rule){is_lower, 0});
+}
+
+static int
+append_if_any(PyObject *value, struct reader *reader, void *having)
+{
+    int any = 0;
+    for (Py_ssize_t place = 0; place < reader->count && any == 0; place++) {
+        PyObject *part = read_attribute(reader, value, place);
+        any = part == NULL ? -1 : PyObject_IsTrue(part);
+        Py_XDECREF(part);
+    }
+    if (any > 0) {
+        any = PyList_Append(having, value);
+    }
+    return any < 0 ? -1 : 1;
+}
+
+/* What of each value `visit` appends to a list. */
+static PyObject *
+listed(PyObject *arguments, visitor visit)
+{
+    PyObject *values, *names;
+    if (!PyArg_ParseTuple(arguments, "OO!", &values, &PyTuple_Type, &names)) {
+        return NULL;
+    }
+    PyObject *list = PyList_New(0);
+    if (list != NULL && visit_all(values, names, visit, list) < 0) {
+        Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *
+having(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return listed(arguments, append_if_any);
+}
+
+static int
+append_row(PyObject *value, struct reader *reader, void *rows)
+{
+    Py_ssize_t before = PyList_Size(rows) - 1;
+    PyObject *last = before < 0 ? NULL : PyList_GetItem(rows, before);
+    PyObject *row = PyTuple_New(reader->count);
+    if (row == NULL) {
+        return -1;
+    }
+    int set = 0, is_plain = 1;
+    for (Py_ssize_t place = 0; place < reader->count && set == 0; place++) {
+        PyObject *part = read_attribute(reader, value, place);
+        if (part == NULL) {
+            set = -1;
+            break;
+        }
+        if (PyUnicode_CheckExact(part)) {
+            PyObject *same = last ? PyTuple_GetItem(last, place) : NULL;
+            if (same != NULL && PyUnicode_CheckExact(same) && PyUnicode_Compare(same, part) == 0) {
+                Py_DECREF(part);
+                part = Py_NewRef(same);
+            }
+        }
+        else {
+            is_plain = is_plain && (part == Py_None || PyLong_CheckExact(part) || PyBool_Check(part));
+        }
+        /* Takes the part over. */
+        set = PyTuple_SetItem(row, place, part);
+    }
+    if (set == 0 && is_plain) {
+        /* Nothing in it can be part of a cycle. The collector would find that out itself, each time for some hundred of them. */
+        PyObject_GC_UnTrack(row);
+    }
+    if (set == 0) {
+        set = PyList_Append(rows, row);
+    }
+    Py_DECREF(row);
+    return set < 0 ? -1 : 1;
+}
+
+static PyObject *
+rows_of(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    return listed(arguments, append_row);
+}
+
+/* What the first value has of each name; NULL until it has been looked at. */
+struct model {
+    PyObject *parts[MOST_NAMES];
+};
+
+static int
+is_like(PyObject *value, struct reader *reader, void *more)
+{
+    struct model *model = more;
+    int said = 1;
+    for (Py_ssize_t place = 0; place < reader->count && said == 1; place++) {
+        PyObject *part = read_attribute(reader, value, place);
+        if (part == NULL) {
+            said = -1;
+        }
+        else if (model->parts[place] == NULL) {
+            model->parts[place] = Py_NewRef(part);
+        }
+        else {
+            said = PyObject_RichCompareBool(model->parts[place], part, Py_EQ);
+        }
+        Py_XDECREF(part);
+    }
+    return said;
+}
+
+static PyObject *
+alike(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *values, *names;
+    struct model model = {{NULL}};
+    if (!PyArg_ParseTuple(arguments, "OO!", &values, &PyTuple_Type, &names)) {
+        return NULL;
+    }
+    int said = visit_all(values, names, is_like, &model);
+    for (Py_ssize_t place = 0; place < MOST_NAMES; place++) {
+        Py_XDECREF(model.parts[place]);
+    }
+    return said < 0 ? NULL : PyBool_FromLong(said);
+}
+
+static PyObject *
+of_one_type(PyObject *Py_UNUSED(module), PyObject *values)
+{
+    if (!PyList_Check(values)) {
+        PyErr_SetString(PyExc_TypeError, "no list");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(values), same = 0;
+    PyTypeObject *type = count ? Py_TYPE(PyList_GetItem(values, 0)) : NULL;
+    while (same < count && Py_TYPE(PyList_GetItem(values, same)) == type) {
+        same++;
+    }
+    return PyBool_FromLong(same == count);
+}
+
+static PyObject *
+set_each(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *values, *name, *parts;
+    if (!PyArg_ParseTuple(arguments, "OUO", &values, &name, &parts)) {
+        return NULL;
+    }
+    PyObject *each = PyObject_GetIter(values), *of_each = each == NULL ? NULL : PyObject_GetIter(parts);
+    PyObject *value = NULL;
+    int set = of_each == NULL ? -1 : 0;
+    while (set == 0 && (value = PyIter_Next(each)) != NULL) {
+        PyObject *part = PyIter_Next(of_each);
+        if (part == NULL && !PyErr_Occurred()) {
+            PyErr_SetString(PyExc_ValueError, "fewer parts than values");
+        }
+        set = part == NULL ? -1 : PyObject_SetAttr(value, name, part);
+        Py_XDECREF(part);
+        Py_DECREF(value);
+    }
+    Py_XDECREF(each);
+    Py_XDECREF(of_each);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Which time is set of which key. */
+struct mark {
+    PyObject *times, *at;
+};
+
+static int
+mark_time(PyObject *value, struct reader *reader, void *more)
+{
+    const struct mark *mark = more;
+    PyObject *key = PyTuple_New(reader->count);
+    if (key == NULL) {
+        return -1;
+    }
+    int set = 0;
+    for (Py_ssize_t place = 0; place < reader->count && set == 0; place++) {
+        PyObject *part = read_attribute(reader, value, place);
+        /* Takes the part over. */
+        set = part == NULL ? -1 : PyTuple_SetItem(key, place, part);
+    }
+    if (set == 0) {
+        set = PyDict_SetItem(mark->times, key, mark->at);
+    }
+    Py_DECREF(key);
+    return set < 0 ? -1 : 1;
+}
+
+static PyObject *
+mark_times(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *values, *names;
+    struct mark mark;
+    if (!PyArg_ParseTuple(arguments, "O!OO!O", &PyDict_Type, &mark.times, &values, &PyTuple_Type, &names, &mark.at)) {
+        return NULL;
+    }
+    if (visit_all(values, names, mark_time, &mark) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"all_decimals", all_decimals, METH_VARARGS, NULL},
+    {"all_lower", all_lower, METH_VARARGS, NULL},
+    {"all_whole", all_whole, METH_VARARGS, NULL},
+    {"alike", alike, METH_VARARGS, NULL},
+    {"having", having, METH_VARARGS, NULL},
+    {"mark_times", mark_times, METH_VARARGS, NULL},
+    {"of_one_type", of_one_type, METH_O, NULL},
+    {"rows_of", rows_of, METH_VARARGS, NULL},
+    {"set_each", set_each, METH_VARARGS, NULL},
+    {"take_texts", take_texts, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "pushwire._speedups",
+    .m_size = 0,
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC
+PyInit__speedups(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,151 @@
+"""What is done for every message of a read, in Python: what the functions of `_speedups.c` do, and what runs where these were not
+built.
+
+What lives here: such functions, each with its twin there, which finds the same in a fraction of the time. What must not: anything
+that calls them; `speedups` has the one or the other. `names` are at most 16.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar, cast
+
+from .values import DECIMAL, UINT256_DIGITS
+
+__all__ = [
+    "alike",
+    "all_decimals",
+    "all_lower",
+    "all_whole",
+    "having",
+    "mark_times",
+    "of_one_type",
+    "rows_of",
+    "set_each",
+    "take_texts",
+]
+
+KeyT = TypeVar("KeyT", bound=tuple[object, ...])
+ValueT = TypeVar("ValueT")
+
+# RFC 6455, 5.2. Bytes of a frame's head, and the 7-bit length that says that the length stands in the two bytes behind it.
+_SHORT_HEAD: Final = 2
+_LONG_HEAD: Final = 4
+_TWO_BYTES: Final = 126
+_MAX_LENGTH: Final = 127
+_HEAD: Final = struct.Struct(">HH")
+"""The two bytes of every head, and the two behind them, which are the length where those say so."""
+# The two bytes of plain texts: final, uncompressed, unmasked. The short ones hold the length.
+_SHORTEST_PLAIN: Final = 0x8100
+_PLAIN: Final = _SHORTEST_PLAIN | _TWO_BYTES
+
+_FEW: Final = 4
+"""Texts that are looked at one by one in less time."""
+
+
+def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | bytes]) -> int:
+    """Append to `texts` those of the frames that stand in `data` from `at` on: whole frames, final, uncompressed, unmasked, of at
+    most `limit` bytes. Returns where the first frame begins that is none.
+
+    One of less than four bytes at the very end, or with a 64-bit length, is none. Raises `UnicodeDecodeError` for one that is not
+    UTF-8; `texts` has those before it then.
+    """
+    append, end, head_of = texts.append, len(data), _HEAD.unpack_from
+    while end - at >= _LONG_HEAD:
+        head, length = head_of(data, at)
+        if head == _PLAIN:
+            start = at + _LONG_HEAD
+        elif _SHORTEST_PLAIN <= head < _PLAIN:
+            # The length is in the head, and what was taken for it is of the message.
+            length, start = head & _MAX_LENGTH, at + _SHORT_HEAD
+        else:
+            break
+        stop = start + length
+        if stop > end or length > limit:
+            break
+        append(data[start:stop].decode())
+        at = stop
+    return at
+
+
+def all_decimals(values: Iterable[object], names: tuple[str, ...]) -> bool:
+    """Whether what each value has by each of these names, a text, is what a `DecimalText` may be."""
+    texts: list[str] = [getattr(value, name) for value in values for name in names]
+    if len(texts) <= _FEW:
+        return all(map(DECIMAL.match, texts))
+    # One look at all of them shows it of nearly all that are.
+    lines = "\n".join(("", *texts, ""))
+    if (
+        lines.isascii()
+        and not any(edge in lines for edge in ("\n\n", "\n.", ".\n"))
+        and max(map(len, texts), default=0) <= UINT256_DIGITS
+    ):
+        # With a digit at both ends of each, all that may be left of it without its digits is one point.
+        points = lines.encode().translate(None, b"0123456789")
+        ends = points.count(b"\n")
+        if b".." not in points and ends == len(texts) + 1 and len(points) == ends + points.count(b"."):
+            return True
+    return all(map(DECIMAL.match, texts))
+
+
+def all_whole(values: Iterable[object], names: tuple[str, ...]) -> bool:
+    """Whether what each value has by each of these names, a text or None, `is_number`."""
+    texts: list[str] = [text for value in values for name in names if (text := getattr(value, name))]
+    joined = "".join(texts)
+    # Of bytes it is asked four times as fast as of text.
+    return not joined or (joined.isascii() and joined.encode().isdigit() and max(map(len, texts)) <= UINT256_DIGITS)
+
+
+def all_lower(values: Iterable[object], names: tuple[str, ...]) -> bool:
+    """Whether what each value has by each of these names, a text, is ASCII and lower case."""
+    joined = "".join([getattr(value, name) for value in values for name in names])
+    return joined.isascii() and joined == joined.lower()
+
+
+def alike(values: Iterable[object], names: tuple[str, ...]) -> bool:
+    """Whether all values have the same by each of these names."""
+    rows = [[getattr(value, name) for name in names] for value in values]
+    return not rows or rows.count(rows[0]) == len(rows)
+
+
+def of_one_type(values: list[Any]) -> bool:
+    """Whether all are of the type of the first."""
+    kinds = list(map(type, values))
+    # To count costs a tenth of looking at one after the other.
+    return not kinds or kinds.count(kinds[0]) == len(kinds)
+
+
+def set_each(values: Iterable[object], name: str, parts: Iterable[object]) -> None:
+    """Set what each value has by this name. Raises `ValueError` where there are more values than parts."""
+    of_each = iter(parts)
+    for value in values:
+        try:
+            part = next(of_each)
+        except StopIteration:
+            raise ValueError("fewer parts than values") from None
+        setattr(value, name, part)
+
+
+def having(values: Iterable[ValueT], names: tuple[str, ...]) -> list[ValueT]:
+    """Those of which at least one of these is true."""
+    return [value for value in values if any(map(functools.partial(getattr, value), names))]
+
+
+def rows_of(values: Iterable[object], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """What each value has by these names. A text that is as in the row before is the same object: rows are kept."""
+    rows: list[tuple[Any, ...]] = []
+    last: tuple[Any, ...] = (None,) * len(names)
+    for value in values:
+        parts = [getattr(value, name) for name in names]
+        last = tuple([kept if isinstance(part, str) and part == kept else part for part, kept in zip(parts, last, strict=True)])
+        rows.append(last)
+    return rows
+
+
+def mark_times(times: dict[KeyT, float], values: Iterable[object], names: tuple[str, ...], at: float) -> None:
+    """Set the time `at` for the key of each value in `times`: what it has by these names, a `KeyT`."""
+    for value in values:
+        key = tuple([getattr(value, name) for name in names])
+        times[cast("KeyT", key)] = at
