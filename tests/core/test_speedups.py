@@ -195,7 +195,7 @@ def test_each_is_given_its_part(twin: ModuleType, parts: list[int], count: int) 
         with pytest.raises(ValueError, match="fewer parts than values"):
             twin.set_each(values, "a", iter(parts))
     else:
-        twin.set_each(iter(values), "a", parts)
+        twin.set_each(values, "a", parts)
     given_parts = [*parts, *["before"] * count][:count]
     assert [(value.a, value.b) for value in values] == [(part, None) for part in given_parts]
 
@@ -328,9 +328,9 @@ def test_what_a_value_raises_is_not_swallowed(twin: ModuleType) -> None:
                 function(values, ("a",))
         with pytest.raises(RuntimeError, match=problem):
             twin.mark_times({}, values, ("a",), 1.0)
-    for values, parts in ((Failing(), [1]), ([Slot("1", "2")], Failing())):
+    for slots, parts in ((Failing(), [1]), ([Slot("1", "2")], Failing())):
         with pytest.raises(RuntimeError, match="no next"):
-            twin.set_each(values, "a", parts)
+            twin.set_each(slots, "a", parts)
 
 
 # Frames

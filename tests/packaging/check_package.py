@@ -2,8 +2,9 @@
 
     python tests/packaging/check_package.py FOLDER
 
-Both must be of one version, import, say that version, and have what is compiled, for which there must be a C compiler; what needs an
-extra must name it where it is missing, and work where it is there and no other is. Needs a package index, as any installation does.
+Both must be of one version, import, say that version, and have what is compiled, for which there must be a C compiler; what needs
+an extra must name it where it is missing, and work where it is there and no other is. Needs a package index, as any installation
+does.
 """
 
 from __future__ import annotations

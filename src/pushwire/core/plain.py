@@ -7,9 +7,10 @@ that calls them; `speedups` has the one or the other. `names` are at most 16.
 
 from __future__ import annotations
 
-import functools
+import itertools
+import operator
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from .values import DECIMAL, UINT256_DIGITS
@@ -45,6 +46,11 @@ _FEW: Final = 4
 """Texts that are looked at one by one in less time."""
 
 
+def _columns(values: Sequence[object], names: tuple[str, ...]) -> list[list[Any]]:
+    """What all values have, by each name."""
+    return [list(map(operator.attrgetter(name), values)) for name in names]
+
+
 def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | bytes]) -> int:
     """Append to `texts` those of the frames that stand in `data` from `at` on: whole frames, final, uncompressed, unmasked, of at
     most `limit` bytes. Returns where the first frame begins that is none.
@@ -70,9 +76,9 @@ def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | b
     return at
 
 
-def all_decimals(values: Iterable[object], names: tuple[str, ...]) -> bool:
+def all_decimals(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether what each value has by each of these names, a text, is what a `DecimalText` may be."""
-    texts: list[str] = [getattr(value, name) for value in values for name in names]
+    texts: list[str] = list(itertools.chain.from_iterable(_columns(values, names)))
     if len(texts) <= _FEW:
         return all(map(DECIMAL.match, texts))
     # One look at all of them shows it of nearly all that are.
@@ -90,62 +96,62 @@ def all_decimals(values: Iterable[object], names: tuple[str, ...]) -> bool:
     return all(map(DECIMAL.match, texts))
 
 
-def all_whole(values: Iterable[object], names: tuple[str, ...]) -> bool:
+def all_whole(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether what each value has by each of these names, a text or None, `is_number`."""
-    texts: list[str] = [text for value in values for name in names if (text := getattr(value, name))]
+    texts: list[str] = list(filter(None, itertools.chain.from_iterable(_columns(values, names))))
     joined = "".join(texts)
     # Of bytes it is asked four times as fast as of text.
     return not joined or (joined.isascii() and joined.encode().isdigit() and max(map(len, texts)) <= UINT256_DIGITS)
 
 
-def all_lower(values: Iterable[object], names: tuple[str, ...]) -> bool:
+def all_lower(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether what each value has by each of these names, a text, is ASCII and lower case."""
-    joined = "".join([getattr(value, name) for value in values for name in names])
+    joined = "".join(itertools.chain.from_iterable(_columns(values, names)))
     return joined.isascii() and joined == joined.lower()
 
 
-def alike(values: Iterable[object], names: tuple[str, ...]) -> bool:
+def alike(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether all values have the same by each of these names."""
-    rows = [[getattr(value, name) for name in names] for value in values]
-    return not rows or rows.count(rows[0]) == len(rows)
+    return all(map(_is_one, _columns(values, names)))
+
+
+def _is_one(column: list[Any]) -> bool:
+    return not column or column.count(column[0]) == len(column)
 
 
 def of_one_type(values: list[Any]) -> bool:
     """Whether all are of the type of the first."""
-    kinds = list(map(type, values))
-    # To count costs a tenth of looking at one after the other.
-    return not kinds or kinds.count(kinds[0]) == len(kinds)
+    return _is_one(list(map(type, values)))
 
 
-def set_each(values: Iterable[object], name: str, parts: Iterable[object]) -> None:
-    """Set what each value has by this name. Raises `ValueError` where there are more values than parts."""
-    of_each = iter(parts)
-    for value in values:
-        try:
-            part = next(of_each)
-        except StopIteration:
-            raise ValueError("fewer parts than values") from None
-        setattr(value, name, part)
-
-
-def having(values: Iterable[ValueT], names: tuple[str, ...]) -> list[ValueT]:
+def having(values: Sequence[ValueT], names: tuple[str, ...]) -> list[ValueT]:
     """Those of which at least one of these is true."""
-    return [value for value in values if any(map(functools.partial(getattr, value), names))]
+    columns = _columns(values, names)
+    if not any(map(any, columns)):
+        return []
+    return list(itertools.compress(values, map(any, zip(*columns, strict=True))))
 
 
-def rows_of(values: Iterable[object], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+def rows_of(values: Sequence[object], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
     """What each value has by these names. A text that is as in the row before is the same object: rows are kept."""
-    rows: list[tuple[Any, ...]] = []
-    last: tuple[Any, ...] = (None,) * len(names)
-    for value in values:
-        parts = [getattr(value, name) for name in names]
-        last = tuple([kept if isinstance(part, str) and part == kept else part for part, kept in zip(parts, last, strict=True)])
-        rows.append(last)
-    return rows
+    return list(zip(*map(_kept, _columns(values, names)), strict=True))
 
 
-def mark_times(times: dict[KeyT, float], values: Iterable[object], names: tuple[str, ...], at: float) -> None:
+def _kept(column: list[Any]) -> list[Any]:
+    return list(itertools.accumulate(column, _same)) if any(map(operator.eq, column, column[1:])) else column
+
+
+def _same(before: object, value: object) -> object:
+    return before if isinstance(value, str) and value == before else value
+
+
+def mark_times(times: dict[KeyT, float], values: Sequence[object], names: tuple[str, ...], at: float) -> None:
     """Set the time `at` for the key of each value in `times`: what it has by these names, a `KeyT`."""
-    for value in values:
-        key = tuple([getattr(value, name) for name in names])
-        times[cast("KeyT", key)] = at
+    keys = cast("Iterable[KeyT]", zip(*_columns(values, names), strict=True))
+    times.update(zip(keys, itertools.repeat(at)))
+
+
+def set_each(values: Sequence[object], name: str, parts: Iterable[object]) -> None:
+    """Set what each value has by this name. Raises `ValueError` where there are more values than parts."""
+    if len(list(map(setattr, values, itertools.repeat(name), parts))) < len(values):
+        raise ValueError("fewer parts than values")

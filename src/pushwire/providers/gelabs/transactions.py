@@ -283,7 +283,7 @@ def _version(tx: Transaction) -> Key:
     return tx.tx_status, tx.height, tx.is_reorg_resend is True
 
 
-def arrived(txs: Iterable[Transaction], arrivals: Iterable[Arrival]) -> None:
+def arrived(txs: Sequence[Transaction], arrivals: Iterable[Arrival]) -> None:
     """Set what is ours. The one place where a value that is read-only to everybody else is changed."""
     set_each(txs, "arrival", arrivals)
 
