@@ -1,4 +1,4 @@
-"""Builds `pushwire._speedups` into the wheel, or beside its source where the clone itself is installed.
+"""Builds `pushwire.core._speedups` into the wheel, or beside its source where the clone itself is installed.
 
 What lives here: how that is compiled, and for whom. Where it cannot be, pushwire is installed without it, and is the same, only
 slower; PUSHWIRE_PURE, set to anything, leaves it out.
@@ -20,8 +20,8 @@ from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError
 
-NAME = "pushwire._speedups"
-SOURCE = "src/pushwire/_speedups.c"
+NAME = "pushwire.core._speedups"
+SOURCE = "src/pushwire/core/_speedups.c"
 OLDEST = "cp311"
 """Whose stable ABI the source keeps to."""
 
@@ -45,7 +45,7 @@ class Speedups(BuildHookInterface):  # type: ignore[type-arg] # what it can be p
             beside = shutil.copy2(built, Path(self.root, SOURCE).with_name(f".{built.name}.{os.getpid()}"))
             os.replace(beside, Path(self.root, SOURCE).with_name(built.name))
         else:
-            build_data["force_include"][str(built)] = f"pushwire/{built.name}"
+            build_data["force_include"][str(built)] = f"pushwire/core/{built.name}"
         platform = next(tag.platform for tag in sys_tags() if "manylinux" not in tag.platform and "musllinux" not in tag.platform)
         build_data["tag"] = f"{OLDEST}-abi3-{platform}"
         build_data["pure_python"] = False

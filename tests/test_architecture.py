@@ -64,7 +64,7 @@ SIMULATION: Final = frozenset({"logging", "pushwire.simulation", "pushwire.store
 """What a simulation is built from beside the machines: both ends' bytes, and a store."""
 EXCEPTIONS: Final = {
     "pushwire/core/secrets.py": frozenset({"os", "pathlib"}),
-    "pushwire/core/speedups.py": frozenset({"os", "pushwire._speedups"}),
+    "pushwire/core/speedups.py": frozenset({"os", "pushwire.core._speedups"}),
     "pushwire/providers/pusher/config.py": frozenset({"pushwire.version"}),
 }
 """`Secret.env` and `Secret.file` read a credential while a config is built, before any machine exists; what is compiled is known

@@ -21,13 +21,13 @@ from pushwire.core.values import DecimalText, is_number
 
 REQUIRED: Final = "PUSHWIRE_REQUIRE_SERVICES"
 """Set where the compiled functions must have been built."""
-MISSING: Final = "pushwire._speedups was not built: there is no compiler, or PUSHWIRE_PURE was set"
+MISSING: Final = "pushwire.core._speedups was not built: there is no compiler, or PUSHWIRE_PURE was set"
 
 
 def twins() -> list[ModuleType]:
     """The functions in Python, and compiled."""
-    built = importlib.util.find_spec("pushwire._speedups") is not None
-    return [plain, importlib.import_module("pushwire._speedups")] if built else [plain]
+    built = importlib.util.find_spec("pushwire.core._speedups") is not None
+    return [plain, importlib.import_module("pushwire.core._speedups")] if built else [plain]
 
 
 TWINS: Final = twins()
@@ -55,7 +55,7 @@ def chosen() -> dict[str, Any]:  # as modules have it
 @pytest.mark.parametrize("why", ["not built", "not wanted"])
 def test_without_the_compiled_ones_it_is_those_in_python(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if why == "not built":
-        monkeypatch.setitem(sys.modules, "pushwire._speedups", None)
+        monkeypatch.setitem(sys.modules, "pushwire.core._speedups", None)
     else:
         monkeypatch.setenv("PUSHWIRE_PURE", "1")
     names = chosen()

@@ -11,7 +11,7 @@ from typing import Final
 try:
     if os.environ.get("PUSHWIRE_PURE"):
         raise ImportError
-    from .._speedups import (
+    from ._speedups import (
         alike,
         all_decimals,
         all_lower,

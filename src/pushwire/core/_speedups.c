@@ -15,9 +15,10 @@ enum { FINAL_TEXT = 0x81, TWO_BYTES = 126, SHORT_HEAD = 2, LONG_HEAD = 4 };
 /* Digits of the largest uint256. */
 enum { MOST_DIGITS = 78 };
 
-/* Reads the attributes of some names from values that are nearly all of one type. */
+/* Of attributes that are read at a time. */
 enum { MOST_NAMES = 16 };
 
+/* Reads the attributes of some names from values that are nearly all of one type. */
 struct reader {
     PyObject *names;
     Py_ssize_t count;
@@ -191,7 +192,7 @@ is_lower(const char *text, Py_ssize_t length)
     return !found;
 }
 
-/* What the texts of a value must be: `fits` tells, `none` is the answer where there is none. */
+/* What the texts of a value must be: `fits` tells of UTF-8, `none` is the answer where there is none. */
 struct rule {
     int (*fits)(const char *text, Py_ssize_t length);
     int none;
@@ -209,7 +210,7 @@ fits(PyObject *text, const struct rule *rule)
         return rule->fits(utf8, length);
     }
     if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
-        /* A lone surrogate, which is no digit. */
+        /* A lone surrogate: neither a digit nor ASCII. */
         PyErr_Clear();
         return 0;
     }
@@ -482,7 +483,7 @@ static PyModuleDef_Slot slots[] = {
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
-    .m_name = "pushwire._speedups",
+    .m_name = "pushwire.core._speedups",
     .m_size = 0,
     .m_methods = methods,
     .m_slots = slots,
