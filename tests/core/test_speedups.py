@@ -217,6 +217,8 @@ def test_a_text_that_is_as_in_the_row_before_is_the_same_object(twin: ModuleType
     rows = twin.rows_of([Slot(chain, str(number)) for number, chain in enumerate(chains)], NAMES)
     assert rows[0][0] is rows[1][0]
     assert [row[0] for row in rows] == chains
+    (first, _), (then, _) = twin.rows_of([Slot(chain, None) for chain in chains[:2]], NAMES)
+    assert first is then
 
 
 @pytest.mark.skipif(len(TWINS) < 2, reason=MISSING)
@@ -226,7 +228,6 @@ def test_the_collector_is_told_of_the_compiled_rows_that_may_be_in_a_cycle_alone
 
 
 FINE: Final = [Slot("1", "2.5"), Slot("3", "45.6"), Slot("-7", "0")]
-"""So few as come in one message are looked at one by one; these are more."""
 
 
 @each_twin
@@ -364,6 +365,7 @@ def test_whole_plain_texts_are_taken_up_to_the_first_frame_that_is_none(twin: Mo
     whole = frame(b"one") + frame(b"two", long=True) + frame(b"x" * 300) + frame(b"")
     # Two bytes alone may be the start of more.
     assert taken(twin, whole + b"..", 0, 300) == (len(whole), ["one", "two", "x" * 300, ""])
+    assert taken(twin, whole[:5], 0, 300) == (5, ["one"])
     assert taken(twin, whole, 5, 300) == (len(whole) - 2, ["two", "x" * 300])
     assert taken(twin, whole, 0, 299) == (12, ["one", "two"])
     for other in (

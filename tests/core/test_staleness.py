@@ -200,6 +200,22 @@ def test_pauses_move_data_that_is_told_of_later_each_by_those_since_it_came() ->
     assert staleness.overdue(21.0) == [("b", 11.0)]
 
 
+def test_a_pause_moves_nothing_that_came_after_it() -> None:
+    staleness = watching("a")
+    staleness.resumed(4.0, 2.0)
+    staleness.data("a", 5.0)
+    assert staleness.overdue(14.9) == []
+    assert staleness.overdue(15.0) == [("a", 5.0)]
+
+
+def test_the_pauses_of_a_connection_that_has_gone_count_for_no_other() -> None:
+    staleness = watching("a")
+    staleness.resumed(4.0, 2.0)
+    staleness.clear()
+    staleness.watch("a", 3.0)
+    assert staleness.overdue(13.0) == [("a", 3.0)]
+
+
 def test_so_many_pauses_are_put_into_the_times_at_once_and_no_more_are_kept() -> None:
     staleness, later = deferring()
     later.heard(5.0)

@@ -42,9 +42,6 @@ _HEAD: Final = struct.Struct(">HH")
 _SHORTEST_PLAIN: Final = 0x8100
 _PLAIN: Final = _SHORTEST_PLAIN | _TWO_BYTES
 
-_FEW: Final = 4
-"""Texts that are looked at one by one in less time."""
-
 
 def _columns(values: Sequence[object], names: tuple[str, ...]) -> list[list[Any]]:
     """What all values have, by each name."""
@@ -78,22 +75,7 @@ def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | b
 
 def all_decimals(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether what each value has by each of these names, a text, is what a `DecimalText` may be."""
-    texts: list[str] = list(itertools.chain.from_iterable(_columns(values, names)))
-    if len(texts) <= _FEW:
-        return all(map(DECIMAL.match, texts))
-    # One look at all of them shows it of nearly all that are.
-    lines = "\n".join(("", *texts, ""))
-    if (
-        lines.isascii()
-        and not any(edge in lines for edge in ("\n\n", "\n.", ".\n"))
-        and max(map(len, texts), default=0) <= UINT256_DIGITS
-    ):
-        # With a digit at both ends of each, all that may be left of it without its digits is one point.
-        points = lines.encode().translate(None, b"0123456789")
-        ends = points.count(b"\n")
-        if b".." not in points and ends == len(texts) + 1 and len(points) == ends + points.count(b"."):
-            return True
-    return all(map(DECIMAL.match, texts))
+    return all(map(DECIMAL.match, itertools.chain.from_iterable(_columns(values, names))))
 
 
 def all_whole(values: Sequence[object], names: tuple[str, ...]) -> bool:

@@ -54,7 +54,6 @@ class Staleness(Generic[TopicT]):
     def clear(self) -> None:
         """The connection has gone; `Down` says more than staleness could."""
         self._deferred = None
-        self._pauses.clear()
         self._last.clear()
         self._reported.clear()
         self._check = math.inf

@@ -136,6 +136,16 @@ def test_of_the_pairs_of_a_fiat_the_one_heard_last_counts_for_it() -> None:
     assert set(after(client, 10.0)) == {BTC_EUR, EUR}
 
 
+def test_it_counts_for_it_whichever_of_them_came_first() -> None:
+    client = ready(Subscribe(PRICES, fiats=["EUR"]))
+    for price in (build.price(), aapl(), build.price(), aapl()):
+        client.receive(build.push(price))
+        client.live(10.0)
+    # Heard at 0, 10, 20 and 30.
+    assert after(client, 40.0) == [BTC_EUR]
+    assert set(after(client, 10.0)) == {AAPL_EUR, EUR}
+
+
 def test_a_pair_heard_before_its_subscription_was_confirmed_is_waited_for_from_its_next_price() -> None:
     client = ready(Subscribe(PRICES, fiats=["USD"]))
     client.receive(build.push(aapl()))
