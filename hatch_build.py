@@ -22,8 +22,6 @@ from setuptools.errors import BaseError
 
 NAME = "pushwire.core._speedups"
 SOURCE = "src/pushwire/core/_speedups.c"
-OLDEST = "cp311"
-"""Whose stable ABI the source keeps to."""
 
 
 class Speedups(BuildHookInterface):  # type: ignore[type-arg] # what it can be parametrized with depends on hatchling's version
@@ -31,7 +29,7 @@ class Speedups(BuildHookInterface):  # type: ignore[type-arg] # what it can be p
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called before a wheel is built; `version` is "editable" where the clone is installed."""
-        # Free-threaded CPython has no stable ABI, and others gain nothing from it.
+        # It reads members as the lock of CPython allows; others gain nothing from it.
         if os.environ.get("PUSHWIRE_PURE") or sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
             return
         self._folder = tempfile.TemporaryDirectory()
@@ -46,8 +44,8 @@ class Speedups(BuildHookInterface):  # type: ignore[type-arg] # what it can be p
             os.replace(beside, Path(self.root, SOURCE).with_name(built.name))
         else:
             build_data["force_include"][str(built)] = f"pushwire/core/{built.name}"
-        platform = next(tag.platform for tag in sys_tags() if "manylinux" not in tag.platform and "musllinux" not in tag.platform)
-        build_data["tag"] = f"{OLDEST}-abi3-{platform}"
+        plain = (tag for tag in sys_tags() if "manylinux" not in tag.platform and "musllinux" not in tag.platform)
+        build_data["tag"] = str(next(plain))
         build_data["pure_python"] = False
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
@@ -58,7 +56,7 @@ class Speedups(BuildHookInterface):  # type: ignore[type-arg] # what it can be p
 
 def compiled(source: Path, folder: Path) -> Path:
     """Compile it into `folder`. Returns the module's file. Raises `setuptools.errors.BaseError`."""
-    extension = Extension(NAME, [str(source)], py_limited_api=True)
+    extension = Extension(NAME, [str(source)])
     command = build_ext(Distribution({"name": "pushwire", "ext_modules": [extension]}))
     command.build_lib = command.build_temp = str(folder)
     command.ensure_finalized()

@@ -273,15 +273,16 @@ class Books(RuleBasedStateMachine):
             self.model[identity] = Entry.HELD
             self.order.append((identity, self.now))
 
-    @rule(read=st.lists(identities, max_size=5))
-    def receive_many(self, read: list[Identity]) -> None:
+    @rule(read=st.lists(identities, max_size=5), start=st.integers(0, 2))
+    def receive_many(self, read: list[Identity], start: int) -> None:
         self.now += 1.0
+        keys, versions = tuple([identity.key for identity in read]), tuple([identity.version for identity in read])
         known = {identity.key for identity in self.model}
-        at = next((n for n, each in enumerate(read) if each.key in known | {e.key for e in read[:n]}), len(read))
-        keys, versions = [identity.key for identity in read], [identity.version for identity in read]
-        assert list(self.ledger.first(keys, versions, self.now)) == versions[:at]
-        self.model.update(dict.fromkeys(read[:at], Entry.HELD))
-        self.order += [(identity, self.now) for identity in read[:at]]
+        rest = read[start:]
+        count = next((n for n, each in enumerate(rest) if each.key in known | {e.key for e in rest[:n]}), len(rest))
+        assert self.ledger.first(keys, versions, self.now, start) == versions[start : start + count]
+        self.model.update(dict.fromkeys(rest[:count], Entry.HELD))
+        self.order += [(identity, self.now) for identity in rest[:count]]
 
     @rule(identity=identities, end=st.sampled_from(["commit", "fail", "wait"]))
     def settle(self, identity: Identity, end: str) -> None:

@@ -205,6 +205,35 @@ PARTS = st.text(max_size=1) | st.none() | st.booleans() | st.integers(0, 2) | st
 
 @each_twin
 @given(pairs(PARTS))
+def test_columns_are_the_same_the_other_way_round(twin: ModuleType, values: list[Any]) -> None:
+    columns = twin.columns_of(values, NAMES)
+    assert columns == ([value.a for value in values], [value.b for value in values])
+
+
+@each_twin
+@given(st.dictionaries(st.tuples(st.integers(0, 9)), st.none()), st.lists(st.tuples(st.integers(0, 9)), max_size=4))
+def test_what_is_new_is_put_up_to_the_first_that_is_known(
+    twin: ModuleType, known: dict[tuple[int], object], keys: list[tuple[int]]
+) -> None:
+    before = list(known.items())
+    count = next((at for at, key in enumerate(keys) if key in known or key in keys[:at]), len(keys))
+    assert twin.put_new(known, tuple(keys), tuple(range(len(keys)))) == count
+    assert list(known.items()) == before + list(zip(keys[:count], range(count), strict=True))
+
+
+@each_twin
+def test_there_must_be_a_value_for_each_key_and_what_cannot_be_one_is_an_error(twin: ModuleType) -> None:
+    known: dict[tuple[object, ...], int] = {}
+    for values in ((), (1, 2)):
+        with pytest.raises(ValueError, match="not as many values as keys"):
+            twin.put_new(known, ((1,),), values)
+    assert not known
+    assert said(twin.put_new, known, ((1,), ({1},)), (1, 2)) == (TypeError, "unhashable type: 'set'")
+    assert known == {(1,): 1}
+
+
+@each_twin
+@given(pairs(PARTS))
 def test_rows_are_what_values_have(twin: ModuleType, values: list[Any]) -> None:
     rows = twin.rows_of(values, NAMES)
     assert rows == keys_of(values)
@@ -274,7 +303,7 @@ def keys_of(values: Sequence[Any]) -> list[tuple[str, str]]:
 def test_what_a_value_does_not_have_is_an_error(twin: ModuleType) -> None:
     unset = Slot.__new__(Slot)
     for value in (SimpleNamespace(a="1"), unset, Computed, 5):
-        for function in (twin.all_decimals, twin.all_lower, twin.all_whole, twin.rows_of):
+        for function in (twin.all_decimals, twin.all_lower, twin.all_whole, twin.columns_of, twin.rows_of):
             assert isinstance(said(function, [value], (*NAMES, "c")), tuple)
         assert isinstance(said(twin.having, [value], ("c",)), tuple)
         assert isinstance(said(twin.alike, [value], ("c",)), tuple)
@@ -300,6 +329,12 @@ def test_the_compiled_ones_refuse_what_they_were_not_made_for() -> None:
     with pytest.raises(TypeError):
         compiled.mark_times([], [], NAMES, 1.0)
     with pytest.raises(TypeError):
+        compiled.put_new({}, [], ())
+    with pytest.raises(TypeError):
+        compiled.put_new({}, (), [])
+    with pytest.raises(TypeError):
+        compiled.columns_of([], ["a"])
+    with pytest.raises(TypeError):
         compiled.of_one_type(())
     with pytest.raises(TypeError):
         compiled.set_each([], 5, [])
@@ -324,7 +359,8 @@ class Failing:
 @each_twin
 def test_what_a_value_raises_is_not_swallowed(twin: ModuleType) -> None:
     for values, problem in (([Failing()], "no a"), (Failing(), "no next")):
-        for function in (twin.all_decimals, twin.all_lower, twin.all_whole, twin.alike, twin.having, twin.rows_of):
+        for name in ("all_decimals", "all_lower", "all_whole", "alike", "columns_of", "having", "rows_of"):
+            function = getattr(twin, name)
             with pytest.raises(RuntimeError, match=problem):
                 function(values, ("a",))
         with pytest.raises(RuntimeError, match=problem):
@@ -409,6 +445,8 @@ def test_nothing_is_kept_of_what_was_looked_at(twin: ModuleType) -> None:
             twin.all_whole([value], NAMES)
             twin.having([value], NAMES)
             twin.rows_of([value, value], NAMES)
+            twin.columns_of([value, value], NAMES)
+            twin.put_new({}, ((at,), (at,)), (value, value))
             said(twin.all_lower, [value], NAMES)
             twin.alike([value, *values], NAMES)
             twin.of_one_type([value, *values])
@@ -421,5 +459,7 @@ def test_nothing_is_kept_of_what_was_looked_at(twin: ModuleType) -> None:
             twin.set_each([Slot("1", "2")], "a", [at, at])
             said(twin.having, [value], ("c",))
             said(twin.rows_of, [value, value], (*NAMES, "c"))
+            said(twin.columns_of, [value, value], (*NAMES, "c"))
+            said(twin.put_new, {}, ((at,), ({at},)), (value, value))
         taken(twin, data, 0, 100)
     assert [sys.getrefcount(each) for each in seen] == before

@@ -1,12 +1,10 @@
 /* What is done for every message of a read, compiled. `pushwire.core.plain` has each function in Python: that says what it does, and
  * runs where this was not built. `tests/core/test_speedups.py` holds the two against each other.
- *
- * Only the stable ABI of CPython 3.11 is used: one build serves every later version.
  */
 
 #define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030B0000
 #include <Python.h>
+#include <structmember.h>
 
 /* RFC 6455, 5.2: the first byte of a frame that is a whole text, uncompressed; and what the second byte is where the length stands
  * in the two bytes behind it. Above that it is masked, or the length has eight bytes. */
@@ -22,86 +20,85 @@ enum { MOST_NAMES = 16 };
 struct reader {
     PyObject *names;
     Py_ssize_t count;
-    /* The type of the last value, and what it has of each name where that is a member (a slot): such a one is read without a look at
-     * all that an attribute may be, which takes most of the time. NULL: it is none. */
+    /* The type of the value that is looked at, and where in that each name's slot is: such a one is read without a look at all that
+     * an attribute may be, which takes most of the time. 0: it has none. */
     PyTypeObject *type;
-    PyObject *members[MOST_NAMES];
-    descrgetfunc get_member;
+    Py_ssize_t offsets[MOST_NAMES];
 };
 
-static void
-forget_type(struct reader *reader)
+/* Where a value of this type has the slot of that name, 0: it has none; -1 where an exception is set. */
+static Py_ssize_t
+slot_offset(PyTypeObject *type, PyObject *name)
 {
-    for (Py_ssize_t place = 0; place < reader->count; place++) {
-        Py_CLEAR(reader->members[place]);
+    PyObject *found = PyObject_GetAttr((PyObject *)type, name);
+    if (found == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return -1;
+        }
+        PyErr_Clear();
+        return 0;
     }
-    Py_CLEAR(reader->type);
+    Py_ssize_t offset = 0;
+    if (Py_IS_TYPE(found, &PyMemberDescr_Type) && PyType_IsSubtype(type, PyDescr_TYPE(found))) {
+        const PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
+        offset = member->type == T_OBJECT_EX && member->flags == 0 ? member->offset : 0;
+    }
+    Py_DECREF(found);
+    return offset;
 }
 
 static int
 learn_type(struct reader *reader, PyTypeObject *type)
 {
-    forget_type(reader);
-    reader->type = (PyTypeObject *)Py_NewRef((PyObject *)type);
-    if ((getattrofunc)PyType_GetSlot(type, Py_tp_getattro) != PyObject_GenericGetAttr) {
-        return 0;
-    }
+    Py_XSETREF(reader->type, (PyTypeObject *)Py_NewRef((PyObject *)type));
     for (Py_ssize_t place = 0; place < reader->count; place++) {
-        PyObject *found = PyObject_GetAttr((PyObject *)type, PyTuple_GetItem(reader->names, place));
-        if (found == NULL) {
-            if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        reader->offsets[place] = 0;
+        if (type->tp_getattro == PyObject_GenericGetAttr) {
+            reader->offsets[place] = slot_offset(type, PyTuple_GET_ITEM(reader->names, place));
+            if (reader->offsets[place] < 0) {
                 return -1;
             }
-            PyErr_Clear();
-        }
-        else if (Py_TYPE(found) == &PyMemberDescr_Type) {
-            reader->members[place] = found;
-        }
-        else {
-            Py_DECREF(found);
         }
     }
     return 0;
 }
 
 /* A new reference, NULL where an exception is set. */
-static PyObject *
-read_attribute(struct reader *reader, PyObject *value, Py_ssize_t place)
+static inline PyObject *
+read_attribute(const struct reader *reader, PyObject *value, Py_ssize_t place)
 {
-    if (Py_TYPE(value) != reader->type && learn_type(reader, Py_TYPE(value)) < 0) {
-        return NULL;
-    }
-    PyObject *member = reader->members[place];
-    return member ? reader->get_member(member, value, (PyObject *)reader->type)
-                  : PyObject_GetAttr(value, PyTuple_GetItem(reader->names, place));
+    Py_ssize_t offset = reader->offsets[place];
+    PyObject *part = offset ? *(PyObject **)((char *)value + offset) : NULL;
+    /* A slot that was not set is an error like any. */
+    return part ? Py_NewRef(part) : PyObject_GetAttr(value, PyTuple_GET_ITEM(reader->names, place));
 }
 
 /* What is done with each value: 1 to go on, 0 to stop, -1 where an exception is set. */
-typedef int (*visitor)(PyObject *value, struct reader *reader, void *more);
+typedef int (*visitor)(PyObject *value, const struct reader *reader, void *more);
 
 /* Visit each of `values` until that stops it; what was said last. */
-static int
+static inline int
 visit_all(PyObject *values, PyObject *names, visitor visit, void *more)
 {
-    struct reader reader = {.names = names, .count = PyTuple_Size(names)};
+    struct reader reader = {.names = names, .count = PyTuple_GET_SIZE(names)};
     if (reader.count > MOST_NAMES) {
         PyErr_Format(PyExc_ValueError, "more than %d names", MOST_NAMES);
         return -1;
     }
-    reader.get_member = (descrgetfunc)PyType_GetSlot(&PyMemberDescr_Type, Py_tp_descr_get);
-    PyObject *each = PyObject_GetIter(values);
-    if (each == NULL) {
+    PyObject *all = PySequence_Fast(values, "the values are not iterable");
+    if (all == NULL) {
         return -1;
     }
     int said = 1;
-    PyObject *value;
-    while (said == 1 && (value = PyIter_Next(each)) != NULL) {
-        said = visit(value, &reader, more);
+    /* What an attribute is may be found out by any code, which may shorten a list. */
+    for (Py_ssize_t at = 0; said == 1 && at < PySequence_Fast_GET_SIZE(all); at++) {
+        PyObject *value = Py_NewRef(PySequence_Fast_GET_ITEM(all, at));
+        said = Py_IS_TYPE(value, reader.type) || learn_type(&reader, Py_TYPE(value)) == 0 ? visit(value, &reader, more) : -1;
         Py_DECREF(value);
     }
-    Py_DECREF(each);
-    forget_type(&reader);
-    return said == 1 && PyErr_Occurred() ? -1 : said;
+    Py_DECREF(all);
+    Py_XDECREF(reader.type);
+    return said;
 }
 
 static PyObject *
@@ -204,6 +201,9 @@ fits(PyObject *text, const struct rule *rule)
     if (text == Py_None) {
         return rule->none;
     }
+    if (PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text)) {
+        return rule->fits((const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text));
+    }
     Py_ssize_t length;
     const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
     if (utf8 != NULL) {
@@ -218,7 +218,7 @@ fits(PyObject *text, const struct rule *rule)
 }
 
 static int
-all_of_it_fits(PyObject *value, struct reader *reader, void *rule)
+all_of_it_fits(PyObject *value, const struct reader *reader, void *rule)
 {
     int said = 1;
     for (Py_ssize_t place = 0; place < reader->count && said == 1; place++) {
@@ -259,7 +259,7 @@ all_lower(PyObject *Py_UNUSED(module), PyObject *arguments)
 }
 
 static int
-append_if_any(PyObject *value, struct reader *reader, void *having)
+append_if_any(PyObject *value, const struct reader *reader, void *having)
 {
     int any = 0;
     for (Py_ssize_t place = 0; place < reader->count && any == 0; place++) {
@@ -294,44 +294,50 @@ having(PyObject *Py_UNUSED(module), PyObject *arguments)
     return listed(arguments, append_if_any);
 }
 
-static int
-append_row(PyObject *value, struct reader *reader, void *rows)
+/* What a value has, as a tuple, NULL where an exception is set. A text that is as in `last`, a row or NULL, is the same object. */
+static PyObject *
+row_of(PyObject *value, const struct reader *reader, PyObject *last)
 {
-    Py_ssize_t before = PyList_Size(rows) - 1;
-    PyObject *last = before < 0 ? NULL : PyList_GetItem(rows, before);
     PyObject *row = PyTuple_New(reader->count);
     if (row == NULL) {
-        return -1;
+        return NULL;
     }
-    int set = 0, is_plain = 1;
-    for (Py_ssize_t place = 0; place < reader->count && set == 0; place++) {
+    int is_plain = 1;
+    for (Py_ssize_t place = 0; place < reader->count; place++) {
         PyObject *part = read_attribute(reader, value, place);
         if (part == NULL) {
-            set = -1;
-            break;
+            Py_DECREF(row);
+            return NULL;
         }
         if (PyUnicode_CheckExact(part)) {
-            PyObject *same = last ? PyTuple_GetItem(last, place) : NULL;
+            PyObject *same = last ? PyTuple_GET_ITEM(last, place) : NULL;
             if (same != NULL && PyUnicode_CheckExact(same) && PyUnicode_Compare(same, part) == 0) {
-                Py_DECREF(part);
-                part = Py_NewRef(same);
+                Py_SETREF(part, Py_NewRef(same));
             }
         }
         else {
             is_plain = is_plain && (part == Py_None || PyLong_CheckExact(part) || PyBool_Check(part));
         }
-        /* Takes the part over. */
-        set = PyTuple_SetItem(row, place, part);
+        PyTuple_SET_ITEM(row, place, part);
     }
-    if (set == 0 && is_plain) {
+    if (is_plain) {
         /* Nothing in it can be part of a cycle. The collector would find that out itself, each time for some hundred of them. */
         PyObject_GC_UnTrack(row);
     }
-    if (set == 0) {
-        set = PyList_Append(rows, row);
+    return row;
+}
+
+static int
+append_row(PyObject *value, const struct reader *reader, void *rows)
+{
+    Py_ssize_t count = PyList_GET_SIZE(rows);
+    PyObject *row = row_of(value, reader, count ? PyList_GET_ITEM(rows, count - 1) : NULL);
+    if (row == NULL) {
+        return -1;
     }
+    int appended = PyList_Append(rows, row);
     Py_DECREF(row);
-    return set < 0 ? -1 : 1;
+    return appended < 0 ? -1 : 1;
 }
 
 static PyObject *
@@ -346,7 +352,7 @@ struct model {
 };
 
 static int
-is_like(PyObject *value, struct reader *reader, void *more)
+is_like(PyObject *value, const struct reader *reader, void *more)
 {
     struct model *model = more;
     int said = 1;
@@ -388,9 +394,8 @@ of_one_type(PyObject *Py_UNUSED(module), PyObject *values)
         PyErr_SetString(PyExc_TypeError, "no list");
         return NULL;
     }
-    Py_ssize_t count = PyList_Size(values), same = 0;
-    PyTypeObject *type = count ? Py_TYPE(PyList_GetItem(values, 0)) : NULL;
-    while (same < count && Py_TYPE(PyList_GetItem(values, same)) == type) {
+    Py_ssize_t count = PyList_GET_SIZE(values), same = 0;
+    while (same < count && Py_IS_TYPE(PyList_GET_ITEM(values, same), Py_TYPE(PyList_GET_ITEM(values, 0)))) {
         same++;
     }
     return PyBool_FromLong(same == count);
@@ -429,22 +434,14 @@ struct mark {
 };
 
 static int
-mark_time(PyObject *value, struct reader *reader, void *more)
+mark_time(PyObject *value, const struct reader *reader, void *more)
 {
     const struct mark *mark = more;
-    PyObject *key = PyTuple_New(reader->count);
+    PyObject *key = row_of(value, reader, NULL);
     if (key == NULL) {
         return -1;
     }
-    int set = 0;
-    for (Py_ssize_t place = 0; place < reader->count && set == 0; place++) {
-        PyObject *part = read_attribute(reader, value, place);
-        /* Takes the part over. */
-        set = part == NULL ? -1 : PyTuple_SetItem(key, place, part);
-    }
-    if (set == 0) {
-        set = PyDict_SetItem(mark->times, key, mark->at);
-    }
+    int set = PyDict_SetItem(mark->times, key, mark->at);
     Py_DECREF(key);
     return set < 0 ? -1 : 1;
 }
@@ -463,14 +460,77 @@ mark_times(PyObject *Py_UNUSED(module), PyObject *arguments)
     Py_RETURN_NONE;
 }
 
+static int
+append_parts(PyObject *value, const struct reader *reader, void *columns)
+{
+    for (Py_ssize_t place = 0; place < reader->count; place++) {
+        PyObject *part = read_attribute(reader, value, place);
+        int appended = part == NULL ? -1 : PyList_Append(PyTuple_GET_ITEM(columns, place), part);
+        Py_XDECREF(part);
+        if (appended < 0) {
+            return -1;
+        }
+    }
+    return 1;
+}
+
+static PyObject *
+columns_of(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *values, *names;
+    if (!PyArg_ParseTuple(arguments, "OO!", &values, &PyTuple_Type, &names)) {
+        return NULL;
+    }
+    PyObject *columns = PyTuple_New(PyTuple_GET_SIZE(names));
+    for (Py_ssize_t place = 0; columns != NULL && place < PyTuple_GET_SIZE(names); place++) {
+        PyObject *column = PyList_New(0);
+        if (column == NULL) {
+            Py_CLEAR(columns);
+        }
+        else {
+            PyTuple_SET_ITEM(columns, place, column);
+        }
+    }
+    if (columns != NULL && visit_all(values, names, append_parts, columns) < 0) {
+        Py_CLEAR(columns);
+    }
+    return columns;
+}
+
+static PyObject *
+put_new(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *known, *keys, *values;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!", &PyDict_Type, &known, &PyTuple_Type, &keys, &PyTuple_Type, &values)) {
+        return NULL;
+    }
+    Py_ssize_t count = PyTuple_GET_SIZE(keys), put = 0;
+    if (PyTuple_GET_SIZE(values) != count) {
+        PyErr_SetString(PyExc_ValueError, "not as many values as keys");
+        return NULL;
+    }
+    for (; put < count; put++) {
+        Py_ssize_t before = PyDict_GET_SIZE(known);
+        if (PyDict_SetDefault(known, PyTuple_GET_ITEM(keys, put), PyTuple_GET_ITEM(values, put)) == NULL) {
+            return NULL;
+        }
+        if (PyDict_GET_SIZE(known) == before) {
+            break;
+        }
+    }
+    return PyLong_FromSsize_t(put);
+}
+
 static PyMethodDef methods[] = {
     {"all_decimals", all_decimals, METH_VARARGS, NULL},
     {"all_lower", all_lower, METH_VARARGS, NULL},
     {"all_whole", all_whole, METH_VARARGS, NULL},
     {"alike", alike, METH_VARARGS, NULL},
+    {"columns_of", columns_of, METH_VARARGS, NULL},
     {"having", having, METH_VARARGS, NULL},
     {"mark_times", mark_times, METH_VARARGS, NULL},
     {"of_one_type", of_one_type, METH_O, NULL},
+    {"put_new", put_new, METH_VARARGS, NULL},
     {"rows_of", rows_of, METH_VARARGS, NULL},
     {"set_each", set_each, METH_VARARGS, NULL},
     {"take_texts", take_texts, METH_VARARGS, NULL},

@@ -30,7 +30,7 @@ from .effects import Committed, Done, Identity, Outcome, Persist, Record, Resend
 from .events import AckRefused, Delivery, Gap
 from .ledger import Entry, Key, Ledger
 from .machine import Status
-from .owed import KEY, Ack, Owed
+from .owed import Ack, Owed
 from .session import Session
 
 __all__ = ["AckConfig", "AckSession", "judge"]
@@ -288,13 +288,13 @@ class AckSession(Session[EventT, TopicT], abc.ABC):
             keys = self._owed.take()
             if keys:
                 acks = self._acks_of(keys)
-                named = list(map(KEY, acks))
+                named = [key for key, _ in acks]
                 if named != keys:
                     self._owed.drop({*keys}.difference(named))
                 self._send_acks(acks, 1, now)
 
     def _send_acks(self, acks: Sequence[Ack], tries: int, now: float) -> None:
-        unsettled = self._ledger.unsettled(map(KEY, acks))
+        unsettled = self._ledger.unsettled(key for key, _ in acks)
         if unsettled:
             # Another version came meanwhile, and the ACK might speak for it too. It is owed again when that one is finished.
             self._owed.drop(unsettled)

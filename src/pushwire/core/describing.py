@@ -51,8 +51,10 @@ def describe(provider: str, event: object, wall_of: Callable[[float], float]) ->
     elif kind is Gap:
         _rewrite(data, ("since", "until"), lambda posix: posix)
     if "arrival" in data:
-        # As it is read, beside what the provider says.
-        data |= cast("dict[str, object]", data.pop("arrival"))
+        # As it is read, beside what the provider says: the identity is one value.
+        arrival = cast("dict[str, object]", data.pop("arrival"))
+        data["identity"] = {name: arrival.pop(name) for name in ("key", "version")}
+        data |= arrival
     at = data.pop("received")
     return Line(provider, kind_of(kind), moment(wall_of(at) if isinstance(at, float | int) else 0.0), data)
 

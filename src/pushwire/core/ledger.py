@@ -11,11 +11,12 @@ import itertools
 import operator
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 from ..errors import LocalProtocolError
 from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
+from .speedups import put_new
 from .transitions import Table
 
 __all__ = ["ENTRY", "Entry", "EntryTrigger", "Key", "Ledger"]
@@ -91,12 +92,6 @@ _ROW: Final[Mapping[EntryTrigger, tuple[int, int]]] = {
 }
 """From where to where each of the others moves a version: there is one way for each."""
 
-_ALONE: Final = tuple(map(operator.itemgetter, _CODES.values()))
-"""By the code of a state: takes what is kept of a key that has one version, in that state, out of all that can be."""
-_ALONE_VERSION: Final = operator.itemgetter(0)
-_ALONE_CODE: Final = operator.itemgetter(1)
-"""These take the version and the code out of that."""
-
 _FEW: Final = 1024
 """Received messages that are listed whatever has become of them."""
 
@@ -169,30 +164,26 @@ class Ledger:
             if known.version not in self._keys.get(known.key, ()):
                 self._put(known.key, known.version, _UNSEEN, self._keys.get(known.key, ()))
 
-    def first(self, keys: Sequence[Key], versions: Sequence[Key], at: float, start: int = 0) -> Sequence[Key]:
+    def first(self, keys: tuple[Key, ...], versions: tuple[Key, ...], at: float, start: int = 0) -> tuple[Key, ...]:
         """Messages arrived, no older than `at`: takes those from `start` on, up to the first whose key is known, which is left to
         `receive`. They are to be delivered as "new". Returns their versions, as they are kept.
 
         The hot path, which most messages go all together: few steps for each, and nothing left behind but its key.
         """
-        known = self._keys
-        if start or not known.keys().isdisjoint(keys):
+        if start:
+            # What is left has been looked at once: not again for each that is known.
             stop = self._until_known(keys, start)
             keys, versions = keys[start:stop], versions[start:stop]
-        if not keys:
+        held = self._alone(versions, _HELD)
+        count = put_new(self._keys, keys, held)
+        if not count:
             return ()
-        alone = list(map(_ALONE[_HELD], self._states(versions)))
-        before = len(known)
-        known.update(zip(keys, alone, strict=True))
-        if len(known) - before < len(keys):
-            # A key comes twice, which is rare enough to find out like this.
-            for key in set(keys):
-                del known[key]
-            stop = self._until_known(keys, 0)
-            return self.first(keys[:stop], versions[:stop], at)
-        versions = tuple(map(_ALONE_VERSION, alone))
-        self._unsaved.append(self._list(at, keys, versions))
-        self.unfinished += len(keys)
+        if held.count(held[0]) < len(held):
+            # One tuple for all that are the same, as they are kept above. Of one block they are one already.
+            versions = cast("tuple[Key, ...]", tuple([version for version, _ in held]))
+        versions = versions[:count]
+        self._unsaved.append(self._list(at, keys[:count], versions))
+        self.unfinished += count
         return versions
 
     def receive(self, identity: Identity, at: float, *, reorg: bool = False) -> Delivery | Literal["ack again", "withheld"]:
@@ -231,11 +222,12 @@ class Ledger:
     def finish(self, identities: Sequence[Identity]) -> list[Identity]:
         """The commit is asked for of those of these that are held, each once, which are returned; the rest is finished. Raises
         `LocalProtocolError` where one is neither: then nothing has moved."""
-        different = list(dict.fromkeys(identities))
-        if self._move_alone(*_columns(different), EntryTrigger.FINISH):
-            return different
+        keys, versions = _columns(identities)
+        if len({*keys}) == len(keys) and self._move_alone(keys, versions, EntryTrigger.FINISH):
+            # So it is with nearly all.
+            return list(identities)
         held: list[Identity] = []
-        for identity in different:
+        for identity in dict.fromkeys(identities):
             state = self.state(identity)
             if state is Entry.HELD:
                 held.append(identity)
@@ -296,13 +288,13 @@ class Ledger:
         """Those of these keys of which a received version is unfinished."""
         keys = list(keys)
         kept = self._kept(keys)
-        if {*map(len, kept)} == {2} and {*map(_ALONE_CODE, kept)} == {_FINISHED}:
-            # So it is with nearly all.
+        if kept and kept.count(kept[0]) == len(kept) and self._settled(kept[0]):
+            # Of one block, all are the same.
             return set()
         return {key for key, versions in zip(keys, kept, strict=True) if not self._settled(versions)}
 
-    def _list(self, at: float, keys: Sequence[Key], versions: Sequence[Key]) -> Run:
-        run = (at, tuple(keys), tuple(versions))
+    def _list(self, at: float, keys: tuple[Key, ...], versions: tuple[Key, ...]) -> Run:
+        run = (at, keys, versions)
         if self._order is None:
             self._order = deque()
         self._order.append(run)
@@ -316,8 +308,10 @@ class Ledger:
         """How many of these are finished before the first that is not."""
         if self._unfinished(keys[0], versions[0]):
             return 0
-        alone = map(_ALONE[_FINISHED], self._states(versions))
-        for at in itertools.compress(itertools.count(), map(operator.ne, self._kept(keys), alone)):
+        kept, finished = self._kept(keys), [*self._alone(versions, _FINISHED)]
+        if kept == finished:
+            return len(keys)
+        for at in itertools.compress(itertools.count(), map(operator.ne, kept, finished)):
             if self._unfinished(keys[at], versions[at]):
                 return at
         return len(keys)
@@ -328,7 +322,7 @@ class Ledger:
         if max(map(len, kept)) > 2:
             held = [_code(each, version) == _HELD for each, version in zip(kept, versions, strict=True)]
         else:
-            held = list(map(operator.eq, kept, map(_ALONE[_HELD], self._states(versions))))
+            held = list(map(operator.eq, kept, self._alone(versions, _HELD)))
         return map(Identity, itertools.compress(keys, held), itertools.compress(versions, held))
 
     def _kept(self, keys: Sequence[Key]) -> list[Versions]:
@@ -348,10 +342,9 @@ class Ledger:
     def _move_alone(self, keys: Sequence[Key], versions: Sequence[Key], trigger: EntryTrigger) -> bool:
         """Move these, where each is the one version of its key and the trigger moves all: one look at all of them shows it."""
         before, after = _ROW[trigger]
-        states = self._states(versions)
-        alone = self._kept(keys) == list(map(_ALONE[before], states))
+        alone = self._kept(keys) == [*self._alone(versions, before)]
         if alone:
-            self._keys.update(zip(keys, map(_ALONE[after], states), strict=True))
+            self._keys.update(zip(keys, self._alone(versions, after), strict=True))
         return alone
 
     def _put(self, key: Key, version: Key, code: int, versions: Versions) -> None:
@@ -366,16 +359,13 @@ class Ledger:
             versions = (*versions, version, code)
         self._keys[key] = versions
 
-    def _states(self, versions: Sequence[Key]) -> list[tuple[Versions, ...]]:
-        """Of each version, all that can be kept of a key that has no other."""
+    def _alone(self, versions: Sequence[Key], code: int) -> tuple[Versions, ...]:
+        """Of each version, what is kept of a key that has no other, in the state of that code."""
         shared = self._shared
         if versions and versions[0] == versions[-1] and versions.count(versions[0]) == len(versions):
             # Of one block, all are the same, and that is seen without their hashes.
-            return [shared.get(versions[0]) or self._share(versions[0])] * len(versions)
-        try:
-            return list(map(shared.__getitem__, versions))
-        except KeyError:
-            return [shared.get(version) or self._share(version) for version in versions]
+            return ((shared.get(versions[0]) or self._share(versions[0]))[code],) * len(versions)
+        return tuple([(shared.get(version) or self._share(version))[code] for version in versions])
 
     def _share(self, version: Key) -> tuple[Versions, ...]:
         if len(self._shared) >= _SHARED:

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from .ledger import Key
+from .speedups import put_new
 
-__all__ = ["KEY", "Ack", "Owed"]
+__all__ = ["Ack", "Owed"]
 
 Ack: TypeAlias = tuple[Key, str | None]
 """An ACK of a key, by one of its subjects. A plain tuple, which the garbage collector soon leaves alone: there is one for each
 message."""
-
-KEY: Final[Callable[[Ack], Key]] = operator.itemgetter(0)
-"""The key of an ACK."""
 
 
 class Owed:
@@ -51,7 +48,7 @@ class Owed:
 
     def add(self, keys: Iterable[Key]) -> None:
         """These are to be ACKed."""
-        self._next.update(dict.fromkeys(keys))
+        self._next = dict.fromkeys((*self._next, *keys))
 
     def take(self) -> list[Key]:
         """The keys to ACK now."""
@@ -71,14 +68,10 @@ class Owed:
             self._deadlines = deque()
         self._deadlines.append((now + self._timeout - self._pauses, ids, tries))
         sent = self._sent
-        keys = list(map(KEY, acks))
-        once = dict.fromkeys(keys, 1)
-        if len(once) == len(keys) and sent.keys().isdisjoint(once):
-            # So it is with nearly all.
-            sent.update(once)
-        else:
-            for key in keys:
-                sent[key] = sent.get(key, 0) + 1
+        keys = tuple([key for key, _ in acks])
+        # Nearly all are new, and then there is nothing left to count.
+        for key in keys[put_new(sent, keys, (1,) * len(keys)) :]:
+            sent[key] = sent.get(key, 0) + 1
 
     def answered(self, ids: Iterable[str]) -> list[Ack | None]:
         """Answers came to the ACKs of these ids; None for an id that no ACK has."""
@@ -119,7 +112,7 @@ class Owed:
 
     def _over(self, acks: Iterable[Ack]) -> None:
         sent = self._sent
-        keys = list(map(KEY, acks))
+        keys = [key for key, _ in acks]
         for key, times in zip(keys, map(sent.pop, keys, itertools.repeat(1)), strict=True):
             if times > 1:
                 # Other messages of the key have an ACK of their own under way, which this one says nothing of.

@@ -20,9 +20,11 @@ __all__ = [
     "all_decimals",
     "all_lower",
     "all_whole",
+    "columns_of",
     "having",
     "mark_times",
     "of_one_type",
+    "put_new",
     "rows_of",
     "set_each",
     "take_texts",
@@ -43,9 +45,22 @@ _SHORTEST_PLAIN: Final = 0x8100
 _PLAIN: Final = _SHORTEST_PLAIN | _TWO_BYTES
 
 
-def _columns(values: Sequence[object], names: tuple[str, ...]) -> list[list[Any]]:
+def columns_of(values: Sequence[object], names: tuple[str, ...]) -> tuple[list[Any], ...]:
     """What all values have, by each name."""
-    return [list(map(operator.attrgetter(name), values)) for name in names]
+    return tuple([list(map(operator.attrgetter(name), values)) for name in names])
+
+
+def put_new(known: dict[KeyT, ValueT], keys: tuple[KeyT, ...], values: tuple[ValueT, ...]) -> int:
+    """Put in `known` each of the keys with its value, up to the first that is there. Returns how many. Raises `ValueError` where
+    there are not as many values as keys."""
+    if len(keys) != len(values):
+        raise ValueError("not as many values as keys")
+    for put, (key, value) in enumerate(zip(keys, values, strict=False)):
+        before = len(known)
+        known.setdefault(key, value)
+        if len(known) == before:
+            return put
+    return len(keys)
 
 
 def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | bytes]) -> int:
@@ -75,12 +90,12 @@ def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | b
 
 def all_decimals(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether what each value has by each of these names, a text, is what a `DecimalText` may be."""
-    return all(map(DECIMAL.match, itertools.chain.from_iterable(_columns(values, names))))
+    return all(map(DECIMAL.match, itertools.chain.from_iterable(columns_of(values, names))))
 
 
 def all_whole(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether what each value has by each of these names, a text or None, `is_number`."""
-    texts: list[str] = list(filter(None, itertools.chain.from_iterable(_columns(values, names))))
+    texts: list[str] = list(filter(None, itertools.chain.from_iterable(columns_of(values, names))))
     joined = "".join(texts)
     # Of bytes it is asked four times as fast as of text.
     return not joined or (joined.isascii() and joined.encode().isdigit() and max(map(len, texts)) <= UINT256_DIGITS)
@@ -88,13 +103,13 @@ def all_whole(values: Sequence[object], names: tuple[str, ...]) -> bool:
 
 def all_lower(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether what each value has by each of these names, a text, is ASCII and lower case."""
-    joined = "".join(itertools.chain.from_iterable(_columns(values, names)))
+    joined = "".join(itertools.chain.from_iterable(columns_of(values, names)))
     return joined.isascii() and joined == joined.lower()
 
 
 def alike(values: Sequence[object], names: tuple[str, ...]) -> bool:
     """Whether all values have the same by each of these names."""
-    return all(map(_is_one, _columns(values, names)))
+    return all(map(_is_one, columns_of(values, names)))
 
 
 def _is_one(column: list[Any]) -> bool:
@@ -108,7 +123,7 @@ def of_one_type(values: list[Any]) -> bool:
 
 def having(values: Sequence[ValueT], names: tuple[str, ...]) -> list[ValueT]:
     """Those of which at least one of these is true."""
-    columns = _columns(values, names)
+    columns = columns_of(values, names)
     if not any(map(any, columns)):
         return []
     return list(itertools.compress(values, map(any, zip(*columns, strict=True))))
@@ -116,7 +131,7 @@ def having(values: Sequence[ValueT], names: tuple[str, ...]) -> list[ValueT]:
 
 def rows_of(values: Sequence[object], names: tuple[str, ...]) -> list[tuple[Any, ...]]:
     """What each value has by these names. A text that is as in the row before is the same object: rows are kept."""
-    return list(zip(*map(_kept, _columns(values, names)), strict=True))
+    return list(zip(*map(_kept, columns_of(values, names)), strict=True))
 
 
 def _kept(column: list[Any]) -> list[Any]:
@@ -129,7 +144,7 @@ def _same(before: object, value: object) -> object:
 
 def mark_times(times: dict[KeyT, float], values: Sequence[object], names: tuple[str, ...], at: float) -> None:
     """Set the time `at` for the key of each value in `times`: what it has by these names, a `KeyT`."""
-    keys = cast("Iterable[KeyT]", zip(*_columns(values, names), strict=True))
+    keys = cast("Iterable[KeyT]", zip(*columns_of(values, names), strict=True))
     times.update(zip(keys, itertools.repeat(at)))
 
 

@@ -16,15 +16,30 @@ try:
         all_decimals,
         all_lower,
         all_whole,
+        columns_of,
         having,
         mark_times,
         of_one_type,
+        put_new,
         rows_of,
         set_each,
         take_texts,
     )
 except ImportError:
-    from .plain import alike, all_decimals, all_lower, all_whole, having, mark_times, of_one_type, rows_of, set_each, take_texts
+    from .plain import (
+        alike,
+        all_decimals,
+        all_lower,
+        all_whole,
+        columns_of,
+        having,
+        mark_times,
+        of_one_type,
+        put_new,
+        rows_of,
+        set_each,
+        take_texts,
+    )
 
 __all__ = [
     "COMPILED",
@@ -32,9 +47,11 @@ __all__ = [
     "all_decimals",
     "all_lower",
     "all_whole",
+    "columns_of",
     "having",
     "mark_times",
     "of_one_type",
+    "put_new",
     "rows_of",
     "set_each",
     "take_texts",

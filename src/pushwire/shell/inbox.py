@@ -7,6 +7,7 @@ event. Where that does not make enough room, they block as well.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -171,7 +172,7 @@ class Inbox(Generic[EventT]):
         """Up to `most` events, as many as there are, None when there are none yet. Raises as `take_nowait` does."""
         events = self._events
         if events:
-            batch = [events.popleft() for _ in range(min(most, len(events)))]
+            batch = list(map(deque[EventT].popleft, itertools.repeat(events, min(most, len(events)))))
             if self.readers:
                 self._tell_readers()
             return batch

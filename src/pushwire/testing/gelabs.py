@@ -125,12 +125,14 @@ def transaction(**overrides: Unpack[TransactionFields]) -> Transaction:
     )
     ours: dict[str, object] = {}
     for name, value in overrides.items():
-        if name in Arrival.__struct_fields__:
+        if isinstance(value, Identity):
+            ours |= {"key": value.key, "version": value.version}
+        elif name in Arrival.__struct_fields__:
             ours[name] = value
         else:
             # Read-only to the type checkers alone.
             setattr(tx, name, value)
-    arrival = Arrival(0.0, Identity(*identify(tx, CHAIN_IDS)), "msg-tx-1", TIME)
+    arrival = Arrival(0.0, *identify(tx, CHAIN_IDS), "msg-tx-1", TIME)
     arrived((tx,), (msgspec.structs.replace(arrival, **ours),))
     return tx
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, islice, repeat
+from itertools import islice
 from typing import Final
 
 try:
@@ -32,12 +31,11 @@ _MASK: Final = struct.Struct("4s")
 _DRAWN: Final = 64
 """How many masks are drawn at a time: to ask the system for one costs more than all the rest of a frame."""
 
-_FIRST: Final[Callable[[tuple[bytes]], bytes]] = operator.itemgetter(0)
-
 
 def _drawn() -> Iterator[bytes]:
     """Masks without end."""
-    return map(_FIRST, chain.from_iterable(_MASK.iter_unpack(os.urandom(_MASK.size * _DRAWN)) for _ in repeat(None)))
+    while True:
+        yield from [mask for (mask,) in _MASK.iter_unpack(os.urandom(_MASK.size * _DRAWN))]
 
 
 @lru_cache(maxsize=1024)

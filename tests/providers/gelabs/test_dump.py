@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushwire.core.effects import Identity
 from pushwire.providers.gelabs import Arrival, Transaction
 from pushwire.providers.gelabs.transactions import arrived
 
@@ -45,5 +44,5 @@ def what_says_something(value: Json) -> Json:
 def test_a_dump_is_what_was_sent_without_what_says_nothing(sent: dict[str, Json], delivered: bool) -> None:
     tx = msgspec.json.decode(json.dumps(sent), type=Transaction)
     if delivered:
-        arrived((tx,), (Arrival(5.0, Identity(("e", 1, "h"), ("ok", 5, False)), "m", 17, "update"),))
+        arrived((tx,), (Arrival(5.0, ("e", 1, "h"), ("ok", 5, False), "m", 17, "update"),))
     assert json.loads(tx.dump()) == what_says_something(sent)

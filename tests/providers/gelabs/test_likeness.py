@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushwire.core.effects import Identity
 from pushwire.core.events import Malformed
 from pushwire.core.values import MILLISECONDS_FROM
 from pushwire.providers import gelabs
@@ -37,7 +36,7 @@ def delivered(key: tuple[str, int, str] = KEY, version: tuple[str, int, bool] = 
     """As a stream delivers it."""
     tx = expect(Push, decode(build.push(**fields))).data  # type: ignore[arg-type]  # of the right kind, by name
     assert tx is not None
-    arrived((tx,), (gelabs.Arrival(9.0, Identity(key, version), "m1", 5),))
+    arrived((tx,), (gelabs.Arrival(9.0, key, version, "m1", 5),))
     return tx
 
 
@@ -95,13 +94,15 @@ SPELLED = st.builds(
 
 @given(st.lists(SPELLED, min_size=1, max_size=6) | SPELLED.map(lambda tx: [tx] * 3))
 def test_many_are_identified_as_each_by_itself(txs: list[gelabs.Transaction]) -> None:
-    keys, versions = identify_all(txs, gelabs.CHAIN_IDS)
+    keys, versions, spelled = identify_all(txs, gelabs.CHAIN_IDS)
     assert list(zip(keys, versions, strict=True)) == [identify(tx, gelabs.CHAIN_IDS) for tx in txs]
+    assert [*(spelled or [key[2] for key in keys])] == [tx.tx_hash for tx in txs]
 
 
 def test_versions_of_one_block_are_one_tuple_and_the_name_of_one_chain_is_one_text() -> None:
     txs = [delivered(("ethereum", 1, f"0x{number}")) for number in range(3)]
-    keys, versions = identify_all(txs, gelabs.CHAIN_IDS)
+    keys, versions, spelled = identify_all(txs, gelabs.CHAIN_IDS)
+    assert spelled is None
     assert len({*map(id, versions)}) == len({id(key[0]) for key in keys}) == 1
 
 
@@ -116,5 +117,5 @@ def test_nothing_of_ours_is_in_a_dump_whichever_of_it_is_set() -> None:
     assert "pushwire" not in plain
     for received, message_id, sent in ((0.0, "m", 5), (0.0, None, 5), (3.0, "m", 5), (0.0, "m", None)):
         tx = build.transaction()
-        arrived((tx,), (gelabs.Arrival(received, Identity(KEY, VERSION), message_id, sent, "update"),))
+        arrived((tx,), (gelabs.Arrival(received, KEY, VERSION, message_id, sent, "update"),))
         assert tx.dump() == plain

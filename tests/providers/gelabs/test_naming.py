@@ -20,20 +20,21 @@ OTHER = ("ethereum", 1, "0xcd")
 def test_each_message_of_a_key_is_acked_until_it_is_confirmed_and_the_first_spelling_counts() -> None:
     naming = Naming(by_message=True)
     for spelled, message in (("0xAB", "m1"), ("0xab", "m2"), ("0xab", "m1")):
-        naming.add([KEY], [spelled], [message])
-    naming.add([OTHER], ["0xcd"], ["m9"])
+        naming.add((KEY,), (spelled,), [message])
+    naming.add((OTHER,), None, ["m9"])
     assert naming.acks([KEY, OTHER]) == [(KEY, "m1"), (KEY, "m2"), (OTHER, "m9")]
     naming.confirm([(KEY, "m1")], {KEY})
     assert (naming.acks([KEY]), naming.spelled([KEY, OTHER])) == ([(KEY, "m2")], ["0xAB", "0xcd"])
     naming.confirm([(KEY, "m2")], {KEY})
     assert (naming.acks([KEY]), naming.spelled([KEY])) == ([], ["0xAB"])
-    naming.add([KEY], ["0xab"], ["m3"])
+    naming.add((KEY,), None, ["m3"])
     assert (naming.acks([KEY]), naming.spelled([KEY])) == ([(KEY, "m3")], ["0xAB"])
 
 
-def test_two_messages_of_a_key_that_come_together_are_both_acked() -> None:
+@pytest.mark.parametrize("spelled", [("0xab", "0xcd", "0xab"), None])
+def test_two_messages_of_a_key_that_come_together_are_both_acked(spelled: tuple[str, ...] | None) -> None:
     naming = Naming(by_message=True)
-    naming.add([KEY, OTHER, KEY], ["0xab", "0xcd", "0xab"], ["m1", "m2", "m3"])
+    naming.add((KEY, OTHER, KEY), spelled, ["m1", "m2", "m3"])
     assert naming.acks([KEY, OTHER]) == [(KEY, "m1"), (KEY, "m3"), (OTHER, "m2")]
     assert naming.spelled([KEY, OTHER]) == ["0xab", "0xcd"]
 
@@ -43,11 +44,11 @@ def test_two_messages_of_a_key_that_come_together_are_both_acked() -> None:
 def test_a_key_with_nothing_left_to_confirm_is_forgotten_unless_it_is_kept(by_message: bool, spelled: str) -> None:
     naming = Naming(by_message=by_message)
     for key in (KEY, OTHER):
-        naming.add([key], [spelled], [f"m{key[2]}"])
+        naming.add((key,), (spelled,), [f"m{key[2]}"])
     naming.confirm(naming.acks([KEY, OTHER]), {OTHER})
     # Asked for as it is, the other is still spelled as it came.
     assert naming.spelled([KEY, OTHER]) == [KEY[2], spelled]
-    naming.add([KEY], ["0xaB"], ["m5"])
+    naming.add((KEY,), ("0xaB",), ["m5"])
     assert naming.spelled([KEY]) == ["0xaB"]
     assert naming.acks([KEY]) == [(KEY, "m5" if by_message else None)]
     naming.confirm([*naming.acks([KEY]), (OTHER, None)], ())

@@ -13,15 +13,18 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 
+import msgspec
+
 from ...core.acks import AckConfig, AckSession
 from ...core.closes import COMMON_ROWS, Action, CloseTable, Row
 from ...core.commands import AnyCommand
-from ...core.effects import Dial, Handshake, Identity, Restored
+from ...core.effects import Dial, Handshake, Restored
 from ...core.events import Malformed, Unrecognized
 from ...core.ledger import Key
-from ...core.owed import KEY, Ack
+from ...core.owed import Ack
 from ...core.runs import MISFITS, decoded, runs
 from ...core.secrets import Secret
+from ...core.speedups import columns_of
 from ...core.transitions import Table
 from ...errors import AuthenticationRefused, CommandRefused
 from .commands import GelabsDialect, GetTransaction, Subscribe, Unsubscribe, ack_frames, frame
@@ -157,10 +160,10 @@ class GelabsMachine(AckSession[Transaction, Topic]):
         return self._naming.acks(keys)
 
     def _ack_frames(self, ids: Sequence[str], acks: Sequence[Ack]) -> Sequence[str]:
-        return ack_frames(ids, acks, self._naming.spelled(list(map(KEY, acks))))
+        return ack_frames(ids, acks, self._naming.spelled([key for key, _ in acks]))
 
     def _acks_done(self, acks: Sequence[Ack]) -> None:
-        self._naming.confirm(acks, self._ledger.unsettled(map(KEY, acks)))
+        self._naming.confirm(acks, self._ledger.unsettled(key for key, _ in acks))
 
     # Messages
 
@@ -178,47 +181,44 @@ class GelabsMachine(AckSession[Transaction, Topic]):
                     self._on_single(message, raw, now)
 
     def _on_pushes(self, pushes: Sequence[Push], raws: Sequence[str | bytes], now: float) -> None:
-        txs = [push.data for push in pushes if push.data is not None]
-        if len(txs) == len(pushes) and all_numbers(txs):
-            self._on_transactions(pushes, txs, now)
+        txs, message_ids, sent = columns_of(pushes, ("data", "id", "time"))
+        if all(txs) and all_numbers(txs):
+            self._on_transactions(txs, message_ids, sent, now)
             return
         for push, raw in zip(pushes, raws, strict=True):
             problem = "a transaction without data" if push.data is None else numbers_problem(push.data)
             if push.data is None or problem is not None:
                 self._out.events.append(Malformed(now, raw, problem or ""))
             else:
-                self._on_transactions((push,), (push.data,), now)
+                self._on_transactions([push.data], [push.id], [push.time], now)
 
-    def _on_transactions(self, pushes: Sequence[Push], txs: Sequence[Transaction], now: float) -> None:
+    def _on_transactions(self, txs: list[Transaction], message_ids: list[str | None], sent: list[int | None], now: float) -> None:
         """Deliver what is new, ACK again what is finished, each as far as it goes without a break; any other by itself."""
-        keys, versions = identify_all(txs, self._chain_ids)
+        keys, versions, spelled = identify_all(txs, self._chain_ids)
         at = 0
         while at < len(txs):
             kept = self._ledger.first(keys, versions, self._base, at)
             # What is known comes by itself, unless it is finished.
             again = 0 if kept else self._ledger.again(keys, versions, at)
-            until = at + (len(kept) or again or 1)
-            theirs, run, run_keys = pushes[at:until], txs[at:until], keys[at:until]
-            message_ids = [push.id for push in theirs]
-            self._naming.add(run_keys, [tx.tx_hash for tx in run], message_ids)
+            run = slice(at, at + (len(kept) or again or 1))
+            self._naming.add(keys[run], spelled and spelled[run], message_ids[run])
             if kept:
-                sent = [push.time for push in theirs]
-                arrived(run, map(Arrival, itertools.repeat(now), map(Identity, run_keys, kept), message_ids, sent))
-                self._out.events += run
+                arrived(txs[run], map(Arrival, itertools.repeat(now), keys[run], kept, message_ids[run], sent[run]))
+                self._out.events += txs[run]
             elif again:
-                self._ack_again(run_keys, now)
+                self._ack_again(keys[run], now)
             else:
-                self._on_known(pushes[at], txs[at], Identity(keys[at], versions[at]), now)
-            at = until
+                self._on_known(txs[at], Arrival(now, keys[at], versions[at], message_ids[at], sent[at]))
+            at = run.stop
         if self._exchange.staleness.enabled:
             for tx in txs:
                 self._note_topics(tx, now)
 
-    def _on_known(self, push: Push, tx: Transaction, identity: Identity, now: float) -> None:
+    def _on_known(self, tx: Transaction, arrival: Arrival) -> None:
         """A transaction of a key that is known."""
-        delivery = self._received(identity, now, reorg=tx.is_reorg_resend is True)
+        delivery = self._received(arrival.identity, arrival.received, reorg=tx.is_reorg_resend is True)
         if delivery is not None:
-            arrived((tx,), (Arrival(now, identity, push.id, push.time, delivery),))
+            arrived((tx,), (msgspec.structs.replace(arrival, delivery=delivery),))
             self._out.events.append(tx)
 
     def _on_ack_replies(self, replies: Sequence[AckReply], raws: Sequence[str | bytes], now: float) -> None:

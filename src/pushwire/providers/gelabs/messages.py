@@ -138,5 +138,5 @@ def revive(raw: str, identity: Identity, delivery: Delivery, received: float) ->
     problem = "no transaction" if tx is None else numbers_problem(tx)
     if tx is None or problem is not None:
         raise ValueError(problem)
-    arrived((tx,), (Arrival(received, identity, message.id, message.time, delivery),))
+    arrived((tx,), (Arrival(received, identity.key, identity.version, message.id, message.time, delivery),))
     return tx

@@ -5,24 +5,22 @@ There is an entry for each message in hand, hence the two forms that one is kept
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from itertools import repeat
-from operator import itemgetter
-from typing import Final, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from ...core.effects import Scalar
 from ...core.ledger import Key
-from ...core.owed import KEY, Ack
+from ...core.owed import Ack
+from ...core.speedups import put_new
 
 __all__ = ["Naming"]
 
 _Parts: TypeAlias = tuple[Scalar, ...]
 """The hash as it was spelled, then the ids of the messages."""
-_Run: TypeAlias = tuple[tuple[Key, ...], tuple[str, ...], tuple[str | None, ...]]
-"""Keys, how the hash of each was spelled, and the id of its message: tuples, which the garbage collector soon leaves alone."""
-
-_HASH: Final[Callable[[Key], Scalar]] = itemgetter(2)
-"""The hash, in the form in which keys have it."""
+_Run: TypeAlias = tuple[tuple[Key, ...], tuple[str, ...] | None, tuple[str | None, ...]]
+"""Keys, how the hash of each was spelled (None: as in the key, all of them), and the id of its message: tuples, which the garbage
+collector soon leaves alone."""
 
 
 class Naming:
@@ -37,16 +35,16 @@ class Naming:
         # What came in runs and is in the other not yet: that is work for when it is asked for, not for when it comes.
         self._fresh: list[_Run] = []
 
-    def add(self, keys: Sequence[Key], spelled: Sequence[str], message_ids: Sequence[str | None]) -> None:
-        """Messages of these keys came; of each key the first spelling counts."""
-        self._fresh.append((tuple(keys), tuple(spelled), tuple(message_ids)))
+    def add(self, keys: tuple[Key, ...], spelled: tuple[str, ...] | None, message_ids: Sequence[str | None]) -> None:
+        """Messages of these keys came; of each key the first spelling counts. None: all are spelled as in the keys."""
+        self._fresh.append((keys, spelled, tuple(message_ids)))
 
     def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
         """How the hash of each was spelled, where that is known, else as in the key."""
         named = list(map(self._sorted().get, keys))
         if tuple not in {*map(type, named)}:
             # So it is with nearly all.
-            return list(map(_HASH, keys))
+            return [key[2] for key in keys]
         return [each[0] if isinstance(each, tuple) else key[2] for key, each in zip(keys, named, strict=True)]
 
     def acks(self, keys: Sequence[Key]) -> list[Ack]:
@@ -62,8 +60,8 @@ class Naming:
         """The provider has confirmed these. A key with nothing left to confirm is forgotten; of those to be kept the spelling is
         remembered."""
         named = self._sorted()
-        keys = list(map(KEY, acks))
-        if self._by_message and not kept and list(zip(keys, map(named.get, keys), strict=True)) == acks:
+        keys = [key for key, _ in acks]
+        if self._by_message and not kept and list(map(named.get, keys)) == [message_id for _, message_id in acks]:
             list(map(named.pop, keys, repeat(None)))
             return
         for key, message_id in acks:
@@ -76,17 +74,15 @@ class Naming:
     def _sorted(self) -> dict[Key, str | _Parts | None]:
         named = self._named
         for keys, spelled, message_ids in self._fresh:
-            ids = dict(zip(keys, message_ids, strict=True))
-            if len(ids) == len(keys) and named.keys().isdisjoint(ids) and list(map(_HASH, keys)) == [*spelled]:
-                # So it is with nearly all.
-                named.update(ids)
-            else:
-                for each in zip(keys, spelled, message_ids, strict=True):
+            # Nearly all are spelled as in their keys, and none is there yet.
+            done = put_new(named, keys, message_ids) if spelled is None else 0
+            if done < len(keys):
+                for each in zip(keys[done:], (spelled or [key[2] for key in keys])[done:], message_ids[done:], strict=True):
                     self._sort(*each)
         self._fresh.clear()
         return named
 
-    def _sort(self, key: Key, spelled: str, message_id: str | None) -> None:
+    def _sort(self, key: Key, spelled: Scalar, message_id: str | None) -> None:
         if key not in self._named:
             self._named[key] = message_id if spelled == key[2] else (spelled, message_id)
         else:

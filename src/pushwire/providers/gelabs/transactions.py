@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -42,13 +42,18 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     received: float = 0.0
     """Seconds on the clock the stream runs by (trio's). 0.0 in the reply to a command."""
-    identity: Identity = Identity((), ())
-    """What the ledger knows this delivery by."""
+    key: Key = ()
+    version: Key = ()
     message_id: str | None = None
     """The id of the push; `GetTransaction` takes it."""
     sent: int | None = None
     """When the provider sent it, POSIX milliseconds."""
     delivery: Delivery = "new"
+
+    @property
+    def identity(self) -> Identity:
+        """What the ledger knows this delivery by."""
+        return Identity(self.key, self.version)
 
 
 ASKED_FOR: Final = Arrival()
@@ -134,7 +139,9 @@ class Transaction(Value, omit_defaults=True, kw_only=True, rename={
     @property
     def identity(self) -> Identity:
         """What the ledger knows this delivery by. Empty where it did not come as a push."""
-        return self.arrival.identity
+        arrival = self.arrival
+        # Asked of each that is ACKed: no other property on the way.
+        return Identity(arrival.key, arrival.version)
 
     @property
     def message_id(self) -> str | None:
@@ -267,16 +274,20 @@ def identify(tx: Transaction, chain_ids: Mapping[str, int]) -> tuple[Key, Key]:
     return (chain_type, chain_id, tx_hash), _version(tx)
 
 
-def identify_all(txs: Sequence[Transaction], chain_ids: Mapping[str, int]) -> tuple[Sequence[Key], Sequence[Key]]:
+Identified: TypeAlias = tuple[tuple[Key, ...], tuple[Key, ...], tuple[str, ...] | None]
+"""Keys, versions, and how each hash is spelled. None: as in the keys, all of them."""
+
+
+def identify_all(txs: Sequence[Transaction], chain_ids: Mapping[str, int]) -> Identified:
     """The keys and the versions that `identify` says of each. Where all are spelled as they are compared, there is nothing to do
     for each, and one look at all of them shows that. Versions that are the same are one tuple."""
     same = alike(txs, ("chain_id", "tx_status", "height", "is_reorg_resend"))
     nameless = txs[0].chain_id is None if same else None in [tx.chain_id for tx in txs]
     if nameless or not all_lower(txs, ("chain_type", "tx_hash")):
-        named = [identify(tx, chain_ids) for tx in txs]
-        return [key for key, _ in named], [version for _, version in named]
-    keys: list[Key] = rows_of(txs, ("chain_type", "chain_id", "tx_hash"))
-    return keys, [_version(txs[0])] * len(txs) if same else list(map(_version, txs))
+        keys, versions = zip(*[identify(tx, chain_ids) for tx in txs], strict=True)
+        return keys, versions, tuple([tx.tx_hash for tx in txs])
+    rows = rows_of(txs, ("chain_type", "chain_id", "tx_hash"))
+    return tuple(rows), (_version(txs[0]),) * len(txs) if same else tuple(map(_version, txs)), None
 
 
 def _version(tx: Transaction) -> Key:
