@@ -309,7 +309,7 @@ class Books(RuleBasedStateMachine):
         open_ones = {identity for identity, state in self.model.items() if state in {Entry.HELD, Entry.COMMITTING}}
         assert all(self.ledger.state(identity) is state for identity, state in self.model.items())
         assert self.ledger.unfinished == len(open_ones)
-        assert self.ledger._listed == sum(len(keys) for _, keys, _ in self.ledger._order or ())
+        assert self.ledger._listed == sum(len(run.keys) for run in self.ledger._order or ())
         assert self.ledger.oldest_unfinished() == min((at for identity, at in self.order if identity in open_ones), default=None)
 
 

@@ -21,7 +21,7 @@ def received(book: Ledger, read: Sequence[Identity], at: float, start: int = 0) 
 
 
 def listed_in(book: Ledger) -> int:
-    return sum(len(keys) for _, keys, _ in book._order or ())
+    return sum(len(run.keys) for run in book._order or ())
 
 
 def finish(book: Ledger, *identities: Identity) -> None:
@@ -59,6 +59,13 @@ def test_versions_that_begin_and_end_alike_are_each_kept() -> None:
     book.finish(read)
     assert book.committed(read, 2.0) == [("a",), ("b",), ("c",)]
     assert book.state(tx("b", "2")) is Entry.FINISHED
+
+
+def test_versions_that_are_the_same_are_kept_once_however_they_came() -> None:
+    book = ledger()
+    reads = [[tx("a", "1")], [tx("b", "1")], [tx("c", "1"), tx("d", "1")], [tx("e", "1"), tx("f", "2")]]
+    taken = [received(book, [Identity(each.key, (*each.version,)) for each in read], 1.0) for read in reads]
+    assert len({id(identity.version) for read in taken for identity in read if identity.version == tx("a", "1").version}) == 1
 
 
 def test_a_read_that_begins_with_a_known_key_gives_nothing() -> None:

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
+import msgspec
+
 from ..errors import LocalProtocolError
 from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
@@ -72,8 +74,16 @@ Key: TypeAlias = tuple[Scalar, ...]
 Finished: TypeAlias = tuple[Key, Key, float]
 """Key, version and time, as a plain tuple of plain values: the garbage collector soon leaves such a one alone, and there is one
 for each message."""
-Run: TypeAlias = tuple[float, tuple[Key, ...], tuple[Key, ...]]
-"""Time, keys and versions of messages that were received together: tuples, for the same reason."""
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Messages that were received together. The garbage collector never sees it: a tuple it would leave alone no sooner than
+    those in it, and many a one would have grown old by then."""
+
+    at: float
+    keys: tuple[Key, ...]
+    versions: tuple[Key, ...]
+
 
 Versions: TypeAlias = tuple[Key | int, ...]
 """Version and state in turn: there are one or two of a key, and a dict for each would cost four times the memory."""
@@ -178,10 +188,9 @@ class Ledger:
         count = put_new(self._keys, keys, held)
         if not count:
             return ()
-        if held.count(held[0]) < len(held):
-            # One tuple for all that are the same, as they are kept above. Of one block they are one already.
-            versions = cast("tuple[Key, ...]", tuple([version for version, _ in held]))
-        versions = versions[:count]
+        # In the place of those that came with these messages: there is one tuple for all that are the same.
+        alike = held.count(held[0]) == len(held)
+        versions = cast("tuple[Key, ...]", held[0][:1] * count if alike else tuple([version for version, _ in held[:count]]))
         self._unsaved.append(self._list(at, keys[:count], versions))
         self.unfinished += count
         return versions
@@ -257,19 +266,19 @@ class Ledger:
         if self._listed > _FEW and self._listed > 2 * self.unfinished:
             # One delivery held for long would keep all finished ones after it here.
             runs, self._order, self._listed = self._order, None, 0
-            for at, keys, versions in runs or ():
-                left = [pair for pair in zip(keys, versions, strict=True) if self._unfinished(*pair)]
+            for run in runs or ():
+                left = [pair for pair in zip(run.keys, run.versions, strict=True) if self._unfinished(*pair)]
                 if left:
-                    self._list(at, *zip(*left, strict=True))
+                    self._list(run.at, *zip(*left, strict=True))
         order = self._order
         while order:
-            at, keys, versions = order[0]
-            done = self._finished_before(keys, versions)
+            run = order[0]
+            done = self._finished_before(run.keys, run.versions)
             self._listed -= done
-            if done < len(keys):
+            if done < len(run.keys):
                 if done:
-                    order[0] = (at, keys[done:], versions[done:])
-                return at
+                    order[0] = Run(run.at, run.keys[done:], run.versions[done:])
+                return run.at
             order.popleft()
         self._order = None
         return None
@@ -277,11 +286,11 @@ class Ledger:
     def take_unsaved(self) -> list[tuple[Identity, float]]:
         """Deliveries still held that no store knows of yet, each with the time it is no older than."""
         unsaved, self._unsaved = self._unsaved, []
-        return [(identity, at) for at, keys, versions in unsaved for identity in self._held(keys, versions)]
+        return [(identity, run.at) for run in unsaved for identity in self._held(run.keys, run.versions)]
 
     def not_saved(self, records: Iterable[Record]) -> None:
         """These were taken by `take_unsaved`, and the store refused them."""
-        taken = [(record.at, (record.identity.key,), (record.identity.version,)) for record in records]
+        taken = [Run(record.at, (record.identity.key,), (record.identity.version,)) for record in records]
         self._unsaved = [*taken, *self._unsaved]
 
     def unsettled(self, keys: Iterable[Key]) -> set[Key]:
@@ -294,7 +303,7 @@ class Ledger:
         return {key for key, versions in zip(keys, kept, strict=True) if not self._settled(versions)}
 
     def _list(self, at: float, keys: tuple[Key, ...], versions: tuple[Key, ...]) -> Run:
-        run = (at, keys, versions)
+        run = Run(at, keys, versions)
         if self._order is None:
             self._order = deque()
         self._order.append(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -93,3 +94,15 @@ def test_updates_and_resends_among_new_ones_keep_their_places() -> None:
         ("b", "failed", "update"),
     ]
     assert client.machine.status().withheld == 1
+
+
+def test_what_is_in_hand_is_nothing_that_the_collector_would_look_at_again_and_again() -> None:
+    client = Client().ready()
+    gc.collect()
+    before = len(gc.get_objects(generation=2))
+    for number in range(400):
+        client.receive(build.push(tx_hash=f"0x{number}", message_id=f"m{number}"))
+        if number % 20 == 0:
+            # What is still looked at then is old, and full collections come the more often the more of it there is.
+            gc.collect(1)
+    assert len(gc.get_objects(generation=2)) - before < 100

@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 from itertools import repeat
 from typing import TypeAlias, cast
 
+import msgspec
+
 from ...core.effects import Scalar
 from ...core.ledger import Key
 from ...core.owed import Ack
@@ -18,9 +20,15 @@ __all__ = ["Naming"]
 
 _Parts: TypeAlias = tuple[Scalar, ...]
 """The hash as it was spelled, then the ids of the messages."""
-_Run: TypeAlias = tuple[tuple[Key, ...], tuple[str, ...] | None, tuple[str | None, ...]]
-"""Keys, how the hash of each was spelled (None: as in the key, all of them), and the id of its message: tuples, which the garbage
-collector soon leaves alone."""
+
+
+class _Run(msgspec.Struct, frozen=True, gc=False):
+    """Messages that came together: keys, how the hash of each was spelled (None: as in the key, all of them), and its id. Nothing
+    for the garbage collector, as one of the ledger's."""
+
+    keys: tuple[Key, ...]
+    spelled: tuple[str, ...] | None
+    message_ids: tuple[str | None, ...]
 
 
 class Naming:
@@ -37,7 +45,7 @@ class Naming:
 
     def add(self, keys: tuple[Key, ...], spelled: tuple[str, ...] | None, message_ids: Sequence[str | None]) -> None:
         """Messages of these keys came; of each key the first spelling counts. None: all are spelled as in the keys."""
-        self._fresh.append((keys, spelled, tuple(message_ids)))
+        self._fresh.append(_Run(keys, spelled, tuple(message_ids)))
 
     def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
         """How the hash of each was spelled, where that is known, else as in the key."""
@@ -73,11 +81,13 @@ class Naming:
 
     def _sorted(self) -> dict[Key, str | _Parts | None]:
         named = self._named
-        for keys, spelled, message_ids in self._fresh:
+        for run in self._fresh:
+            keys = run.keys
             # Nearly all are spelled as in their keys, and none is there yet.
-            done = put_new(named, keys, message_ids) if spelled is None else 0
+            done = put_new(named, keys, run.message_ids) if run.spelled is None else 0
             if done < len(keys):
-                for each in zip(keys[done:], (spelled or [key[2] for key in keys])[done:], message_ids[done:], strict=True):
+                spelled = run.spelled or [key[2] for key in keys]
+                for each in zip(keys[done:], spelled[done:], run.message_ids[done:], strict=True):
                     self._sort(*each)
         self._fresh.clear()
         return named
