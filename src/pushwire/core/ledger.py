@@ -181,8 +181,8 @@ class Ledger:
         The hot path, which most messages go all together: few steps for each, and nothing left behind but its key.
         """
         if start:
-            # What is left has been looked at once: not again for each that is known.
-            stop = self._until_known(keys, start)
+            # What is left has been looked at once: not all of it again for each that is known.
+            stop = next((at for at in range(start, len(keys)) if keys[at] in self._keys), len(keys))
             keys, versions = keys[start:stop], versions[start:stop]
         held = self._alone(versions, _HELD)
         count = put_new(self._keys, keys, held)
@@ -381,15 +381,6 @@ class Ledger:
             self._shared.clear()
         states = self._shared[version] = tuple((version, code) for code in _CODES.values())
         return states
-
-    def _until_known(self, keys: Sequence[Key], start: int) -> int:
-        """Where, from `start` on, the first key is that is known, or comes a second time."""
-        known, seen = self._keys, set[Key]()
-        for at in range(start, len(keys)):
-            if keys[at] in known or keys[at] in seen:
-                return at
-            seen.add(keys[at])
-        return len(keys)
 
     @staticmethod
     def _settled(versions: Versions) -> bool:

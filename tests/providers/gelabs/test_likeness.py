@@ -99,6 +99,12 @@ def test_many_are_identified_as_each_by_itself(txs: list[gelabs.Transaction]) ->
     assert [*(spelled or [key[2] for key in keys])] == [tx.tx_hash for tx in txs]
 
 
+def test_the_one_among_many_whose_chain_has_no_id_is_given_the_one_that_is_known() -> None:
+    txs = [build.transaction(chain_id=chain_id) for chain_id in (7, None, 7)]
+    keys, _, _ = identify_all(txs, {"ethereum": 1})
+    assert [key[1] for key in keys] == [7, 1, 7]
+
+
 def test_versions_of_one_block_are_one_tuple_and_the_name_of_one_chain_is_one_text() -> None:
     txs = [delivered(("ethereum", 1, f"0x{number}")) for number in range(3)]
     keys, versions, spelled = identify_all(txs, gelabs.CHAIN_IDS)

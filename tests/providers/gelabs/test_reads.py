@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushwire.core.effects import Identity, Persist, Restored, Settled
+from pushwire.core.events import Unrecognized
 from pushwire.core.machine import Status
 from pushwire.providers import gelabs
 from pushwire.testing import gelabs as build
@@ -80,6 +81,13 @@ def told(
 def test_a_read_of_many_messages_says_what_as_many_reads_of_one_say(reads: list[list[str | bytes]], ack_message_id: bool) -> None:
     together = told(reads, together=True, ack_message_id=ack_message_id)
     assert together == told(reads, together=False, ack_message_id=ack_message_id)
+
+
+def test_an_answer_that_nobody_waits_for_takes_nothing_from_what_came_before_it() -> None:
+    client = Client().ready()
+    client.receive(build.push(), build.message("transactionACK", {}, id="nobody"), build.push(tx_hash="0xcd"))
+    events = [type(event) for event in client.take_events()]
+    assert events[-3:] == [gelabs.Transaction, Unrecognized, gelabs.Transaction]
 
 
 def test_updates_and_resends_among_new_ones_keep_their_places() -> None:
