@@ -201,12 +201,14 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             # What is known comes by itself, unless it is finished.
             again = 0 if kept else self._ledger.again(keys, versions, at)
             run = slice(at, at + (len(kept) or again or 1))
-            self._naming.add(keys[run], spelled and spelled[run], message_ids[run])
+            run_keys, run_ids = keys[run], message_ids[run]
+            self._naming.add(run_keys, spelled and spelled[run], run_ids)
             if kept:
-                arrived(txs[run], map(Arrival, itertools.repeat(now), keys[run], kept, message_ids[run], sent[run]))
-                self._out.events += txs[run]
+                new = txs[run]
+                arrived(new, map(Arrival, itertools.repeat(now), run_keys, kept, run_ids, sent[run]))
+                self._out.events += new
             elif again:
-                self._ack_again(keys[run], now)
+                self._ack_again(run_keys, now)
             else:
                 self._on_known(txs[at], Arrival(now, keys[at], versions[at], message_ids[at], sent[at]))
             at = run.stop

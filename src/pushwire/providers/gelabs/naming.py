@@ -31,6 +31,11 @@ class _Run(msgspec.Struct, frozen=True, gc=False):
     message_ids: tuple[str | None, ...]
 
 
+def _hashes(keys: Sequence[Key]) -> list[Scalar]:
+    """The hash of each, in the form in which keys have it."""
+    return [key[2] for key in keys]
+
+
 class Naming:
     """By key. `by_message`: whether an ACK names a message, and there is one for each, or the hash alone."""
 
@@ -52,7 +57,7 @@ class Naming:
         named = list(map(self._sorted().get, keys))
         if tuple not in {*map(type, named)}:
             # So it is with nearly all.
-            return [key[2] for key in keys]
+            return _hashes(keys)
         return [each[0] if isinstance(each, tuple) else key[2] for key, each in zip(keys, named, strict=True)]
 
     def acks(self, keys: Sequence[Key]) -> list[Ack]:
@@ -84,9 +89,10 @@ class Naming:
         for run in self._fresh:
             keys = run.keys
             # Nearly all are spelled as in their keys, and none is there yet.
-            done = put_new(named, keys, run.message_ids) if run.spelled is None else 0
+            as_in_keys = run.spelled is None or [*run.spelled] == _hashes(keys)
+            done = put_new(named, keys, run.message_ids) if as_in_keys else 0
             if done < len(keys):
-                spelled = run.spelled or [key[2] for key in keys]
+                spelled: Sequence[Scalar] = run.spelled or _hashes(keys)
                 for each in zip(keys[done:], spelled[done:], run.message_ids[done:], strict=True):
                     self._sort(*each)
         self._fresh.clear()
