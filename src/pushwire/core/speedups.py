@@ -1,61 +1,24 @@
 """What is done for every message of a read: compiled where that was built, else in Python, with the same outcome.
 
-What lives here: which of the two it is. Setting PUSHWIRE_PURE, to anything, before pushwire is imported makes it Python.
+What lives here: which of the two it is. Setting PUSHWIRE_PURE, to anything, before pushwire is imported makes it Python. The
+names are those of `plain`, and stand there alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Final
 
-try:
-    if os.environ.get("PUSHWIRE_PURE"):
-        raise ImportError
-    from ._speedups import (
-        alike,
-        all_decimals,
-        all_lower,
-        all_whole,
-        columns_of,
-        having,
-        mark_times,
-        of_one_type,
-        put_new,
-        rows_of,
-        set_each,
-        take_texts,
-    )
-except ImportError:
-    from .plain import (
-        alike,
-        all_decimals,
-        all_lower,
-        all_whole,
-        columns_of,
-        having,
-        mark_times,
-        of_one_type,
-        put_new,
-        rows_of,
-        set_each,
-        take_texts,
-    )
+from . import plain
+from .plain import *  # noqa: F403 - `plain.__all__` has the names
 
-__all__ = [
-    "COMPILED",
-    "alike",
-    "all_decimals",
-    "all_lower",
-    "all_whole",
-    "columns_of",
-    "having",
-    "mark_times",
-    "of_one_type",
-    "put_new",
-    "rows_of",
-    "set_each",
-    "take_texts",
-]
+if not os.environ.get("PUSHWIRE_PURE"):
+    with contextlib.suppress(ImportError):
+        from ._speedups import *  # noqa: F403 - the same names, in the place of those
 
-COMPILED: Final = take_texts.__module__ != f"{__package__}.plain"
+__all__ = ["COMPILED"]
+__all__ += plain.__all__
+
+COMPILED: Final = take_texts is not plain.take_texts  # noqa: F405 - one of those names
 """Whether it is compiled."""
