@@ -154,6 +154,22 @@ def test_one_look_at_many_decimals_finds_what_a_look_at_each_would(twin: ModuleT
 
 
 @each_twin
+def test_no_other_character_passes_for_a_digit_wherever_it_stands(twin: ModuleType) -> None:
+    for digits in ("1", "120", "1203", "12034", "1234567", "90817263", "908172635", "9081726354455", "1" * 16, "1" * 21):
+        for place in range(len(digits)):
+            for other in map(chr, range(0x180)):
+                text = digits[:place] + other + digits[place + 1 :]
+                assert twin.all_whole([Slot(text, "1")], NAMES) is ("0" <= other <= "9")
+
+
+@each_twin
+def test_lengths_are_added(twin: ModuleType) -> None:
+    assert twin.total_length([]) == 0
+    assert twin.total_length(["abc", b"\xff", "", "\N{EURO SIGN}\U0001f600"]) == 6
+    assert twin.total_length(("a",)) == 1
+
+
+@each_twin
 @given(pairs(NUMERALS | st.none() | st.just("") | st.integers(0, 10**79).map(str)))
 def test_one_look_at_many_whole_numbers_finds_what_a_look_at_each_would(twin: ModuleType, values: list[object]) -> None:
     assert twin.all_whole(values, NAMES) is all(map(is_number, texts_of(values)))
@@ -335,7 +351,10 @@ def test_the_compiled_ones_refuse_what_they_were_not_made_for() -> None:
     with pytest.raises(TypeError):
         compiled.columns_of([], ["a"])
     with pytest.raises(TypeError):
-        compiled.of_one_type(())
+        compiled.of_one_type(5)
+    for texts in (5, [5], ["a", None]):
+        with pytest.raises(TypeError):
+            compiled.total_length(texts)
     with pytest.raises(TypeError):
         compiled.set_each([], 5, [])
     with pytest.raises(TypeError):
@@ -400,19 +419,22 @@ def test_the_same_texts_are_taken_out_of_any_bytes(data: bytes, at: int, limit: 
 def test_whole_plain_texts_are_taken_up_to_the_first_frame_that_is_none(twin: ModuleType) -> None:
     whole = frame(b"one") + frame(b"two", long=True) + frame(b"x" * 300) + frame(b"")
     # Two bytes alone may be the start of more.
-    assert taken(twin, whole + b"..", 0, 300) == (len(whole), ["one", "two", "x" * 300, ""])
-    assert taken(twin, whole[:5], 0, 300) == (5, ["one"])
-    assert taken(twin, whole, 5, 300) == (len(whole) - 2, ["two", "x" * 300])
-    assert taken(twin, whole, 0, 299) == (12, ["one", "two"])
+    assert taken(twin, whole + b"..", 0, 300) == ((len(whole), 0), ["one", "two", "x" * 300, ""])
+    assert taken(twin, whole[:5], 0, 300) == ((5, 0), ["one"])
+    assert taken(twin, whole, 5, 300) == ((len(whole) - 2, 0), ["two", "x" * 300])
+    assert taken(twin, whole, 0, 299) == ((12, 0), ["one", "two"])
     for other in (
         b"\x81\x83....abc",
         b"\x81\x7f" + bytes(8),
         b"\x01\x01a..",
         b"\xc1\x01a..",
         b"\x82\x01a..",
-        b"\x81\x7e\x00\x09abc",
+        b"\x81\x7e\x01\x2dabc",
     ):
-        assert taken(twin, whole + other, 0, 300) == (len(whole), ["one", "two", "x" * 300, ""])
+        assert taken(twin, whole + other, 0, 300) == ((len(whole), 0), ["one", "two", "x" * 300, ""])
+    # What is longer than is there comes with how long it will be.
+    for start, size in ((b"\x81\x7e\x00\x09abc", 13), (b"\x81\x03ab", 5), (b"\x81\x7e\x01\x2c" + b"x" * 299, 304)):
+        assert taken(twin, whole + start, 0, 300) == ((len(whole), size), ["one", "two", "x" * 300, ""])
 
 
 @each_twin
@@ -450,6 +472,7 @@ def test_nothing_is_kept_of_what_was_looked_at(twin: ModuleType) -> None:
             said(twin.all_lower, [value], NAMES)
             twin.alike([value, *values], NAMES)
             twin.of_one_type([value, *values])
+            twin.total_length((data, *texts))
             twin.mark_times({}, [value], NAMES, at)
         for value in unmarked:
             said(twin.mark_times, {}, [value], NAMES, at)

@@ -111,7 +111,7 @@ LONG = st.sampled_from(
 @pytest.mark.parametrize("take_texts", [speedups.take_texts, plain.take_texts], ids=["as installed", "in Python"])
 @given(st.lists(st.one_of(PLAIN, FRAMES, LONG, st.binary(max_size=6)), max_size=14), st.randoms(use_true_random=False))
 def test_any_bytes_in_any_split_are_what_websockets_alone_makes_of_them(
-    take_texts: Callable[..., int], parts: list[bytes], rng: random.Random
+    take_texts: Callable[..., tuple[int, int]], parts: list[bytes], rng: random.Random
 ) -> None:
     alone, scanning, plodding = Alone(), opened_with(scanner=True), opened_with(scanner=False)
     data = b"".join(parts)

@@ -115,6 +115,7 @@ take_texts(PyObject *Py_UNUSED(module), PyObject *arguments)
         goto failed;
     }
     const unsigned char *bytes = data.buf;
+    Py_ssize_t need = 0;
     while (data.len - at >= LONG_HEAD && bytes[at] == FINAL_TEXT && bytes[at + 1] <= TWO_BYTES) {
         Py_ssize_t length = bytes[at + 1], start = at + SHORT_HEAD;
         if (length == TWO_BYTES) {
@@ -122,6 +123,7 @@ take_texts(PyObject *Py_UNUSED(module), PyObject *arguments)
             start = at + LONG_HEAD;
         }
         if (length > data.len - start || length > limit) {
+            need = length > limit ? 0 : start - at + length;
             break;
         }
         PyObject *text = PyUnicode_DecodeUTF8((const char *)bytes + start, length, NULL);
@@ -136,10 +138,23 @@ take_texts(PyObject *Py_UNUSED(module), PyObject *arguments)
         at = start + length;
     }
     PyBuffer_Release(&data);
-    return PyLong_FromSsize_t(at);
+    return Py_BuildValue("nn", at, need);
 failed:
     PyBuffer_Release(&data);
     return NULL;
+}
+
+enum { FOUR = 4, EIGHT = 8 };
+
+/* Whether each of so many bytes, eight at most, is a digit: '0' is 0x30, and of the bytes above '9' none has that high half with
+   six added. No byte carries into the next but from 0xFA on, whose own high half is another. */
+static inline int
+are_digits(const char *text, size_t count)
+{
+    const uint64_t high = 0xF0F0F0F0F0F0F0F0, zeros = 0x3030303030303030, six = 0x0606060606060606;
+    uint64_t bytes = zeros;
+    memcpy(&bytes, text, count);
+    return ((bytes & high) == zeros) & (((bytes + six) & high) == zeros);
 }
 
 /* How many digits `text` begins with. */
@@ -147,6 +162,12 @@ static Py_ssize_t
 digits(const char *text, Py_ssize_t length)
 {
     Py_ssize_t count = 0;
+    while (length - count >= EIGHT && are_digits(text + count, EIGHT)) {
+        count += EIGHT;
+    }
+    if (length - count >= FOUR && are_digits(text + count, FOUR)) {
+        count += FOUR;
+    }
     while (count < length && text[count] >= '0' && text[count] <= '9') {
         count++;
     }
@@ -390,15 +411,34 @@ alike(PyObject *Py_UNUSED(module), PyObject *arguments)
 static PyObject *
 of_one_type(PyObject *Py_UNUSED(module), PyObject *values)
 {
-    if (!PyList_Check(values)) {
-        PyErr_SetString(PyExc_TypeError, "no list");
+    PyObject *all = PySequence_Fast(values, "the values are not iterable");
+    if (all == NULL) {
         return NULL;
     }
-    Py_ssize_t count = PyList_GET_SIZE(values), same = 0;
-    while (same < count && Py_IS_TYPE(PyList_GET_ITEM(values, same), Py_TYPE(PyList_GET_ITEM(values, 0)))) {
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(all), same = 0;
+    PyObject **items = PySequence_Fast_ITEMS(all);
+    while (same < count && Py_IS_TYPE(items[same], Py_TYPE(items[0]))) {
         same++;
     }
+    Py_DECREF(all);
     return PyBool_FromLong(same == count);
+}
+
+static PyObject *
+total_length(PyObject *Py_UNUSED(module), PyObject *texts)
+{
+    PyObject *all = PySequence_Fast(texts, "the texts are not iterable");
+    Py_ssize_t total = 0, length = all == NULL ? -1 : 0;
+    for (Py_ssize_t at = 0; length >= 0 && at < PySequence_Fast_GET_SIZE(all); at++) {
+        PyObject *text = PySequence_Fast_GET_ITEM(all, at);
+        length = PyUnicode_Check(text) ? PyUnicode_GET_LENGTH(text) : PyBytes_Check(text) ? PyBytes_GET_SIZE(text) : -1;
+        total += length;
+    }
+    if (all != NULL && length < 0) {
+        PyErr_SetString(PyExc_TypeError, "neither a text nor bytes");
+    }
+    Py_XDECREF(all);
+    return length < 0 ? NULL : PyLong_FromSsize_t(total);
 }
 
 static PyObject *
@@ -534,6 +574,7 @@ static PyMethodDef methods[] = {
     {"rows_of", rows_of, METH_VARARGS, NULL},
     {"set_each", set_each, METH_VARARGS, NULL},
     {"take_texts", take_texts, METH_VARARGS, NULL},
+    {"total_length", total_length, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -28,6 +28,7 @@ __all__ = [
     "rows_of",
     "set_each",
     "take_texts",
+    "total_length",
 ]
 
 KeyT = TypeVar("KeyT", bound=tuple[object, ...])
@@ -63,9 +64,10 @@ def put_new(known: dict[KeyT, ValueT], keys: tuple[KeyT, ...], values: tuple[Val
     return len(keys)
 
 
-def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | bytes]) -> int:
+def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | bytes]) -> tuple[int, int]:
     """Append to `texts` those of the frames that stand in `data` from `at` on: whole frames, final, uncompressed, unmasked, of at
-    most `limit` bytes. Returns where the first frame begins that is none.
+    most `limit` bytes. Returns where the first frame begins that is none, and how many bytes it has where all that is wrong is
+    that not all of them are there, else 0.
 
     One of less than four bytes at the very end, or with a 64-bit length, is none. Raises `UnicodeDecodeError` for one that is not
     UTF-8; `texts` has those before it then.
@@ -82,10 +84,10 @@ def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | b
             break
         stop = start + length
         if stop > end or length > limit:
-            break
+            return at, 0 if length > limit else stop - at
         append(data[start:stop].decode())
         at = stop
-    return at
+    return at, 0
 
 
 def all_decimals(values: Sequence[object], names: tuple[str, ...]) -> bool:
@@ -116,9 +118,14 @@ def _is_one(column: list[Any]) -> bool:
     return not column or column.count(column[0]) == len(column)
 
 
-def of_one_type(values: list[Any]) -> bool:
+def of_one_type(values: Sequence[object]) -> bool:
     """Whether all are of the type of the first."""
     return _is_one(list(map(type, values)))
+
+
+def total_length(texts: Sequence[str | bytes]) -> int:
+    """How long they are together: characters and bytes."""
+    return sum(map(len, texts))
 
 
 def having(values: Sequence[ValueT], names: tuple[str, ...]) -> list[ValueT]:

@@ -33,6 +33,7 @@ from ..core.effects import (
     Ticket,
 )
 from ..core.machine import Machine
+from ..core.speedups import total_length
 from ..errors import NotReady, PushwireError
 from ..stores.base import Store
 from .bare import bare
@@ -317,7 +318,7 @@ class Driver(Generic[EventT, ConnectionT]):
             self._crashed(error)
 
     def _hand_in(self, read: Read) -> None:
-        machine, now, size = self.machine, trio.current_time(), sum(map(len, read.messages))
+        machine, now, size = self.machine, trio.current_time(), total_length(read.messages)
         if read.messages:
             machine.receive(read.messages, now)
         elif read.close is None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..core.cures import CURABLE, Trouble, slow_consumer, trouble
+from ..core.speedups import of_one_type
 
 __all__ = ["LOGGER", "Warner"]
 
@@ -36,7 +37,7 @@ class Warner:
     def saw(self, events: Sequence[object]) -> None:
         """What one read brought."""
         # Of a read with messages alone, this is all that it costs.
-        if not CURABLE.isdisjoint(map(type, events)):
+        if not CURABLE.isdisjoint(map(type, events[:1] if of_one_type(events) else events)):
             for event in events:
                 found = trouble(event)
                 if found is not None:

@@ -254,27 +254,28 @@ class ClientWire:
                 self._left -= len(part)
                 self._forward(part)
                 continue
+            need = 0
             if self._scanner and not self._midway:
-                at = self._scan(data, at)
-                if self._inflating is not None:
+                at, need = self._scan(data, at)
+                if self._inflating is not None and not need:
                     at = self._inflate(self._inflating, data, at)
                 if at == len(data):
                     return
-            need = self._begin(data, at)
+            need = need or self._begin(data, at)
             if need:
                 self._pending, self._need = bytearray(data[at:]), need
                 return
 
-    def _scan(self, data: Bytes, at: int) -> int:
-        """Take the plain texts that stand in `data` from `at` on. Returns where the first frame begins that is none."""
+    def _scan(self, data: Bytes, at: int) -> tuple[int, int]:
+        """Take the plain texts that stand in `data` from `at` on; see `take_texts`."""
         try:
             return take_texts(data, at, self._limit, self._messages)
         except UnicodeDecodeError:
             self._not_utf8()
-        return at
+        return at, 0
 
     def _inflate(self, inflating: Inflating, data: Bytes, at: int) -> int:
-        """`_scan` for compressed texts."""
+        """Take the compressed texts. Returns where the first frame begins that is none."""
         try:
             return inflating.scan(data, at, self._messages.append)
         except UnicodeDecodeError:
