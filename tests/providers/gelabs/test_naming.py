@@ -31,6 +31,15 @@ def test_each_message_of_a_key_is_acked_until_it_is_confirmed_and_the_first_spel
     assert (naming.acks([KEY]), naming.spelled([KEY])) == ([(KEY, "m3")], ["0xAB"])
 
 
+@pytest.mark.parametrize(
+    "ids", [["m1", "m2"], ["m1", None], [None, None], ["m1\n", "m2"], ["m1\nm2", "m3"], ["", ""], ["\n", None], ["\ud800", "m2"]]
+)
+def test_ids_are_what_they_were_whatever_is_in_them(ids: list[str | None]) -> None:
+    naming = Naming(by_message=True)
+    naming.add((KEY, OTHER), None, ids)
+    assert naming.acks([KEY, OTHER]) == [(KEY, ids[0]), (OTHER, ids[1])]
+
+
 @pytest.mark.parametrize("spelled", [("0xab", "0xcd", "0xab"), None])
 def test_two_messages_of_a_key_that_come_together_are_both_acked(spelled: tuple[str, ...] | None) -> None:
     naming = Naming(by_message=True)
