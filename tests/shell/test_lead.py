@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -20,11 +21,11 @@ class Line:
         self.sock = trio.socket.from_stdlib_socket(near)
         self.source: trio.socket.SocketType | None = self.sock
         self.far = far
+        self.ready = False
         self.unread = False
         """Whether only the reader can tell what has come."""
 
-    def left(self) -> bytes:
-        return os.read(self.sock.fileno(), 100)
+        self.left: Callable[[], bytes] = lambda: os.read(self.sock.fileno(), 100)
 
     def read_now(self) -> Read | None:
         return None if self.unread else Read([self.left().decode()])
@@ -41,6 +42,16 @@ class Consumer:
         while self.lead.lent:
             await self.lead.wait()
             self.waits += 1
+
+
+class AtTheSameMoment(trio.abc.Instrument):
+    """Does something once trio has seen that there is something to read, and before the task that waited for it runs."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action = action
+
+    def after_io_wait(self, timeout: float) -> None:
+        self.action()
 
 
 @pytest.fixture
@@ -126,6 +137,48 @@ async def test_the_reader_goes_on_at_once_when_it_is_wanted(
     assert trio.current_time() == late
 
 
+async def test_what_is_there_already_is_not_waited_for_but_others_get_their_turn(line: Line) -> None:
+    got: list[Read] = []
+    async with lent(line, got) as (lead, nursery):
+        # So that to wait for it would be for ever.
+        there, line.ready = itertools.count(), True
+        line.left = lambda: b"%d" % next(there)
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while lead.lent:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+
+        nursery.start_soon(other)
+        for _ in range(9):
+            await lead.wait()
+        assert turns >= 9 - 2, "the first is its beginning, and in the last it may come behind"
+        assert lead.read_on()
+        assert got == [Read([str(number)]) for number in range(10)]
+        line.ready = False
+        assert not lead.read_on()
+        line.ready = True
+        lead.end()
+        assert not lead.read_on()
+
+
+@pytest.mark.parametrize("action", [Lead.call_off, Lead.end])
+async def test_who_is_called_off_before_its_turn_to_read_leaves_it_there(line: Line, action: Callable[[Lead], None]) -> None:
+    got: list[Read] = []
+    async with lent(line, got) as (lead, _):
+        line.ready = True
+        line.far.send(b"x")
+        instrument = AtTheSameMoment(lambda: action(lead))
+        trio.lowlevel.add_instrument(instrument)
+        await lead.wait()
+        trio.lowlevel.remove_instrument(instrument)
+        assert got == []
+        assert line.left() == b"x"
+        lead.end()
+
+
 async def test_who_is_called_off_has_read_nothing_and_may_wait_again(line: Line) -> None:
     got: list[Read] = []
     async with lent(line, got) as (lead, nursery):
@@ -140,16 +193,6 @@ async def test_who_is_called_off_has_read_nothing_and_may_wait_again(line: Line)
         await blocked()
         assert (consumer.waits, got) == (2, [Read(["x"])])
         lead.end()
-
-
-class AtTheSameMoment(trio.abc.Instrument):
-    """Does something once trio has seen that there is something to read, and before the task that waited for it runs."""
-
-    def __init__(self, action: Callable[[], None]) -> None:
-        self.action = action
-
-    def after_io_wait(self, timeout: float) -> None:
-        self.action()
 
 
 @pytest.mark.parametrize("action", [Lead.call_off, Lead.end])

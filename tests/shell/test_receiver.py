@@ -38,6 +38,11 @@ async def test_what_comes_is_read_up_to_the_end() -> None:
         assert await reading.some(100) == b""
 
 
+def is_full(reading: Receiver) -> bool:
+    """A call, since type checkers take an attribute for unchanged."""
+    return reading.full
+
+
 async def test_behind_a_read_that_took_all_nothing_is_tried_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int | None] = []
     receive_some = trio.SocketStream.receive_some
@@ -54,9 +59,26 @@ async def test_behind_a_read_that_took_all_nothing_is_tried_in_vain(monkeypatch:
             await far.send_all(text)
             assert await reading.some(10) == text
         assert not tried, "nor before the first, since the handshake took all"
+        # Where a read was full, there is more, and it is not waited for.
         await far.send_all(b"4" * 11)
         assert await reading.some(10) == b"4" * 10
-        assert await reading.some(10) == b"4"
+        assert is_full(reading)
+        with monkeypatch.context() as patch:
+            patch.delattr(trio.lowlevel, "wait_readable")
+            assert await reading.some(10) == b"4"
+        assert not is_full(reading)
+        assert not tried
+        # Or there is none, which only trying tells.
+        await far.send_all(b"5" * 10)
+        assert await reading.some(10) == b"5" * 10
+
+        async def later() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            await far.send_all(b"6")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(later)
+            assert await reading.some(10) == b"6"
         assert tried == [10]
 
 
@@ -200,7 +222,7 @@ async def test_what_came_before_a_record_that_is_broken_is_read_first() -> None:
 
 
 def source(reading: Receiver) -> trio.socket.SocketType | None:
-    """A call, since type checkers take an attribute for unchanged."""
+    """As `is_full`."""
     return reading.source
 
 

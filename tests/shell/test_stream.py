@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 
 import pytest
 import trio
@@ -12,7 +13,10 @@ import pushwire
 from pushwire import gelabs
 from pushwire.core.commands import Command
 from pushwire.core.machine import Phase
-from pushwire.shell.consumer import YIELD_EVERY
+from pushwire.shell.consumer import YIELD_EVERY, Consumer
+from pushwire.shell.inbox import Inbox
+from pushwire.shell.lead import Lead
+from pushwire.shell.transport import Read
 from tests.shell.provider import CONFIG, Provider, tx_hash
 from tests.shell.streams import LOOK, SUBSCRIBE, MemoryStream, connect, next_of, phase, transaction
 
@@ -138,6 +142,39 @@ async def test_a_busy_consumer_lets_others_run(provider: Provider) -> None:
             for _ in range(2 * YIELD_EVERY):
                 await anext(consumer)
         assert ran[0] > 0
+
+
+class Flood:
+    """A connection of which more is there always, and no event in it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.reads: list[Read] = []
+        self.ready = True
+        self.source: trio.socket.SocketType | None = trio.socket.from_stdlib_socket(sock)
+
+    def read_now(self) -> Read | None:
+        assert len(self.reads) < 1000, "nobody else gets a turn"
+        return Read()
+
+
+async def test_a_consumer_that_reads_on_lets_others_run_whatever_comes(autojump_clock: trio.testing.MockClock) -> None:
+    inbox: Inbox[object] = Inbox(8)
+    consumer = Consumer(inbox)
+    turns: list[int] = []
+    with socket.socket() as sock:
+        flood = Flood(sock)
+        inbox.lead = Lead(flood.reads.append)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.lead.lend, flood)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(consumer.receive)
+        for _ in range(20):
+            await trio.lowlevel.checkpoint()
+            turns.append(len(flood.reads))
+        nursery.cancel_scope.cancel()
+    assert turns[-1] > 10
+    # Of two turns of trio's loop, in which one task may be first in the one and last in the other.
+    assert max(after - before for before, after in itertools.pairwise(turns)) <= 2 * 3
 
 
 # Batches

@@ -47,6 +47,8 @@ async def test_many_small_messages_are_handed_over_in_parts_and_others_get_their
     while not (reads and reads[-1].pongs):
         reads.append(await connection.read())
         at.append(turns)
+        # Whoever is lent the waiting may take the next part as well.
+        assert connection.ready is not bool(reads[-1].pongs)
     assert [len(read.messages) for read in reads] == [512, 512, 276]
     assert [message for read in reads for message in read.messages] == [*map(str, range(count))]
     assert [read.pongs for read in reads] == [(), (), [b"us"]]
@@ -56,11 +58,37 @@ async def test_many_small_messages_are_handed_over_in_parts_and_others_get_their
     await connection.aclose()
 
 
+async def test_the_parts_are_handed_to_whom_the_waiting_is_lent_as_well(nursery: trio.Nursery) -> None:
+    async def script(server: Server) -> None:
+        await server.receive()
+        server.protocol.send_pong(b"us")
+        for number in range(1300):
+            server.protocol.send_text(b"%d" % number)
+        await server.flush()
+        await server.receive()
+
+    connection = await connect(nursery, await serve(nursery, raw(script)))
+    connection._size = 2**16
+    connection.send_text("go")
+    await connection.flush()
+    assert connection.source is not None
+    await trio.lowlevel.wait_readable(connection.source)
+    reads: list[Read] = []
+    while not reads or connection.ready:
+        read = connection.read_now()
+        assert read is not None
+        reads.append(read)
+    assert [message for read in reads for message in read.messages] == [*map(str, range(1300))]
+    assert [(len(read.messages), read.pongs) for read in reads] == [(512, ()), (512, ()), (276, [b"us"])]
+    await connection.aclose()
+
+
 async def test_more_is_read_at_a_time_as_long_as_it_is_not_tiny_frames(nursery: trio.Nursery) -> None:
     connection = await connect(nursery, await serve_websocket(nursery, echo))
     sizes: list[int] = []
 
     def feed(size: int, frames: int) -> None:
+        connection._receiver.full = size == connection._size
         connection._pace(size, frames)
         sizes.append(connection._size)
 

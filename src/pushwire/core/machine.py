@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
@@ -46,6 +46,10 @@ class Phase(enum.Enum):
     FLUSHING = "flushing"
     ENDING = "ending"
     CLOSED = "closed"
+
+    if not TYPE_CHECKING:
+        # Enum hashes its name in Python code, and what a phase allows is looked up at each read.
+        __hash__ = object.__hash__
 
 
 @attrs.frozen

@@ -18,6 +18,9 @@ TakenT = TypeVar("TakenT")
 YIELD_EVERY: Final = 64
 """Events a consumer takes before it lets other tasks run: a checkpoint costs more than an event."""
 
+_SOME: Final = YIELD_EVERY // 2
+"""As many events as a list of them counts for, and a read."""
+
 
 class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
     """One taker of events; it owns the event it took last. Several may run side by side, each event goes to one of them.
@@ -52,7 +55,7 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
 
     async def many(self, most: int) -> list[EventT]:
         """The next events, one to `most` of them. Raises as `__anext__` does."""
-        events = await self._next(lambda: self._inbox.take_many_nowait(most), YIELD_EVERY)
+        events = await self._next(lambda: self._inbox.take_many_nowait(most), _SOME)
         if self._done is not None:
             self._hand = events.copy()
         return events
@@ -88,8 +91,8 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
                 await self._done(done)
                 # Not all that is in hand: something may have been taken back meanwhile.
                 self.let_go(done)
-            self._taken += weight
-            if self._taken >= YIELD_EVERY:
+            # Where there is nothing, others run while it waits.
+            if self._taken >= YIELD_EVERY and self._inbox:
                 self._taken = 0
                 await trio.lowlevel.checkpoint()
             while True:
@@ -97,8 +100,13 @@ class Consumer(trio.abc.ReceiveChannel[EventT], Generic[EventT]):
                     raise trio.ClosedResourceError
                 taken = take()
                 if taken is not None:
+                    self._taken += weight
                     return taken
-                await self._inbox.wait()
+                if self._taken < YIELD_EVERY and self._inbox.read_on():
+                    self._taken += _SOME
+                else:
+                    self._taken = 0
+                    await self._inbox.wait()
         finally:
             self._busy = False
 

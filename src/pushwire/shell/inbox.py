@@ -172,7 +172,11 @@ class Inbox(Generic[EventT]):
         """Up to `most` events, as many as there are, None when there are none yet. Raises as `take_nowait` does."""
         events = self._events
         if events:
-            batch = list(map(deque[EventT].popleft, itertools.repeat(events, min(most, len(events)))))
+            if len(events) <= most:
+                # So it is with most: their caller takes what a read has brought.
+                batch, self._events = list(events), None
+            else:
+                batch = list(map(deque[EventT].popleft, itertools.repeat(events, most)))
             if self.readers:
                 self._tell_readers()
             return batch
@@ -180,6 +184,10 @@ class Inbox(Generic[EventT]):
         if self.closed:
             raise self._end or StopAsyncIteration
         return None
+
+    def read_on(self) -> bool:
+        """Read what is there already, where the reader has lent its waiting. False: it must be waited for."""
+        return self.lead is not None and self.lead.read_on()
 
     async def wait(self) -> None:
         """Return when there may be something to take. Take it before anything else is awaited: nobody else was woken for it."""

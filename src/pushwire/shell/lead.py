@@ -42,7 +42,7 @@ LENDS: Final = _how_waits_end()
 class Lead:
     """Between the reader of one stream and its consumer. `hand_in` takes what the consumer has read, and does not raise."""
 
-    __slots__ = ("_abort", "_hand_in", "_lent", "_reader", "_task", "_timed")
+    __slots__ = ("_abort", "_hand_in", "_lent", "_reader", "_task", "_timed", "_waits")
 
     def __init__(self, hand_in: Callable[[Read], None]) -> None:
         self._hand_in = hand_in
@@ -50,8 +50,10 @@ class Lead:
         self._reader = trio.lowlevel.ParkingLot()
         self._timed = False
         """Whether the reader looks by itself, before long, whether the consumer is away."""
+        self._waits = False
+        """Whether the consumer waits here, and was not called off."""
         self._task: trio.lowlevel.Task | None = None
-        """The consumer's, while it waits."""
+        """The consumer's, while it waits for bytes."""
         self._abort: Callable[[Callable[[], None]], object] = _no_abort
 
     # The reader
@@ -89,6 +91,14 @@ class Lead:
         """Whether the consumer is to `wait` here."""
         return self._lent is not None
 
+    def read_on(self) -> bool:
+        """Hand in what is there already. False: it is not known to be."""
+        connection = self._lent
+        if connection is None or not connection.ready:
+            return False
+        self._read(connection)
+        return True
+
     async def wait(self) -> None:
         """Wait for bytes and hand them in, or until `call_off`."""
         connection = self._lent
@@ -96,17 +106,24 @@ class Lead:
         if connection is None or sock is None:
             self.end()
             return
+        self._waits = True
         try:
-            if await self._readable(sock) and self._lent is connection:
+            if connection.ready:
+                await trio.lowlevel.checkpoint()
+            else:
+                await self._readable(sock)
+            if self._waits and self._lent is connection:
                 self._read(connection)
         except trio.ClosedResourceError:
             self.end()
         finally:
+            self._waits = False
             if not self._timed:
                 self._reader.unpark()
 
     def call_off(self) -> None:
         """There is something else to look at: who waits need not any longer."""
+        self._waits = False
         task, self._task = self._task, None
         # What trio has woken meanwhile has no such mark any more.
         if task is not None and task.custom_sleep_data is self and self._abort(_never) is trio.lowlevel.Abort.SUCCEEDED:
@@ -120,13 +137,9 @@ class Lead:
         else:
             self._hand_in(read)
 
-    @property
-    def _waits(self) -> bool:
-        return self._task is not None
-
     @coroutine
-    def _readable(self, sock: trio.socket.SocketType) -> Generator[Any, Any, bool]:  # what goes between a task and trio is trio's
-        """Wait until there is something to read. False: it was called off.
+    def _readable(self, sock: trio.socket.SocketType) -> Generator[Any, Any, None]:  # what goes between a task and trio is trio's
+        """Wait until there is something to read, or it was called off.
 
         trio's own waiting, taken by hand: what it says to trio holds how to end it, which else takes a cancel scope for each
         message, as long as all the rest.
@@ -138,13 +151,12 @@ class Lead:
         self._task.custom_sleep_data = self
         try:
             answer = yield trap
-            ready = self._waits
         finally:
             self._task = None
         try:
             waiting.send(answer)
         except StopIteration:
-            return ready
+            return
         raise AssertionError("who waits for bytes waits once")
 
 

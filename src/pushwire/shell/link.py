@@ -98,7 +98,7 @@ class Link:
 
     async def _read(self, connection: Connection) -> Close:
         """Hand in what arrives until the connection ends."""
-        owner = self._owner
+        owner, prompt = self._owner, connection if isinstance(connection, Prompt) else None
         while True:
             if owner.blocked:
                 await owner.link_unblocked()
@@ -106,8 +106,8 @@ class Link:
             lead = owner.link_brought(read)
             if read.close is not None:
                 return read.close
-            if lead is not None and isinstance(connection, Prompt) and connection.source is not None:
-                await lead.lend(connection)
+            if lead is not None and prompt is not None and prompt.source is not None:
+                await lead.lend(prompt)
 
     @trio.lowlevel.enable_ki_protection
     async def _write(self, connection: Connection) -> None:

@@ -38,24 +38,29 @@ class Receiver:
         self._socket = stream.socket if isinstance(stream, trio.SocketStream) and os.name == "posix" else None
         self._broken: ssl.SSLError | None = None
         self._emptied = self._decrypt is None
-        """Whether the last read took all that there was, as that of the handshake mostly has; of TLS that is not known."""
+        """Whether nothing lies decrypted, or ready to be, in TLS. Of that of the handshake it is not known."""
+        self.full: bool = False
+        """Whether the last read brought as much as it was to, so that there is more, most likely."""
 
     @property
     def source(self) -> trio.socket.SocketType | None:
-        """What is readable as soon as `now` may have something. None: `some` must be asked."""
+        """What is readable as soon as `now` may have something, unless the last read was `full`. None: `some` must be asked."""
         return self._socket if self._emptied else None
 
     async def some(self, size: int) -> bytes | bytearray:
         """Up to `size` bytes; none at the end of the stream. Raises as `receive_some` does."""
         if self._emptied and self._socket is not None and self._socket.fileno() != CLOSED:
-            await trio.lowlevel.wait_readable(self._socket)
+            if self.full:
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.wait_readable(self._socket)
             came = self.now(size)
             if came is not None:
                 return came
         if self._decrypt is not None:
             return await self._records(self._decrypt, size)
         data = await self._stream.receive_some(size)
-        self._emptied = len(data) < size
+        self.full = len(data) == size
         return data
 
     def now(self, size: int) -> bytes | None:
@@ -63,6 +68,7 @@ class Receiver:
         sock = self._socket
         if sock is None or (number := sock.fileno()) == CLOSED:
             return None
+        self.full = False
         try:
             data = os.read(number, size)
         except BlockingIOError:
@@ -70,8 +76,8 @@ class Receiver:
         except OSError as error:
             # The system says it once: another attempt would find an end in good order.
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+        self.full = len(data) == size
         if self._decrypt is None or self._incoming is None:
-            self._emptied = len(data) < size
             return data
         # Of an end trio can tell whether it is one in good order, and finds it again.
         self._incoming.write(data)
@@ -82,7 +88,9 @@ class Receiver:
         if self._broken is not None:
             raise trio.BrokenResourceError from self._broken
         first = await self._stream.receive_some(min(size, RECORD))
-        return b"".join(self._decrypted(decrypt, [first], size - len(first)))
+        data = b"".join(self._decrypted(decrypt, [first], size - len(first)))
+        self.full = len(data) == size
+        return data
 
     def _decrypted(self, decrypt: Callable[[int], bytes], parts: list[bytes | bytearray], left: int) -> list[bytes | bytearray]:
         """These parts, and all records that lie there, up to so many bytes or to the end."""

@@ -77,6 +77,11 @@ class Prompt(Protocol):
         """What is readable as soon as `read_now` has something to read. None: `read` must be called."""
         ...
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is more already, as far as can be told: the `source` need not be waited for."""
+        ...
+
     def read_now(self) -> Read | None:
         """What has come. None: `read` must be called, and gives all there is. Never raises."""
         ...

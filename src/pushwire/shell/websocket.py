@@ -36,9 +36,6 @@ _FIRST_READ: Final = 2**12
 _TINY: Final = 32
 """Bytes that frames have at least on the average, heads included, where they are not tiny. Each costs as much as a big one."""
 
-_SMALLEST: Final = 2
-"""Bytes of an empty frame."""
-
 _PART: Final = 512
 """Messages that are handed over at a time: there may be 100,000 in a read, and to judge one that is malformed takes 40 us."""
 
@@ -140,20 +137,23 @@ class WebSocketConnection:
             await self._receive()
         if wire.backlog:
             await self._answer()
-        messages = wire.take_messages()
-        if len(messages) <= _PART:
-            return Read(messages, wire.take_pongs(), wire.close)
-        self._held = messages
-        return self._next_part()
+        return self._first_part()
 
     @property
     def source(self) -> trio.socket.SocketType | None:
         """See `transport.Prompt`."""
-        # What is held, and what is too much to be sent, is `read`'s.
-        return None if self._held or self._wire.backlog > _MAX_BACKLOG else self._receiver.source
+        # What is too much to be sent is `read`'s.
+        return None if self._wire.backlog > _MAX_BACKLOG else self._receiver.source
+
+    @property
+    def ready(self) -> bool:
+        """See `transport.Prompt`."""
+        return (self._receiver.full or bool(self._held)) and self.source is not None
 
     def read_now(self) -> Read | None:
         """See `transport.Prompt`."""
+        if self._held:
+            return self._next_part()
         try:
             data = self._receiver.now(self._size)
         except trio.BrokenResourceError as error:
@@ -163,11 +163,11 @@ class WebSocketConnection:
             return None
         wire = self._wire
         self._take_in(data)
-        if wire.close is not None or (len(data) > _PART * _SMALLEST and wire.waiting > _PART):
+        if wire.close is not None:
             return None
         if wire.backlog and not self._writing:
             self._nursery.start_soon(self.flush)
-        return Read(wire.take_messages(), wire.take_pongs())
+        return self._first_part()
 
     def send_text(self, *texts: str) -> None:
         """Buffer messages."""
@@ -209,6 +209,13 @@ class WebSocketConnection:
         """Drop the connection at once."""
         await trio.aclose_forcefully(self._stream)
 
+    def _first_part(self) -> Read:
+        messages = self._wire.take_messages()
+        if len(messages) <= _PART:
+            return Read(messages, self._wire.take_pongs(), self._wire.close)
+        self._held = messages
+        return self._next_part()
+
     def _next_part(self) -> Read:
         part = self._held[self._given : self._given + _PART]
         self._given += _PART
@@ -241,7 +248,7 @@ class WebSocketConnection:
 
     def _take_in(self, data: bytes | bytearray) -> None:
         """What was read; nothing at the end of the stream."""
-        if data and len(data) < self._size == _FIRST_READ:
+        if data and self._size == _FIRST_READ and not self._receiver.full:
             # Whatever it holds, the next read is of that size again.
             self._wire.feed(data)
         elif data:
@@ -258,8 +265,8 @@ class WebSocketConnection:
         more messages than are handed over at a time only leave the processor's caches before they are looked at."""
         if frames * _TINY > size:
             self._size = _FIRST_READ
-        elif size == self._size and frames < _PART:
-            self._size = min(4 * size, _READ_SIZE)
+        elif self._receiver.full and frames < _PART:
+            self._size = min(4 * self._size, _READ_SIZE)
 
     def _stop_writing(self, reason: str) -> None:
         self._write_error = reason
