@@ -10,7 +10,7 @@ from pushwire.shell.transport import Read
 from pushwire.shell.websocket import WebSocketConnection, WebSocketConnector
 
 from .raw_server import Server, raw
-from .sockets import dial, echo, serve, serve_websocket
+from .sockets import client_tls, dial, echo, serve, serve_websocket, server_tls
 
 
 async def connect(nursery: trio.Nursery, port: int) -> WebSocketConnection:
@@ -102,4 +102,36 @@ async def test_more_is_read_at_a_time_as_long_as_it_is_not_tiny_frames(nursery: 
     # Small ones that are many: a read holds enough of them.
     feed(connection._size, 512)
     assert sizes == [first, 4 * first, 16 * first, 32 * first, 32 * first, 32 * first, first, 4 * first, 4 * first]
+    await connection.aclose()
+
+
+async def test_of_small_tls_records_more_is_read_at_a_time_as_well(nursery: trio.Nursery) -> None:
+    count, told = 60, trio.Event()
+
+    async def script(server: Server) -> None:
+        await server.receive()
+        server.protocol.send_text(b"first")
+        await server.flush()
+        await server.receive()
+        for number in range(count):
+            # A record for each.
+            server.protocol.send_text(b"%1000d" % number)
+            await server.flush()
+        told.set()
+        await server.receive()
+
+    port = await serve(nursery, raw(script), server_tls())
+    connection = await WebSocketConnector(tls=client_tls()).dial(dial(f"wss://127.0.0.1:{port}/"), nursery)
+    first = connection._size
+    for text in ("first", "go"):
+        connection.send_text(text)
+        await connection.flush()
+        if text == "first":
+            assert (await connection.read()).messages == ["first"]
+    await told.wait()
+    got: list[str | bytes] = []
+    while len(got) < count:
+        got += (await connection.read()).messages
+    assert [int(text) for text in got] == [*range(count)]
+    assert connection._size == 16 * first
     await connection.aclose()
