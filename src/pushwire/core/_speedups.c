@@ -158,7 +158,7 @@ are_digits(const char *text, size_t count)
 }
 
 /* How many digits `text` begins with. */
-static Py_ssize_t
+static inline Py_ssize_t
 digits(const char *text, Py_ssize_t length)
 {
     Py_ssize_t count = 0;
@@ -210,25 +210,23 @@ is_lower(const char *text, Py_ssize_t length)
     return !found;
 }
 
-/* What the texts of a value must be: `fits` tells of UTF-8, `none` is the answer where there is none. */
-struct rule {
-    int (*fits)(const char *text, Py_ssize_t length);
-    int none;
-};
+/* What a text of a value must be, told of its UTF-8. */
+typedef int (*rule)(const char *text, Py_ssize_t length);
 
-static int
-fits(PyObject *text, const struct rule *rule)
+/* `none` is the answer where there is no text. */
+static inline int
+fits(PyObject *text, rule rule, int none)
 {
     if (text == Py_None) {
-        return rule->none;
+        return none;
     }
     if (PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text)) {
-        return rule->fits((const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text));
+        return rule((const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text));
     }
     Py_ssize_t length;
     const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
     if (utf8 != NULL) {
-        return rule->fits(utf8, length);
+        return rule(utf8, length);
     }
     if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) {
         /* A lone surrogate: neither a digit nor ASCII. */
@@ -238,45 +236,64 @@ fits(PyObject *text, const struct rule *rule)
     return -1;
 }
 
-static int
-all_of_it_fits(PyObject *value, const struct reader *reader, void *rule)
+/* A visitor for each rule, with it in the midst: a text is short, and to call anything takes as long as to look at it. */
+static inline int
+all_of_it_fits(PyObject *value, const struct reader *reader, rule rule, int none)
 {
     int said = 1;
     for (Py_ssize_t place = 0; place < reader->count && said == 1; place++) {
         PyObject *text = read_attribute(reader, value, place);
-        said = text == NULL ? -1 : fits(text, rule);
+        said = text == NULL ? -1 : fits(text, rule, none);
         Py_XDECREF(text);
     }
     return said;
 }
 
+static int
+has_decimals(PyObject *value, const struct reader *reader, void *Py_UNUSED(more))
+{
+    return all_of_it_fits(value, reader, is_decimal, 0);
+}
+
+static int
+has_whole(PyObject *value, const struct reader *reader, void *Py_UNUSED(more))
+{
+    return all_of_it_fits(value, reader, is_whole, 1);
+}
+
+static int
+has_lower(PyObject *value, const struct reader *reader, void *Py_UNUSED(more))
+{
+    return all_of_it_fits(value, reader, is_lower, 0);
+}
+
 static PyObject *
-all_fit(PyObject *arguments, struct rule rule)
+all_fit(PyObject *arguments, visitor visit)
 {
     PyObject *values, *names;
     if (!PyArg_ParseTuple(arguments, "OO!", &values, &PyTuple_Type, &names)) {
         return NULL;
     }
-    int said = visit_all(values, names, all_of_it_fits, &rule);
+    int said = visit_all(values, names, visit, NULL);
     return said < 0 ? NULL : PyBool_FromLong(said);
 }
 
 static PyObject *
 all_decimals(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    return all_fit(arguments, (struct rule){is_decimal, 0});
+    return all_fit(arguments, has_decimals);
 }
 
 static PyObject *
 all_whole(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    return all_fit(arguments, (struct rule){is_whole, 1});
+    return all_fit(arguments, has_whole);
 }
 
 static PyObject *
 all_lower(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    return all_fit(arguments, (struct rule){is_lower, 0});
+    return all_fit(arguments, has_lower);
 }
 
 static int
