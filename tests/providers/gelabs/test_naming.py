@@ -40,6 +40,13 @@ def test_ids_are_what_they_were_whatever_is_in_them(ids: list[str | None]) -> No
     assert naming.acks([KEY, OTHER]) == [(KEY, ids[0]), (OTHER, ids[1])]
 
 
+def test_most_ids_of_a_read_are_kept_as_one_text() -> None:
+    naming = Naming(by_message=True)
+    naming.add((KEY,), None, ["m1"])
+    naming.add((KEY, OTHER), None, ["m2", "m3"])
+    assert [run.packed for run in naming._fresh] == ["m1", "m2\nm3"]
+
+
 @pytest.mark.parametrize("spelled", [("0xab", "0xcd", "0xab"), None])
 def test_two_messages_of_a_key_that_come_together_are_both_acked(spelled: tuple[str, ...] | None) -> None:
     naming = Naming(by_message=True)
