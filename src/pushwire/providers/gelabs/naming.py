@@ -21,6 +21,9 @@ __all__ = ["Naming"]
 _Parts: TypeAlias = tuple[Scalar, ...]
 """The hash as it was spelled, then the ids of the messages."""
 
+_BETWEEN: Final = "\n"
+"""What stands between ids that are kept as one text."""
+
 
 class _Run(msgspec.Struct, frozen=True, gc=False):
     """Messages that came together: keys, how the hash of each was spelled (None: as in the key, all of them), and its id. Nothing
@@ -35,15 +38,12 @@ class _Run(msgspec.Struct, frozen=True, gc=False):
         return tuple(self.packed.split(_BETWEEN)) if isinstance(self.packed, str) else self.packed
 
 
-_BETWEEN: Final = "\n"
-
-
 def _packed(message_ids: Sequence[str | None]) -> str | tuple[str | None, ...]:
-    """As one text, which takes a third of the memory, where there is one to split again."""
+    """As one text, which takes a third of the memory, where that tells them all."""
     try:
         packed = _BETWEEN.join(cast("Sequence[str]", message_ids))
     except TypeError:
-        # There is none for each.
+        # A message without one is among them.
         return tuple(message_ids)
     return packed if packed.count(_BETWEEN) == len(message_ids) - 1 else tuple(message_ids)
 
