@@ -42,7 +42,7 @@ LENDS: Final = _how_waits_end()
 class Lead:
     """Between the reader of one stream and its consumer. `hand_in` takes what the consumer has read, and does not raise."""
 
-    __slots__ = ("_abort", "_hand_in", "_lent", "_reader", "_task", "_timed", "_waits")
+    __slots__ = ("_abort", "_hand_in", "_lent", "_reader", "_task", "_timed")
 
     def __init__(self, hand_in: Callable[[Read], None]) -> None:
         self._hand_in = hand_in
@@ -50,10 +50,8 @@ class Lead:
         self._reader = trio.lowlevel.ParkingLot()
         self._timed = False
         """Whether the reader looks by itself, before long, whether the consumer is away."""
-        self._waits = False
-        """Whether the consumer waits here, and was not called off."""
         self._task: trio.lowlevel.Task | None = None
-        """The consumer's, while it waits for bytes."""
+        """The consumer's, while it waits and was not called off."""
         self._abort: Callable[[Callable[[], None]], object] = _no_abort
 
     # The reader
@@ -106,24 +104,23 @@ class Lead:
         if connection is None or sock is None:
             self.end()
             return
-        self._waits = True
+        self._task = trio.lowlevel.current_task()
         try:
             if connection.ready:
                 await trio.lowlevel.checkpoint()
             else:
-                await self._readable(sock)
+                await self._readable(sock, self._task)
             if self._waits and self._lent is connection:
                 self._read(connection)
         except trio.ClosedResourceError:
             self.end()
         finally:
-            self._waits = False
+            self._task = None
             if not self._timed:
                 self._reader.unpark()
 
     def call_off(self) -> None:
         """There is something else to look at: who waits need not any longer."""
-        self._waits = False
         task, self._task = self._task, None
         # What trio has woken meanwhile has no such mark any more.
         if task is not None and task.custom_sleep_data is self and self._abort(_never) is trio.lowlevel.Abort.SUCCEEDED:
@@ -137,8 +134,14 @@ class Lead:
         else:
             self._hand_in(read)
 
+    @property
+    def _waits(self) -> bool:
+        return self._task is not None
+
     @coroutine
-    def _readable(self, sock: trio.socket.SocketType) -> Generator[Any, Any, None]:  # what goes between a task and trio is trio's
+    def _readable(
+        self, sock: trio.socket.SocketType, task: trio.lowlevel.Task
+    ) -> Generator[Any, Any, None]:  # what goes between a task and trio is trio's
         """Wait until there is something to read, or it was called off.
 
         trio's own waiting, taken by hand: what it says to trio holds how to end it, which else takes a cancel scope for each
@@ -147,12 +150,8 @@ class Lead:
         waiting = trio.lowlevel.wait_readable(sock)  # noqa: ASYNC105 - by hand
         trap = waiting.send(None)
         self._abort = trap.abort_func
-        self._task = trio.lowlevel.current_task()
-        self._task.custom_sleep_data = self
-        try:
-            answer = yield trap
-        finally:
-            self._task = None
+        task.custom_sleep_data = self
+        answer = yield trap
         try:
             waiting.send(answer)
         except StopIteration:

@@ -57,9 +57,11 @@ class Receiver:
             came = self.now(size)
             if came is not None:
                 return came
+        data: bytes | bytearray
         if self._decrypt is not None:
-            return await self._records(self._decrypt, size)
-        data = await self._stream.receive_some(size)
+            data = await self._records(self._decrypt, size)
+        else:
+            data = await self._stream.receive_some(size)
         self.full = len(data) == size
         return data
 
@@ -88,9 +90,7 @@ class Receiver:
         if self._broken is not None:
             raise trio.BrokenResourceError from self._broken
         first = await self._stream.receive_some(min(size, RECORD))
-        data = b"".join(self._decrypted(decrypt, [first], size - len(first)))
-        self.full = len(data) == size
-        return data
+        return b"".join(self._decrypted(decrypt, [first], size - len(first)))
 
     def _decrypted(self, decrypt: Callable[[int], bytes], parts: list[bytes | bytearray], left: int) -> list[bytes | bytearray]:
         """These parts, and all records that lie there, up to so many bytes or to the end."""
