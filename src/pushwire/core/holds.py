@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
-import enum
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 import attrs
 
 from .effects import Identity, Restored
 from .events import Delivery
+from .states import HashedByIdentity
 from .transitions import Table
 
 __all__ = ["HOLD", "Hold", "HoldLimits", "HoldTrigger", "Receivable", "Row", "Rows", "acked_already"]
 
 
-class Hold(enum.Enum):
+class Hold(HashedByIdentity):
     """Where one held delivery stands."""
 
     UNSEEN = "unseen"
@@ -29,12 +29,8 @@ class Hold(enum.Enum):
     COMMITTING = "committing"
     FINISHED = "finished"
 
-    if not TYPE_CHECKING:
-        # Enum hashes its name in Python code; these are dict keys on the way of every message.
-        __hash__ = object.__hash__
 
-
-class HoldTrigger(enum.Enum):
+class HoldTrigger(HashedByIdentity):
     """What moves one held delivery on."""
 
     ARRIVED = "arrived"
@@ -46,9 +42,6 @@ class HoldTrigger(enum.Enum):
     FINISH = "finish"
     COMMITTED = "committed"
     FAILED = "commit failed"
-
-    if not TYPE_CHECKING:
-        __hash__ = object.__hash__
 
 
 HOLD: Final = Table(

@@ -6,12 +6,11 @@ key is ACKed when no received version of it is unfinished. Nothing here knows of
 
 from __future__ import annotations
 
-import enum
 import itertools
 import operator
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -19,12 +18,13 @@ from ..errors import LocalProtocolError
 from .effects import Identity, Record, Restored, Scalar
 from .events import Delivery
 from .speedups import put_new
+from .states import HashedByIdentity
 from .transitions import Table
 
 __all__ = ["ENTRY", "Entry", "EntryTrigger", "Key", "Ledger"]
 
 
-class Entry(enum.Enum):
+class Entry(HashedByIdentity):
     """Where one version of a message stands."""
 
     UNSEEN = "unseen"
@@ -32,21 +32,14 @@ class Entry(enum.Enum):
     COMMITTING = "committing"
     FINISHED = "finished"
 
-    if not TYPE_CHECKING:
-        # Enum hashes its name in Python code; these are dict keys on the way of every ACK.
-        __hash__ = object.__hash__
 
-
-class EntryTrigger(enum.Enum):
+class EntryTrigger(HashedByIdentity):
     """What moves one version of a message on."""
 
     RECEIVED = "received"
     FINISH = "finish"
     COMMITTED = "committed"
     FAILED = "commit failed"
-
-    if not TYPE_CHECKING:
-        __hash__ = object.__hash__
 
 
 ENTRY: Final = Table(

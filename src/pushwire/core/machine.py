@@ -19,21 +19,21 @@ How to drive one
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
 from .commands import Command
 from .effects import Close, Effect, Handshake, Outcome, Settled, Ticket, Token
+from .states import HashedByIdentity
 
 __all__ = ["Machine", "Phase", "Status"]
 
 EventT_co = TypeVar("EventT_co", covariant=True)
 
 
-class Phase(enum.Enum):
+class Phase(HashedByIdentity):
     """Where a session stands. `transitions.SESSION` says how it gets from one to the next."""
 
     IDLE = "idle"
@@ -46,10 +46,6 @@ class Phase(enum.Enum):
     FLUSHING = "flushing"
     ENDING = "ending"
     CLOSED = "closed"
-
-    if not TYPE_CHECKING:
-        # Enum hashes its name in Python code, and what a phase allows is looked up at each read.
-        __hash__ = object.__hash__
 
 
 @attrs.frozen
