@@ -14,6 +14,7 @@ from pushwire.core.effects import Committed, Credential, Done, Failed
 from pushwire.core.events import CONTROL, Malformed, Unrecognized
 from pushwire.core.http import Response
 from pushwire.core.machine import Phase
+from pushwire.core.redial import RETRY_AFTER_CAP
 from pushwire.core.secrets import Secret
 from pushwire.errors import LocalProtocolError
 from tests.fuzz.case import Case, Raw, Tally
@@ -26,6 +27,8 @@ __all__ = ["Feed", "Receive", "connect"]
 STATUSES: Final = (*(200,) * 8, 201, 302, 400, 401, 403, 404, 429, 500, 503, 0, 999)
 LONGEST: Final = 30
 """Inputs of a conversation."""
+PATIENCE: Final = int(RETRY_AFTER_CAP) + 1000
+"""Seconds until a machine has dialled again, whatever the peer has asked of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +53,7 @@ class Feed:
 
 def connect(client: Client[Any], credential: str) -> None:
     """Until the next connection stands, its greeting not yet said."""
-    for _ in range(1000):
+    for _ in range(PATIENCE):
         for fetch in client.fetches:
             outcome = Done(Secret(credential)) if isinstance(fetch.what, Credential) else Failed(OSError("gone"))
             client.machine.fulfil(fetch.token, outcome, client.now)

@@ -49,6 +49,14 @@ def test_a_case_is_written_as_bytes_and_read_back() -> None:
     assert decoded(b"") == Case(0, ("",))
 
 
+@pytest.mark.parametrize("setup", range(20))
+def test_whoever_is_asked_for_the_longest_pause_is_waited_for(setup: int) -> None:
+    asked = '{"type":"error","error":"rate_limit_exceeded","message":"slow down","retry_after":2147483648}'
+    tally = Tally()
+    target("receive-quantcite").check(Case(setup, (asked,) * 5), tally)
+    assert tally.inputs == 5
+
+
 def test_what_a_case_does_not_need_in_order_to_fail_is_left_out() -> None:
     assert shrunk(Case(1, ("a", "b", "c", "d")), lambda case: {"b", "d"} <= {*case.inputs}) == Case(1, ("b", "d"))
 
