@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocketConnection", "WebSocketConnector"]
 
-_READ_SIZE: Final = 2**17
+_READ_SIZE: Final = 2**18
 """Bytes."""
 
 _FIRST_READ: Final = 2**12
