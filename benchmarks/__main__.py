@@ -27,9 +27,7 @@ class Scale:
 
     messages: int = 40_000
     rounds: int = 15
-    """Of what is short: many of those tell more than few that are long, where a neighbour slows a machine down for a second."""
-    repeats: int = 5
-    """Of what is long."""
+    """Short ones: they tell more than a few that are long, where a neighbour slows a machine down for a second at a time."""
     seconds: float = 2.0
     """Of one latency."""
     relayed: int = 100_000
@@ -40,7 +38,7 @@ class Scale:
     flat: int = 5_000_000
 
 
-SMOKE: Final = Scale(200, 1, 1, 0.1, 2_000, 2_000, 200, 10, 0.5, 20_000)
+SMOKE: Final = Scale(200, 1, 0.1, 2_000, 2_000, 200, 10, 0.5, 20_000)
 """Shows that it runs, and measures nothing."""
 
 
@@ -68,8 +66,8 @@ def run_relay(scale: Scale) -> object:
 def run_growth(scale: Scale) -> object:
     few = scale.keys // 1_000
     return {
-        "keys": growth.keys(max(few, 100), scale.keys, scale.repeats + 2),
-        "subscriptions": growth.subscriptions(scale.subscriptions // 10, scale.subscriptions, min(2, scale.repeats)),
+        "keys": growth.keys(max(few, 100), scale.keys, 2 * scale.rounds),
+        "subscriptions": growth.subscriptions(scale.subscriptions // 10, scale.subscriptions, min(2, scale.rounds)),
         "crowd": growth.crowd_and_flat(scale.connections, scale.idle, scale.flat),
     }
 
