@@ -32,6 +32,8 @@ PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 """Tests share no port, file or server; one that stands still for a server leaves its core to another."""
 PURE = "src/pushwire/core/*,src/pushwire/providers/*"
 """What must be covered whole."""
+UNCOUNTED = "hypothesis or fuzz or slow"
+"""Tests that count for no coverage: what they alone reach is reached by luck, or in passing. Counted, they take twice as long."""
 
 
 def _works(python: str, version: str) -> bool:
@@ -78,11 +80,15 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *PARALLEL, *(session.posargs or PORTABLE))
         return
     _services(session)
+    if session.posargs:
+        session.run("pytest", *PARALLEL, "--cov", *session.posargs)
+        return
     # tests/typing needs the type checkers: it runs with them, in `types`.
-    session.run("pytest", *PARALLEL, "--cov", "--cov-report=", *(session.posargs or ["--ignore=tests/typing"]))
+    everything = ("pytest", *PARALLEL, "--ignore=tests/typing")
+    session.run(*everything, "-m", f"not ({UNCOUNTED})", "--cov", "--cov-report=")
     session.run("coverage", "report")
-    if not session.posargs:
-        session.run("coverage", "report", f"--include={PURE}", "--fail-under=100")
+    session.run("coverage", "report", f"--include={PURE}", "--fail-under=100")
+    session.run(*everything, "-m", UNCOUNTED)
 
 
 @nox.session

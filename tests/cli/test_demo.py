@@ -4,6 +4,7 @@ import json
 import signal
 
 import attrs
+import pytest
 
 from pushwire.cli.sandboxes import BUILDERS
 from pushwire.cli.tally import Summary
@@ -13,6 +14,7 @@ from tests.cli.program import outcome, pushwire
 KEYS = ["messages", "reconnects", "duplicates_withheld", "acks_confirmed", "missed_in_gaps", "lost", "twice"]
 
 
+@pytest.mark.slow
 async def test_the_last_line_of_json_counts_what_came_through() -> None:
     status, printed, complaint = await outcome("demo", "--provider", "gelabs", "--seconds", "4", "--json")
     assert (status, complaint) == (0, "")
@@ -28,6 +30,7 @@ async def test_the_last_line_of_json_counts_what_came_through() -> None:
     assert (summary["missed_in_gaps"], summary["lost"], summary["twice"]) == (0, 0, 0)
 
 
+@pytest.mark.slow
 async def test_all_providers_run_side_by_side() -> None:
     status, printed, complaint = await outcome("demo", "--seconds", "4")
     assert (status, complaint) == (0, "")
@@ -41,6 +44,7 @@ async def test_all_providers_run_side_by_side() -> None:
         assert (counted["lost"], counted["twice"]) == ("0", "0")
 
 
+@pytest.mark.slow
 async def test_what_nobody_sends_again_is_counted_as_missed() -> None:
     status, printed, _ = await outcome("demo", "--provider", "satoriex", "--provider", "bitpanda", "--seconds", "4", "--json")
     assert status == 0

@@ -6,9 +6,13 @@ import math
 import random
 from collections.abc import Callable
 
+import pytest
+
 from tests.core.band import Ask, Layout, Shout
 from tests.core.exchange_model import GRANTS, Runs
 from tests.core.stateful import explore
+
+pytestmark = pytest.mark.slow
 
 LAYOUTS: list[Layout] = ["one lane", "lanes", "ids"]
 ERRORS = [None, None, None, "", "a", "b", "wait"]

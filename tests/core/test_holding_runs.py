@@ -236,6 +236,7 @@ def _identity(text: str) -> Identity:
     return tx(key, version)
 
 
+@pytest.mark.slow
 def test_whatever_happens_each_is_acked_when_durable_and_delivered_until_it_is_finished() -> None:
     explore(World, examples=100, steps=40)
 

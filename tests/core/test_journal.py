@@ -183,6 +183,7 @@ restored = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_replay_says_what_the_run_said_after_each_input(data: st.DataObject) -> None:
     config = gelabs.Config(api_key=Secret("sk-1234567890"), stale_after=60.0, send_rate=2.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -413,5 +414,6 @@ class Contract(RuleBasedStateMachine):
         assert not any(isinstance(self.commands[ticket], Finish | Park) for ticket in waiting)
 
 
+@pytest.mark.slow
 def test_any_order_of_inputs_keeps_every_promise() -> None:
     explore(Contract, examples=150, steps=60)

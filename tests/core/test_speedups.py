@@ -198,6 +198,19 @@ def test_those_that_all_have_the_same_are_alike(twin: ModuleType, values: list[A
 
 
 @each_twin
+def test_of_these_the_right_ones_have_something_and_are_put(twin: ModuleType) -> None:
+    nothing, something = Slot(None, ""), Slot("", [1])
+    assert twin.having([nothing, something], NAMES) == [something]
+    assert twin.having([nothing, nothing], NAMES) == []
+    known = {(2,): "two"}
+    assert twin.put_new(known, ((1,), (2,), (3,)), ("one", "again", "three")) == 1
+    assert twin.put_new(known, ((3,), (4,)), ("three", "four")) == 2
+    assert known == {(2,): "two", (1,): "one", (3,): "three", (4,): "four"}
+    with pytest.raises(ValueError, match="fewer parts than values"):
+        twin.set_each([Slot("1", "2")], "a", [])
+
+
+@each_twin
 @given(st.lists(st.integers(0, 1) | st.booleans() | st.text(max_size=1), max_size=4))
 def test_values_are_of_one_type_or_not(twin: ModuleType, values: list[object]) -> None:
     assert twin.of_one_type(values) is (len({*map(type, values)}) <= 1)

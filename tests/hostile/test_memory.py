@@ -42,6 +42,7 @@ async def test_a_flood_costs_at_most_16_mib_and_the_good_ones_beside_it_get_thei
     assert told.grown <= BOUND
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", CONNECTORS)
 async def test_a_thousand_at_once_end_each_for_its_own_fault_and_cost_no_more_than_good_ones(
     transport: str, victim: Victim

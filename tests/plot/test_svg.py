@@ -153,6 +153,7 @@ def test_what_lies_close_together_is_one_that_says_so() -> None:
     assert "12:00:01.000: close 1006 by peer: gone (and 1 more)" in [title for _, title, _, _ in bars(drawn(followed))]
 
 
+@pytest.mark.slow
 def test_the_drawing_of_a_long_journal_is_no_larger_than_that_of_a_short_one() -> None:
     followed = course(step(start()))
     for number in range(20_000):

@@ -16,6 +16,8 @@ from pushwire.relay.loop import Loop
 from tests.core.stateful import explore
 from tests.relay.loop_world import World, WorldWithMoreInFlight
 
+pytestmark = pytest.mark.slow
+
 Patch = pytest.MonkeyPatch
 
 

@@ -29,6 +29,8 @@ from tests.shell.provider import CONFIG, Wall
 from tests.shell.sockets import Proxy, client_tls, serve, serve_websocket, server_tls
 from tests.shell.toys import ToyConfig, ToyServer
 
+pytestmark = pytest.mark.slow
+
 
 async def come_up(attempt: Attempt, stream: AbstractAsyncContextManager[Any]) -> None:
     """The operation: up to the body of the block."""

@@ -25,6 +25,8 @@ from tests.shell.lines import KINDS, Kind, Lines, connector, led_to
 from tests.shell.provider import tx_hash
 from tests.shell.streams import SlowNetwork, transaction
 
+pytestmark = pytest.mark.slow
+
 Leaving = Callable[[World, pushwire.AckStream[gelabs.Event, gelabs.Transaction, Any]], Awaitable[None]]
 """What the body does last."""
 

@@ -20,6 +20,7 @@ def test_nothing_is_lost_or_comes_twice_and_all_comes_to_rest(provider: str, see
     assert story(provider, seed).violation is None, f"pushwire simulate {provider} --seed {seed} --trace"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)

@@ -39,6 +39,18 @@ def what_says_something(value: Json) -> Json:
     return [what_says_something(row) for row in value] if isinstance(value, list) else value
 
 
+def test_a_dump_has_nothing_of_what_says_nothing_wherever_it_stands() -> None:
+    sent: dict[str, Json] = {
+        "chain_type": "ethereum",
+        "txhash": "0x1",
+        "sender": ',"symbol":""',
+        "symbol": '":null',
+        "tokenTransferDetails": [{"from": "", "to": None, "amount": "1"}, {"symbol": ""}],
+    }
+    tx = msgspec.json.decode(json.dumps(sent), type=Transaction)
+    assert json.loads(tx.dump()) == what_says_something(sent)
+
+
 @pytest.mark.hypothesis
 @given(transactions, st.booleans())
 def test_a_dump_is_what_was_sent_without_what_says_nothing(sent: dict[str, Json], delivered: bool) -> None:

@@ -33,6 +33,7 @@ def test_on_a_connection_that_holds_everything_arrives_once_and_in_order() -> No
     assert both.server.topics(expect(int, both.conn)) == TOPICS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_through_broken_connections_what_is_missing_is_in_a_gap(seed: int) -> None:
     rng = random.Random(seed)
