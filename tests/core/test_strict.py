@@ -80,6 +80,12 @@ def test_nothing_is_converted_to_what_it_is_not(kind: Any, value: object) -> Non
         strict_converter().structure(value, kind)
 
 
+@pytest.mark.parametrize("kind, problem", [(tuple[str, ...], "not a list"), (tuple[int, str], "not a list of 2")])
+def test_what_is_no_list_is_told_so(kind: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=f"^{problem}$"):
+        strict_converter().structure({"a": 1}, kind)
+
+
 def test_a_number_beyond_all_bounds_is_told_so() -> None:
     with pytest.raises(ValueError, match=r"^a number without bounds$"):
         strict_converter().structure(10**400, float)

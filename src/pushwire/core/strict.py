@@ -54,7 +54,9 @@ def strict_converter() -> cattrs.Converter:
 
     def plain(value: object, kind: object) -> tuple[object, ...]:
         kinds: list[object] = [*typing.get_args(kind)]
-        if ... in kinds and _is_list(value):
+        if ... in kinds:
+            if not _is_list(value):
+                raise TypeError("not a list")
             kinds = kinds[:1] * len(value)
         return each(value, kinds)
 

@@ -186,8 +186,14 @@ def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | N
     before = len(problems)
     secrets = _secrets(place, provider, wanted.secrets, problems)
     config = None
+    settings: dict[str, str] = {}
+    for field, value in wanted.settings.items():
+        try:
+            settings[field] = _as_text(value)
+        except RecursionError:
+            # Dots in the name of a key make tables, one within the other, without the decoder's noticing.
+            problems.append(f"{place}.{field}: nested too deeply")
     try:
-        settings = {field: _as_text(value) for field, value in wanted.settings.items()}
         config = config_from_settings(provider, settings, secrets)
     except ConfigError as error:
         problems += (f"{place}.{problem}" for problem in error.problems)
