@@ -122,7 +122,7 @@ def arch(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks, about half an hour. `-- --smoke` only shows that they run; `-- --growth` is one of the parts; `-- --write`
+    """The benchmarks, about half an hour. `-- --smoke` only shows that they run; `-- growth` is one of the parts; `-- --write`
     puts the figures into the docs."""
     _install(session, "bench")
     if "--smoke" not in session.posargs:

@@ -192,22 +192,16 @@ def test_those_that_have_something_are_found(twin: ModuleType, values: list[Any]
 
 
 @each_twin
-@given(pairs(st.text(max_size=1) | st.none() | st.integers(0, 1) | st.just(1.0) | st.just(float("nan"))))
-def test_those_that_all_have_the_same_are_alike(twin: ModuleType, values: list[Any]) -> None:
-    assert twin.alike(values, NAMES) is all((value.a, value.b) == (values[0].a, values[0].b) for value in values)
-
-
-@each_twin
-def test_of_these_the_right_ones_have_something_and_are_put(twin: ModuleType) -> None:
+def test_one_that_has_something_is_found_beside_one_that_has_nothing(twin: ModuleType) -> None:
     nothing, something = Slot(None, ""), Slot("", [1])
     assert twin.having([nothing, something], NAMES) == [something]
     assert twin.having([nothing, nothing], NAMES) == []
-    known = {(2,): "two"}
-    assert twin.put_new(known, ((1,), (2,), (3,)), ("one", "again", "three")) == 1
-    assert twin.put_new(known, ((3,), (4,)), ("three", "four")) == 2
-    assert known == {(2,): "two", (1,): "one", (3,): "three", (4,): "four"}
-    with pytest.raises(ValueError, match="fewer parts than values"):
-        twin.set_each([Slot("1", "2")], "a", [])
+
+
+@each_twin
+@given(pairs(st.text(max_size=1) | st.none() | st.integers(0, 1) | st.just(1.0) | st.just(float("nan"))))
+def test_those_that_all_have_the_same_are_alike(twin: ModuleType, values: list[Any]) -> None:
+    assert twin.alike(values, NAMES) is all((value.a, value.b) == (values[0].a, values[0].b) for value in values)
 
 
 @each_twin
@@ -229,6 +223,12 @@ def test_each_is_given_its_part(twin: ModuleType, parts: list[int], count: int) 
     assert [(value.a, value.b) for value in values] == [(part, None) for part in given_parts]
 
 
+@each_twin
+def test_there_must_be_a_part_for_each_value(twin: ModuleType) -> None:
+    with pytest.raises(ValueError, match="fewer parts than values"):
+        twin.set_each([Slot("1", "2")], "a", [])
+
+
 PARTS = st.text(max_size=1) | st.none() | st.booleans() | st.integers(0, 2) | st.tuples() | st.lists(st.none(), max_size=1)
 
 
@@ -248,6 +248,14 @@ def test_what_is_new_is_put_up_to_the_first_that_is_known(
     count = next((at for at, key in enumerate(keys) if key in known or key in keys[:at]), len(keys))
     assert twin.put_new(known, tuple(keys), tuple(range(len(keys)))) == count
     assert list(known.items()) == before + list(zip(keys[:count], range(count), strict=True))
+
+
+@each_twin
+def test_what_comes_behind_one_that_is_known_is_not_put(twin: ModuleType) -> None:
+    known = {(2,): "two"}
+    assert twin.put_new(known, ((1,), (2,), (3,)), ("one", "again", "three")) == 1
+    assert twin.put_new(known, ((3,), (4,)), ("three", "four")) == 2
+    assert known == {(2,): "two", (1,): "one", (3,): "three", (4,): "four"}
 
 
 @each_twin

@@ -177,9 +177,10 @@ def test_every_wrong_field_is_named_at_once_and_no_secret(monkeypatch: pytest.Mo
         ('ledger = "./x/../a"\n[sink]\nkind = "sqlite"\npath = "a"', "ledger: must be another file than the sink's"),
         ('[streams.a]\nprovider = "gelabs"\nsettings = 3', "streams.a.settings: not a table"),
         ('[streams.a]\nprovider = "gelabs"\nsubscribe.x = "y"', "streams.a.subscribe: not a list"),
-        (
+        pytest.param(
             f'[streams.a]\nprovider = "gelabs"\nsettings.chain_ids.{".".join("a" * 5_000)} = 1',
             "streams.a.chain_ids: nested too deeply",
+            id="dots",
         ),
         ('ledger = "a\\u0000"\n[sink]\nkind = "sqlite"\npath = "a"', "ledger: must be the path of a file"),
         ('[sink]\nkind = "sqlite"\npath = "\\u0000"', "sink.path: must be the path of a file"),

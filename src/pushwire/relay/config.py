@@ -185,14 +185,8 @@ def _stream(name: str, table: object, problems: list[str]) -> StreamSettings | N
         return None
     before = len(problems)
     secrets = _secrets(place, provider, wanted.secrets, problems)
+    settings = _settings(place, wanted.settings, problems)
     config = None
-    settings: dict[str, str] = {}
-    for field, value in wanted.settings.items():
-        try:
-            settings[field] = _as_text(value)
-        except RecursionError:
-            # Dots in the name of a key make tables, one within the other, without the decoder's noticing.
-            problems.append(f"{place}.{field}: nested too deeply")
     try:
         config = config_from_settings(provider, settings, secrets)
     except ConfigError as error:
@@ -244,6 +238,18 @@ def _secrets(place: str, provider: Provider, named: Mapping[str, object], proble
             found[field] = found[field] if source is None else source.get()
         except ConfigError as error:
             problems += (f"{where}: {problem}" for problem in error.problems)
+    return found
+
+
+def _settings(place: str, named: Mapping[str, object], problems: list[str]) -> Mapping[str, str]:
+    """Those of the provider, as texts."""
+    found: dict[str, str] = {}
+    for field, value in named.items():
+        try:
+            found[field] = _as_text(value)
+        except RecursionError:
+            # Dots in the name of a key make tables, one within the other, without the decoder's noticing.
+            problems.append(f"{place}.{field}: nested too deeply")
     return found
 
 
