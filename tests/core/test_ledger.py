@@ -142,6 +142,27 @@ def test_marks_of_delivery_are_saved_once_and_only_of_what_is_still_held() -> No
     assert book.take_unsaved() == []
 
 
+@pytest.mark.parametrize("saved", [None, 3, 16])
+def test_what_comes_one_by_one_is_listed_in_its_order_whatever_is_saved_in_between(saved: int | None) -> None:
+    book = ledger(Restored(delivered={tx("old"): 0.0}))
+    came = [(tx(str(number)), 1.0 + number // 30) for number in range(70)]
+    told: list[tuple[Identity, float]] = []
+    for number, (identity, at) in enumerate(came):
+        assert book.receive(identity, at) == "new"
+        if number == 20:
+            assert book.receive(tx("old"), at) == "redelivery"
+        if number == saved:
+            told += book.take_unsaved()
+    assert [*told, *book.take_unsaved()] == came
+    for identity, at in came:
+        assert book.oldest_unfinished() == at
+        assert finish(book, identity)
+        if identity == came[29][0]:
+            assert book.oldest_unfinished() == 1.0, "the redelivery"
+            assert finish(book, tx("old"))
+    assert book.oldest_unfinished() is None
+
+
 def test_marks_that_were_not_saved_come_first_the_next_time() -> None:
     book = ledger()
     book.receive(tx("a"), 5.0)
@@ -251,14 +272,24 @@ class Books(RuleBasedStateMachine):
         self.ledger = ledger(Restored(delivered={delivered: 0.0}, finished={finished: 0.0}), horizon=1e9)
         self.model: dict[Identity, Entry] = {finished: Entry.FINISHED, delivered: Entry.UNSEEN}
         self.order: list[tuple[Identity, float]] = []
+        self.unsaved: list[tuple[Identity, float]] = []
         self.now = 0.0
 
     def unsettled(self, identity: Identity) -> bool:
         return any(state is not Entry.FINISHED for other, state in self.model.items() if other.key == identity.key)
 
+    @rule()
+    def time_goes_on(self) -> None:
+        self.now += 1.0
+
+    @rule()
+    def save(self) -> None:
+        held = [(identity, at) for identity, at in self.unsaved if self.model[identity] is Entry.HELD]
+        assert self.ledger.take_unsaved() == held
+        self.unsaved.clear()
+
     @rule(identity=identities, reorg=st.booleans())
     def receive(self, identity: Identity, reorg: bool) -> None:
-        self.now += 1.0
         before = self.model.get(identity)
         if before is Entry.UNSEEN:
             expected = "redelivery"
@@ -272,10 +303,11 @@ class Books(RuleBasedStateMachine):
         if before in {None, Entry.UNSEEN}:
             self.model[identity] = Entry.HELD
             self.order.append((identity, self.now))
+        if before is None:
+            self.unsaved.append((identity, self.now))
 
     @rule(read=st.lists(identities, max_size=5), start=st.integers(0, 2))
     def receive_many(self, read: list[Identity], start: int) -> None:
-        self.now += 1.0
         keys, versions = tuple([identity.key for identity in read]), tuple([identity.version for identity in read])
         known = {identity.key for identity in self.model}
         rest = read[start:]
@@ -283,6 +315,7 @@ class Books(RuleBasedStateMachine):
         assert self.ledger.first(keys, versions, self.now, start) == versions[start : start + count]
         self.model.update(dict.fromkeys(rest[:count], Entry.HELD))
         self.order += [(identity, self.now) for identity in rest[:count]]
+        self.unsaved += [(identity, self.now) for identity in rest[:count]]
 
     @rule(identity=identities, end=st.sampled_from(["commit", "fail", "wait"]))
     def settle(self, identity: Identity, end: str) -> None:

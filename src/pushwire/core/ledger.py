@@ -98,6 +98,10 @@ _ROW: Final[Mapping[EntryTrigger, tuple[int, int]]] = {
 _FEW: Final = 1024
 """Received messages that are listed whatever has become of them."""
 
+_JOINED: Final = 16
+"""Messages that are listed as one run though they came one by one: each would leave two tuples more behind, and the garbage
+collector runs whenever there are so many more of what it counts."""
+
 _SHARED: Final = 4096
 """How many different versions are kept as one tuple each, whatever number of keys have them."""
 
@@ -184,7 +188,7 @@ class Ledger:
         # In the place of those that came with these messages: there is one tuple for all that are the same.
         alike = held.count(held[0]) == len(held)
         versions = cast("tuple[Key, ...]", held[0][:1] * count if alike else tuple([version for version, _ in held[:count]]))
-        self._unsaved.append(self._list(at, keys[:count], versions))
+        self._list(at, keys[:count], versions, unsaved=True)
         self.unfinished += count
         return versions
 
@@ -202,10 +206,10 @@ class Ledger:
             return "ack again" if self._settled(versions) else "withheld"
         self._put(key, version, _HELD, versions)
         self.unfinished += 1
-        run = self._list(at, (key,), (version,))
-        if before == _UNSEEN:
+        known = before == _UNSEEN
+        self._list(at, (key,), (version,), unsaved=not known)
+        if known:
             return "redelivery"
-        self._unsaved.append(run)
         return "reorg" if reorg else "update"
 
     def again(self, keys: Sequence[Key], versions: Sequence[Key], start: int) -> int:
@@ -262,7 +266,7 @@ class Ledger:
             for run in runs or ():
                 left = [pair for pair in zip(run.keys, run.versions, strict=True) if self._unfinished(*pair)]
                 if left:
-                    self._list(run.at, *zip(*left, strict=True))
+                    self._list(run.at, *zip(*left, strict=True), unsaved=False)
         order = self._order
         while order:
             run = order[0]
@@ -295,13 +299,20 @@ class Ledger:
             return set()
         return {key for key, versions in zip(keys, kept, strict=True) if not self._settled(versions)}
 
-    def _list(self, at: float, keys: tuple[Key, ...], versions: tuple[Key, ...]) -> Run:
-        run = Run(at, keys, versions)
+    def _list(self, at: float, keys: tuple[Key, ...], versions: tuple[Key, ...], *, unsaved: bool) -> None:
         if self._order is None:
             self._order = deque()
-        self._order.append(run)
+        order, waiting = self._order, self._unsaved
         self._listed += len(keys)
-        return run
+        if unsaved and waiting and order and waiting[-1] is order[-1]:
+            last = order[-1]
+            if last.at == at and len(last.keys) + len(keys) <= _JOINED:
+                order[-1] = waiting[-1] = Run(at, last.keys + keys, last.versions + versions)
+                return
+        run = Run(at, keys, versions)
+        order.append(run)
+        if unsaved:
+            waiting.append(run)
 
     def _unfinished(self, key: Key, version: Key) -> bool:
         return _code(self._keys.get(key, ()), version) in (_HELD, _COMMITTING)

@@ -22,8 +22,9 @@ from .transport import Prompt, Read
 
 __all__ = ["Lead"]
 
-AWAY: Final = 0.02
-"""Seconds that nothing is read for a consumer that is away. The timer is set once in as many, not once for each message."""
+AWAY: Final = 0.2
+"""Seconds that nothing is read for a consumer that is away. The timer is set once in as many, not once for each message: it costs
+as much as one, and makes one that comes at that moment late."""
 
 
 def _how_waits_end() -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from pushwire.core.events import AckRefused, SubscriptionRefused
 from pushwire.providers import gelabs
-from pushwire.providers.gelabs.naming import Naming
+from pushwire.providers.gelabs.naming import Naming, _Run
 from pushwire.testing import gelabs as build
 from tests.providers.gelabs.harness import Client
 from tests.providers.harness import WALL, expect
@@ -42,9 +42,18 @@ def test_ids_are_what_they_were_whatever_is_in_them(ids: list[str | None]) -> No
 
 def test_most_ids_of_a_read_are_kept_as_one_text() -> None:
     naming = Naming(by_message=True)
-    naming.add((KEY,), None, ["m1"])
-    naming.add((KEY, OTHER), None, ["m2", "m3"])
-    assert [run.packed for run in naming._fresh] == ["m1", "m2\nm3"]
+    naming.add((KEY, OTHER), None, ["m1", "m2"])
+    naming.add((KEY, OTHER), None, ["m3", None])
+    assert [run.packed for run in naming._fresh if isinstance(run, _Run)] == ["m1\nm2", ("m3", None)]
+
+
+def test_one_that_comes_alone_has_its_place_among_those_that_come_together() -> None:
+    naming = Naming(by_message=True)
+    naming.add((KEY,), ("0xAB",), ["m1"])
+    naming.add((KEY, OTHER), ("0xab", "0xCD"), ["m2", "m3"])
+    naming.add((OTHER,), None, ["m4"])
+    assert naming.acks([KEY, OTHER]) == [(KEY, "m1"), (KEY, "m2"), (OTHER, "m3"), (OTHER, "m4")]
+    assert naming.spelled([KEY, OTHER]) == ["0xAB", "0xCD"]
 
 
 @pytest.mark.parametrize("spelled", [("0xab", "0xcd", "0xab"), None])

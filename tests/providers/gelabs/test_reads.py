@@ -114,3 +114,17 @@ def test_what_is_in_hand_is_nothing_that_the_collector_would_look_at_again_and_a
             # What is still looked at then is old, and full collections come the more often the more of it there is.
             gc.collect(1)
     assert len(gc.get_objects(generation=2)) - before < 100
+
+
+def test_what_comes_one_by_one_leaves_its_key_behind_and_little_else() -> None:
+    client = Client().ready()
+    gc.disable()
+    try:
+        gc.collect()
+        for number in range(320):
+            client.receive(build.push(tx_hash=f"0x{number}", message_id=f"m{number}"))
+            client.take_events()
+        # What the collector counts is the key of each message, and little else; with a run for each it would be three of each.
+        assert gc.get_count()[0] < 2 * 320
+    finally:
+        gc.enable()

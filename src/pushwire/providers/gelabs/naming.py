@@ -38,6 +38,14 @@ class _Run(msgspec.Struct, frozen=True, gc=False):
         return tuple(self.packed.split(_BETWEEN)) if isinstance(self.packed, str) else self.packed
 
 
+class _One(msgspec.Struct, frozen=True, gc=False):
+    """A message that came alone. Here its key needs no tuple around it, which would be there for nothing else."""
+
+    key: Key
+    spelled: str | None
+    message_id: str | None
+
+
 def _packed(message_ids: Sequence[str | None]) -> str | tuple[str | None, ...]:
     """As one text, which takes a third of the memory, where that tells them all."""
     try:
@@ -63,11 +71,14 @@ class Naming:
         # Alone: the id of the one message, whose hash is spelled as in the key. So it is with nearly all.
         self._named: dict[Key, str | _Parts | None] = {}
         # What came in runs and is in the other not yet: that is work for when it is asked for, not for when it comes.
-        self._fresh: list[_Run] = []
+        self._fresh: list[_Run | _One] = []
 
     def add(self, keys: tuple[Key, ...], spelled: tuple[str, ...] | None, message_ids: Sequence[str | None]) -> None:
         """Messages of these keys came; of each key the first spelling counts. None: all are spelled as in the keys."""
-        self._fresh.append(_Run(keys, spelled, _packed(message_ids)))
+        if len(keys) == 1:
+            self._fresh.append(_One(keys[0], spelled[0] if spelled else None, message_ids[0]))
+        else:
+            self._fresh.append(_Run(keys, spelled, _packed(message_ids)))
 
     def spelled(self, keys: Sequence[Key]) -> list[Scalar]:
         """How the hash of each was spelled, where that is known, else as in the key."""
@@ -104,6 +115,9 @@ class Naming:
     def _sorted(self) -> dict[Key, str | _Parts | None]:
         named = self._named
         for run in self._fresh:
+            if isinstance(run, _One):
+                self._sort(run.key, run.spelled or run.key[2], run.message_id)
+                continue
             keys, message_ids = run.keys, run.message_ids
             # Nearly all are spelled as in their keys, and none is there yet.
             as_in_keys = run.spelled is None or [*run.spelled] == _hashes(keys)
