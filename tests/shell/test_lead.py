@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from pushwire.shell.lead import AWAY, Lead
-from pushwire.shell.transport import Read
+from pushwire.shell.transport import NOTHING_YET, Read
 
 
 class Line:
@@ -28,7 +28,14 @@ class Line:
         self.left: Callable[[], bytes] = lambda: os.read(self.sock.fileno(), 100)
 
     def read_now(self) -> Read | None:
-        return None if self.unread else Read([self.left().decode()])
+        try:
+            return None if self.unread else Read([self.left().decode()])
+        except BlockingIOError:
+            return NOTHING_YET
+
+
+def nothing() -> bytes:
+    raise BlockingIOError
 
 
 class Consumer:
@@ -157,11 +164,23 @@ async def test_what_is_there_already_is_not_waited_for_but_others_get_their_turn
         assert turns >= 9 - 2, "the first is its beginning, and in the last it may come behind"
         assert lead.read_on()
         assert got == [Read([str(number)]) for number in range(10)]
-        line.ready = False
+        line.left = nothing
         assert not lead.read_on()
-        line.ready = True
+        assert len(got) == 10
+        line.left = lambda: b"more"
         lead.end()
         assert not lead.read_on()
+
+
+async def test_who_is_woken_for_nothing_hands_in_nothing(line: Line) -> None:
+    got: list[Read] = []
+    async with lent(line, got) as (lead, _):
+        line.left = nothing
+        line.far.send(b"x")
+        await lead.wait()
+        assert got == []
+        assert lead.lent
+        lead.end()
 
 
 @pytest.mark.parametrize("action", [Lead.call_off, Lead.end])
@@ -225,7 +244,7 @@ async def test_who_is_cancelled_as_the_bytes_come_leaves_them_there(line: Line, 
     assert trio.current_time() == AWAY
 
 
-@pytest.mark.parametrize("ends", ["unread", "closed", "no source"])
+@pytest.mark.parametrize("ends", ["unread", "closed", "no source", "unread at once"])
 async def test_what_only_the_reader_can_read_is_left_to_it(line: Line, ends: str) -> None:
     lead = Lead(lambda read: None)
     async with trio.open_nursery() as nursery:
@@ -234,6 +253,8 @@ async def test_what_only_the_reader_can_read_is_left_to_it(line: Line, ends: str
         await blocked()
         if ends == "no source":
             line.source = None
+        if ends == "unread at once":
+            assert not lead.read_on()
         nursery.start_soon(lead.wait)
         await blocked()
         if ends == "unread":

@@ -106,6 +106,19 @@ async def test_what_comes_one_by_one_is_read_by_the_consumer(kind: str, autojump
         assert stream.status.in_hand == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_has_come_meanwhile_is_taken_without_a_turn_of_the_loop(kind: str) -> None:
+    async with socket_world(kind) as made, made.stream() as stream:
+        consumer = aiter(stream)
+        await take(made, consumer, 1)
+        made.provider.push(2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert lent(stream)
+        with pytest.raises(StopIteration) as taken:
+            consumer.__anext__().send(None)
+        assert isinstance(taken.value.value, gelabs.Transaction)
+
+
 @pytest.mark.parametrize("end", [Peer.close, Peer.drop])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_end_of_the_connection_is_found_by_the_consumer(

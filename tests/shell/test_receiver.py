@@ -141,6 +141,38 @@ async def test_a_wait_in_vain_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None
             assert await reading.some(10) == b"2"
 
 
+async def test_what_has_come_is_read_without_waiting() -> None:
+    near, far = await tcp_pair()
+    async with near, far:
+        reading = Receiver(near)
+        assert reading.now(10) == b""
+        await far.send_all(b"1")
+        assert reading.now(10) == b"1"
+        assert reading.now(10) == b""
+        await far.send_eof()
+        assert reading.now(10) is None, "the end is for `some` to find"
+        assert await reading.some(10) == b""
+    assert reading.now(10) is None
+
+
+async def test_of_a_record_that_comes_in_pieces_nothing_has_come_before_the_last() -> None:
+    near, far = await secured(*await tcp_pair())
+    reading = Receiver(near)
+    assert reading.now(100) is None, "it is not known what is left of the handshake"
+    await far.send_all(b"0")
+    assert await reading.some(100) == b"0"
+    far._ssl_object.write(b"1" * 50)
+    record = far._outgoing.read()
+    for part in (record[:4], record[4:30]):
+        await far.transport_stream.send_all(part)
+        assert reading.now(100) == b""
+    await far.transport_stream.send_all(record[30:])
+    assert reading.now(100) == b"1" * 50
+    async with near.transport_stream:
+        await far.transport_stream.aclose()
+        assert reading.now(100) is None, "whether an end is in good order trio must say"
+
+
 async def test_other_streams_are_read_as_trio_does() -> None:
     near, far = trio.testing.memory_stream_pair()
     reading = Receiver(near)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import trio
 
-from .transport import Prompt, Read
+from .transport import NOTHING_YET, Prompt, Read
 
 __all__ = ["Lead"]
 
@@ -91,12 +91,13 @@ class Lead:
         return self._lent is not None
 
     def read_on(self) -> bool:
-        """Hand in what is there already. False: it is not known to be."""
+        """Hand in what is there already. False: nothing is.
+
+        At ten thousand messages a second the next one is, most often, and then spares a turn of trio's loop. Where it is not, the
+        attempt is made while nothing else is to be done.
+        """
         connection = self._lent
-        if connection is None or not connection.ready:
-            return False
-        self._read(connection)
-        return True
+        return connection is not None and self._read(connection)
 
     async def wait(self) -> None:
         """Wait for bytes and hand them in, or until `call_off`."""
@@ -128,12 +129,14 @@ class Lead:
             trio.lowlevel.reschedule(task)
 
     @trio.lowlevel.enable_ki_protection
-    def _read(self, connection: Prompt) -> None:
+    def _read(self, connection: Prompt) -> bool:
         read = connection.read_now()
         if read is None:
             self.end()
-        else:
+        elif read is not NOTHING_YET:
             self._hand_in(read)
+            return True
+        return False
 
     @property
     def _waits(self) -> bool:

@@ -55,7 +55,7 @@ class Receiver:
             else:
                 await trio.lowlevel.wait_readable(self._socket)
             came = self.now(size)
-            if came is not None:
+            if came:
                 return came
         data: bytes | bytearray
         if self._decrypt is not None:
@@ -66,24 +66,28 @@ class Receiver:
         return data
 
     def now(self, size: int) -> bytes | None:
-        """What has come at the `source`, as `some` gives it. None: `some` must be asked."""
-        sock = self._socket
+        """Up to `size` bytes of what has come at the `source`, none where nothing has. None: `some` must be asked."""
+        sock = self.source
         if sock is None or (number := sock.fileno()) == CLOSED:
             return None
         self.full = False
         try:
             data = os.read(number, size)
         except BlockingIOError:
-            return None
+            return b""
         except OSError as error:
             # The system says it once: another attempt would find an end in good order.
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+        if not data:
+            # Whether this end is in good order trio can tell, and finds it again.
+            return None
         self.full = len(data) == size
         if self._decrypt is None or self._incoming is None:
             return data
-        # Of an end trio can tell whether it is one in good order, and finds it again.
         self._incoming.write(data)
-        return b"".join(self._decrypted(self._decrypt, [], size)) or None
+        data = b"".join(self._decrypted(self._decrypt, [], size))
+        # Nothing: the rest of a record is still to come, or TLS has something else to say.
+        return data if data or self._emptied else None
 
     async def _records(self, decrypt: Callable[[int], bytes], size: int) -> bytes:
         """The next record, and all that have come with it."""

@@ -7,14 +7,14 @@ machine's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import attrs
 import trio
 
 from ..core.effects import Close, Dial, Handshake
 
-__all__ = ["Connection", "Connector", "DialFailed", "Prompt", "Read"]
+__all__ = ["NOTHING_YET", "Connection", "Connector", "DialFailed", "Prompt", "Read"]
 
 
 class DialFailed(Exception):
@@ -33,6 +33,10 @@ class Read:
     messages: Sequence[str | bytes] = ()
     pongs: Sequence[bytes] = ()
     close: Close | None = None
+
+
+NOTHING_YET: Final = Read()
+"""What `Prompt.read_now` gives where nothing has come."""
 
 
 class Connection(Protocol):
@@ -83,7 +87,7 @@ class Prompt(Protocol):
         ...
 
     def read_now(self) -> Read | None:
-        """What has come. None: `read` must be called, and gives all there is. Never raises."""
+        """What has come, or `NOTHING_YET`. None: `read` must be called, and gives all there is. Never raises."""
         ...
 
 

@@ -20,7 +20,7 @@ from ..wire.client import ClientWire
 from .dialer import Dialer, explain, tcp_socket
 from .receiver import Receiver
 from .sender import send_all
-from .transport import DialFailed, Read
+from .transport import NOTHING_YET, DialFailed, Read
 
 if TYPE_CHECKING:
     from websockets.uri import WebSocketURI
@@ -154,14 +154,17 @@ class WebSocketConnection:
         """See `transport.Prompt`."""
         if self._held:
             return self._next_part()
+        wire = self._wire
+        # What is too much to be sent is `read`'s.
+        if wire.backlog > _MAX_BACKLOG:
+            return None
         try:
             data = self._receiver.now(self._size)
         except trio.BrokenResourceError as error:
             self._broken(error)
             return None
-        if data is None:
-            return None
-        wire = self._wire
+        if not data:
+            return None if data is None else NOTHING_YET
         self._take_in(data)
         if wire.close is not None:
             return None
