@@ -304,7 +304,7 @@ class Ledger:
             self._order = deque()
         order, waiting = self._order, self._unsaved
         self._listed += len(keys)
-        if unsaved and waiting and order and waiting[-1] is order[-1]:
+        if len(keys) < _JOINED and unsaved and waiting and order and waiting[-1] is order[-1]:
             last = order[-1]
             if last.at == at and len(last.keys) + len(keys) <= _JOINED:
                 order[-1] = waiting[-1] = Run(at, last.keys + keys, last.versions + versions)
