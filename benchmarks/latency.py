@@ -30,7 +30,7 @@ def row(kind: str, rate: int, seconds: float, rounds: int) -> dict[str, object]:
             with feeding("paced", [kind, count, str(rate)]) as (port, said):
                 sample = fed("late", client, port, [kind, count])
                 taken.append((json.loads(said.read())["p99"], sample))
-    # By how late the feeder was, the calmest.
+    # By how late the feeder was, the calmer half.
     counted = {client: sorted(taken, key=itemgetter(0))[: (rounds + 1) // 2] for client, taken in samples.items()}
     medians = {
         client: {name: statistics.median(sample[name] for _, sample in taken) * 1e6 for name in ("p50", "p99")}

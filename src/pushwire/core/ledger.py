@@ -300,6 +300,7 @@ class Ledger:
         return {key for key, versions in zip(keys, kept, strict=True) if not self._settled(versions)}
 
     def _list(self, at: float, keys: tuple[Key, ...], versions: tuple[Key, ...], *, unsaved: bool) -> None:
+        """List what was received. `unsaved`: no store knows of it yet."""
         if self._order is None:
             self._order = deque()
         order, waiting = self._order, self._unsaved

@@ -154,9 +154,7 @@ class WebSocketConnection:
         """See `transport.Prompt`."""
         if self._held:
             return self._next_part()
-        wire = self._wire
-        # What is too much to be sent is `read`'s.
-        if wire.backlog > _MAX_BACKLOG:
+        if self.source is None:
             return None
         try:
             data = self._receiver.now(self._size)
@@ -165,6 +163,7 @@ class WebSocketConnection:
             return None
         if not data:
             return None if data is None else NOTHING_YET
+        wire = self._wire
         self._take_in(data)
         if wire.close is not None:
             return None
