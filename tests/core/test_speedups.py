@@ -355,7 +355,7 @@ def test_the_compiled_ones_refuse_what_they_were_not_made_for() -> None:
     with pytest.raises(ValueError, match="more than 16 names"):
         compiled.all_whole([], ("a",) * 17)
     with pytest.raises(ValueError, match="at is negative"):
-        compiled.take_texts(b"\x81\x00..", -1, 100, [])
+        compiled.take_texts(b"\x81\x00..", -1, 100, compiled.Messages())
     for function in (compiled.all_whole, compiled.all_lower, compiled.all_decimals):
         with pytest.raises(TypeError):
             function([], ["a"])
@@ -379,7 +379,18 @@ def test_the_compiled_ones_refuse_what_they_were_not_made_for() -> None:
     with pytest.raises(TypeError):
         compiled.set_each([], 5, [])
     with pytest.raises(TypeError):
-        compiled.take_texts("text", 0, 100, [])
+        compiled.take_texts("text", 0, 100, compiled.Messages())
+    with pytest.raises(TypeError, match="not Messages"):
+        compiled.take_texts(b"\x81\x00..", 0, 100, [])
+    with pytest.raises(TypeError):
+        compiled.decode_all(str, 5)
+    with pytest.raises(TypeError):
+        compiled.Messages(["a"])
+    for value in (None, 5, bytearray()):
+        with pytest.raises(TypeError, match="neither a text nor bytes"):
+            compiled.Messages().append(value)
+    with pytest.raises(TypeError):
+        type(compiled.decode_all(as_given, messages_of(compiled, ["a"]))[0])()
 
 
 class Failing:
@@ -423,8 +434,8 @@ FRAMES = st.builds(frame, PAYLOADS, long=st.booleans(), first=st.sampled_from([0
 
 
 def taken(twin: ModuleType, data: bytes | bytearray, at: int, limit: int) -> object:
-    texts: list[str | bytes] = []
-    return said(twin.take_texts, data, at, limit, texts), texts
+    texts = twin.Messages()
+    return said(twin.take_texts, data, at, limit, texts), list(texts)
 
 
 @pytest.mark.fuzz
@@ -469,6 +480,142 @@ def said_of_bad(twin: ModuleType) -> Any:  # what `taken` gives
     return taken(twin, frame(b"one") + frame(b"\xff\xfe") + frame(b"two"), 0, 100)
 
 
+# Messages
+
+ANY: Final = st.text(max_size=3) | st.binary(max_size=3) | st.sampled_from(("{}", "[1,2,3,4,5,6]", "\N{EURO SIGN}"))
+INDICES: Final = st.none() | st.integers(-5, 5)
+SLICES: Final = st.builds(slice, INDICES, INDICES, INDICES.filter(lambda step: step != 0))
+
+
+def messages_of(twin: ModuleType, raws: Sequence[str | bytes]) -> Any:  # a class that differs from twin to twin
+    """Texts as they come in frames, and bytes."""
+    messages = twin.Messages()
+    for raw in raws:
+        if isinstance(raw, str):
+            # What is behind a frame tells that it is not the start of a longer one.
+            twin.take_texts(frame(raw.encode()) + b"....", 0, 100, messages)
+        else:
+            messages.append(raw)
+    return messages
+
+
+@each_twin
+@given(st.lists(ANY, max_size=5), ANY, SLICES)
+def test_messages_are_a_sequence(twin: ModuleType, raws: list[str | bytes], other: str | bytes, part: slice) -> None:
+    messages = messages_of(twin, raws)
+    assert issubclass(twin.Messages, Sequence)
+    assert messages == raws
+    assert raws == messages
+    assert messages == messages_of(twin, raws)
+    assert messages != [*raws, other]
+    assert messages != tuple(raws)
+    assert repr(messages) == repr(raws)
+    assert bool(messages) is bool(raws)
+    assert list(messages) == list(iter(messages)) == raws
+    assert list(reversed(messages)) == raws[::-1]
+    assert list(messages[part]) == raws[part]
+    assert len(messages[part]) == len(raws[part])
+    assert (other in messages) is (other in raws)
+    assert messages.count(other) == raws.count(other)
+    assert said_of_index(messages.index, other) == said_of_index(raws.index, other)
+    for at in range(-6, 6):
+        assert said_of_index(messages.__getitem__, at) == said_of_index(raws.__getitem__, at)
+    assert twin.total_length(messages) == sum(map(len, raws))
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(messages)
+    with pytest.raises(TypeError):
+        messages["first"]
+    messages.append(other)
+    assert list(messages) == [*raws, other]
+
+
+def said_of_index(ask: Callable[[Any], object], argument: object) -> object:
+    try:
+        return ask(argument)
+    except (IndexError, ValueError) as error:
+        return type(error), str(error)
+
+
+@each_twin
+def test_a_part_of_messages_takes_what_is_appended_to_it_alone(twin: ModuleType) -> None:
+    messages = messages_of(twin, ["a", "b", "c"])
+    part = messages[1:]
+    part.append("d")
+    assert list(part) == ["b", "c", "d"]
+    assert list(messages) == ["a", "b", "c"]
+
+
+@each_twin
+@given(st.lists(ANY, max_size=5))
+def test_a_decoder_is_given_what_each_message_is(twin: ModuleType, raws: list[str | bytes]) -> None:
+    expected = [raw.encode() if isinstance(raw, str) else raw for raw in raws]
+    for messages in (messages_of(twin, raws), raws, tuple(raws)):
+        assert twin.decode_all(content, messages) == expected
+
+
+def content(raw: str | bytes | memoryview) -> bytes:
+    return raw.encode() if isinstance(raw, str) else bytes(raw)
+
+
+def viewed(raw: str | bytes | memoryview) -> str | bytes | memoryview:
+    """What a decoder that looks at the bytes where they lie would keep."""
+    return raw if isinstance(raw, str) else memoryview(raw)
+
+
+def as_given(raw: str | bytes | memoryview) -> str | bytes | memoryview:
+    return raw
+
+
+@each_twin
+def test_a_decoder_finds_the_same_in_a_message_wherever_it_lies(twin: ModuleType) -> None:
+    raws: list[str | bytes] = ['{"a":[1,2.5,"x"]}', '{"b":"\N{EURO SIGN}"}', "7", b'"bytes"', '{"a":']
+    decode = msgspec.json.Decoder().decode
+    assert twin.decode_all(decode, messages_of(twin, raws[:-1])) == list(map(decode, raws[:-1]))
+    for messages in (messages_of(twin, raws), raws):
+        with pytest.raises(msgspec.DecodeError) as caught:
+            twin.decode_all(decode, messages)
+        with pytest.raises(msgspec.DecodeError) as alone:
+            decode(raws[-1])
+        assert str(caught.value) == str(alone.value)
+
+
+@each_twin
+def test_what_a_decoder_keeps_stays_as_it_was(twin: ModuleType) -> None:
+    raws: list[str | bytes] = ["one", "two", "\N{EURO SIGN}", "three", b"four"]
+    kept = twin.decode_all(viewed, messages_of(twin, raws))
+    assert list(map(content, kept)) == list(map(content, raws))
+    raw = twin.decode_all(msgspec.json.Decoder(msgspec.Raw).decode, messages_of(twin, ["[1]", "[2]", "[3]"]))
+    assert list(map(bytes, raw)) == [b"[1]", b"[2]", b"[3]"]
+
+
+@each_twin
+def test_what_comes_while_messages_are_decoded_is_decoded_too(twin: ModuleType) -> None:
+    messages = messages_of(twin, ["1"])
+
+    def decode(raw: str | bytes | memoryview) -> bytes:
+        if len(messages) < 20:
+            messages.append(str(len(messages) + 1))
+        return content(raw)
+
+    assert twin.decode_all(decode, messages) == [b"%d" % number for number in range(1, 21)]
+
+
+@pytest.mark.skipif(len(TWINS) < 2, reason=MISSING)
+def test_the_compiled_ones_show_the_bytes_that_came_and_make_no_text() -> None:
+    messages = TWINS[1].Messages()
+    data = frame(b"one") + frame(b"two") + frame("\N{EURO SIGN}".encode())
+    TWINS[1].take_texts(data, 0, 100, messages)
+    first, second, third = TWINS[1].decode_all(viewed, messages)
+    assert (bytes(first), bytes(second), third) == (b"one", b"two", "\N{EURO SIGN}")
+    assert first.readonly
+    # Bytes that may change are not shown.
+    changing = bytearray(data)
+    changed = TWINS[1].Messages()
+    TWINS[1].take_texts(changing, 0, 100, changed)
+    changing[:] = bytes(len(changing))
+    assert list(changed) == ["one", "two", "\N{EURO SIGN}"]
+
+
 # References
 
 
@@ -506,4 +653,14 @@ def test_nothing_is_kept_of_what_was_looked_at(twin: ModuleType) -> None:
             said(twin.columns_of, [value, value], (*NAMES, "c"))
             said(twin.put_new, {}, ((at,), ({at},)), (value, value))
         taken(twin, data, 0, 100)
+        messages = twin.Messages()
+        said(twin.take_texts, data, 0, 100, messages)
+        messages.append(texts[0])
+        for decode in (type, memoryview, str.encode):
+            said(twin.decode_all, decode, messages)
+            said(twin.decode_all, decode, texts[:2])
+        assert messages[1:] == messages[-1:] == [texts[0]]
+        assert (messages.index(texts[0]), messages.count(texts[0]), repr(messages)) == (1, 1, "['one', '12']")
+        said(messages.append, values[0])
+        del messages
     assert [sys.getrefcount(each) for each in seen] == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from types import ModuleType
 from unittest import mock
 
 import pytest
@@ -108,18 +108,19 @@ LONG = st.sampled_from(
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("take_texts", [speedups.take_texts, plain.take_texts], ids=["as installed", "in Python"])
+@pytest.mark.parametrize("twin", [speedups, plain], ids=["as installed", "in Python"])
 @given(st.lists(st.one_of(PLAIN, FRAMES, LONG, st.binary(max_size=6)), max_size=14), st.randoms(use_true_random=False))
 def test_any_bytes_in_any_split_are_what_websockets_alone_makes_of_them(
-    take_texts: Callable[..., tuple[int, int]], parts: list[bytes], rng: random.Random
+    twin: ModuleType, parts: list[bytes], rng: random.Random
 ) -> None:
-    alone, scanning, plodding = Alone(), opened_with(scanner=True), opened_with(scanner=False)
-    data = b"".join(parts)
-    alone.feed(data)
-    for reader in (scanning, plodding):
-        with mock.patch("pushwire.wire.client.take_texts", take_texts):
+    with mock.patch.multiple("pushwire.wire.client", Messages=twin.Messages, take_texts=twin.take_texts):
+        alone, scanning, plodding = Alone(), opened_with(scanner=True), opened_with(scanner=False)
+        data = b"".join(parts)
+        alone.feed(data)
+        for reader in (scanning, plodding):
             for piece in pieces(data, rng):
                 reader.feed(piece)
+    for reader in (scanning, plodding):
         assert reader.take_messages() == alone.messages
         assert reader.take_pongs() == alone.pongs
         assert is_ended(reader) == alone.code

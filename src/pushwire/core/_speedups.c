@@ -6,9 +6,7 @@
 #include <Python.h>
 #include <structmember.h>
 
-/* RFC 6455, 5.2: the first byte of a frame that is a whole text, uncompressed; and what the second byte is where the length stands
- * in the two bytes behind it. Above that it is masked, or the length has eight bytes. */
-enum { FINAL_TEXT = 0x81, TWO_BYTES = 126, SHORT_HEAD = 2, LONG_HEAD = 4 };
+#include "_messages.h"
 
 /* Digits of the largest uint256. */
 enum { MOST_DIGITS = 78 };
@@ -101,50 +99,7 @@ visit_all(PyObject *values, PyObject *names, visitor visit, void *more)
     return said;
 }
 
-static PyObject *
-take_texts(PyObject *Py_UNUSED(module), PyObject *arguments)
-{
-    Py_buffer data;
-    Py_ssize_t at, limit;
-    PyObject *texts;
-    if (!PyArg_ParseTuple(arguments, "y*nnO!:take_texts", &data, &at, &limit, &PyList_Type, &texts)) {
-        return NULL;
-    }
-    if (at < 0) {
-        PyErr_SetString(PyExc_ValueError, "at is negative");
-        goto failed;
-    }
-    const unsigned char *bytes = data.buf;
-    Py_ssize_t need = 0;
-    while (data.len - at >= LONG_HEAD && bytes[at] == FINAL_TEXT && bytes[at + 1] <= TWO_BYTES) {
-        Py_ssize_t length = bytes[at + 1], start = at + SHORT_HEAD;
-        if (length == TWO_BYTES) {
-            length = (Py_ssize_t)bytes[at + 2] << 8 | bytes[at + 3];
-            start = at + LONG_HEAD;
-        }
-        if (length > data.len - start || length > limit) {
-            need = length > limit ? 0 : start - at + length;
-            break;
-        }
-        PyObject *text = PyUnicode_DecodeUTF8((const char *)bytes + start, length, NULL);
-        if (text == NULL) {
-            goto failed;
-        }
-        int appended = PyList_Append(texts, text);
-        Py_DECREF(text);
-        if (appended < 0) {
-            goto failed;
-        }
-        at = start + length;
-    }
-    PyBuffer_Release(&data);
-    return Py_BuildValue("nn", at, need);
-failed:
-    PyBuffer_Release(&data);
-    return NULL;
-}
-
-enum { FOUR = 4, EIGHT = 8 };
+enum { FOUR = 4 };
 
 /* Whether each of so many bytes, eight at most, is a digit: '0' is 0x30, and of the bytes above '9' none has that high half with
    six added. No byte carries into the next but from 0xFA on, whose own high half is another. */
@@ -442,23 +397,6 @@ of_one_type(PyObject *Py_UNUSED(module), PyObject *values)
 }
 
 static PyObject *
-total_length(PyObject *Py_UNUSED(module), PyObject *texts)
-{
-    PyObject *all = PySequence_Fast(texts, "the texts are not iterable");
-    Py_ssize_t total = 0, length = all == NULL ? -1 : 0;
-    for (Py_ssize_t at = 0; length >= 0 && at < PySequence_Fast_GET_SIZE(all); at++) {
-        PyObject *text = PySequence_Fast_GET_ITEM(all, at);
-        length = PyUnicode_Check(text) ? PyUnicode_GET_LENGTH(text) : PyBytes_Check(text) ? PyBytes_GET_SIZE(text) : -1;
-        total += length;
-    }
-    if (all != NULL && length < 0) {
-        PyErr_SetString(PyExc_TypeError, "neither a text nor bytes");
-    }
-    Py_XDECREF(all);
-    return length < 0 ? NULL : PyLong_FromSsize_t(total);
-}
-
-static PyObject *
 set_each(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     PyObject *values, *name, *parts;
@@ -584,6 +522,7 @@ static PyMethodDef methods[] = {
     {"all_whole", all_whole, METH_VARARGS, NULL},
     {"alike", alike, METH_VARARGS, NULL},
     {"columns_of", columns_of, METH_VARARGS, NULL},
+    {"decode_all", decode_all, METH_VARARGS, NULL},
     {"having", having, METH_VARARGS, NULL},
     {"mark_times", mark_times, METH_VARARGS, NULL},
     {"of_one_type", of_one_type, METH_O, NULL},
@@ -596,15 +535,19 @@ static PyMethodDef methods[] = {
 };
 
 static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, add_types},
     {0, NULL},
 };
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "pushwire.core._speedups",
-    .m_size = 0,
+    .m_size = sizeof(struct types),
     .m_methods = methods,
     .m_slots = slots,
+    .m_traverse = visit_types,
+    .m_clear = clear_types,
+    .m_free = free_types,
 };
 
 PyMODINIT_FUNC

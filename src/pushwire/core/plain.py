@@ -10,17 +10,19 @@ from __future__ import annotations
 import itertools
 import operator
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from .values import DECIMAL, UINT256_DIGITS
 
 __all__ = [
+    "Messages",
     "alike",
     "all_decimals",
     "all_lower",
     "all_whole",
     "columns_of",
+    "decode_all",
     "having",
     "mark_times",
     "of_one_type",
@@ -64,15 +66,24 @@ def put_new(known: dict[KeyT, ValueT], keys: tuple[KeyT, ...], values: tuple[Val
     return len(keys)
 
 
-def take_texts(data: bytes | bytearray, at: int, limit: int, texts: list[str | bytes]) -> tuple[int, int]:
-    """Append to `texts` those of the frames that stand in `data` from `at` on: whole frames, final, uncompressed, unmasked, of at
-    most `limit` bytes. Returns where the first frame begins that is none, and how many bytes it has where all that is wrong is
-    that not all of them are there, else 0.
+class Messages(list[str | bytes]):
+    """Messages in the order in which they came: a sequence of texts and bytes, which has `append` besides.
+
+    Compiled it is no list: a text stays in the bytes that it came in, and is made each time it is asked for.
+    """
+
+    __slots__ = ()
+
+
+def take_texts(data: bytes | bytearray, at: int, limit: int, messages: Messages) -> tuple[int, int]:
+    """Append the texts of those frames that stand in `data` from `at` on: whole frames, final, uncompressed, unmasked, of at most
+    `limit` bytes. Returns where the first frame begins that is none, and how many bytes it has where all that is wrong is that
+    not all of them are there, else 0.
 
     One of less than four bytes at the very end, or with a 64-bit length, is none. Raises `UnicodeDecodeError` for one that is not
-    UTF-8; `texts` has those before it then.
+    UTF-8; `messages` has those before it then.
     """
-    append, end, head_of = texts.append, len(data), _HEAD.unpack_from
+    append, end, head_of = messages.append, len(data), _HEAD.unpack_from
     while end - at >= _LONG_HEAD:
         head, length = head_of(data, at)
         if head == _PLAIN:
@@ -123,9 +134,17 @@ def of_one_type(values: Sequence[object]) -> bool:
     return _is_one(list(map(type, values)))
 
 
-def total_length(texts: Sequence[str | bytes]) -> int:
+def decode_all(decode: Callable[[str | bytes | memoryview], ValueT], messages: Sequence[str | bytes]) -> list[ValueT]:
+    """What `decode` makes of each. Raises what it raises.
+
+    Compiled it is shown the bytes of a text that is in `Messages`, where they lie.
+    """
+    return list(map(decode, messages))
+
+
+def total_length(messages: Sequence[str | bytes]) -> int:
     """How long they are together: characters and bytes."""
-    return sum(map(len, texts))
+    return sum(map(len, messages))
 
 
 def having(values: Sequence[ValueT], names: tuple[str, ...]) -> list[ValueT]:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from .speedups import of_one_type
+from .speedups import decode_all, of_one_type
 
 __all__ = ["MISFITS", "decoded", "runs"]
 
@@ -21,10 +21,10 @@ MISFITS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """What a decoder raises for a message that is none it knows."""
 
 
-def decoded(decode: Callable[[str | bytes], MessageT], raws: Sequence[str | bytes]) -> list[MessageT | Exception]:
+def decoded(decode: Callable[[str | bytes | memoryview], MessageT], raws: Sequence[str | bytes]) -> list[MessageT | Exception]:
     """Each message as `decode` reads it, or what it raised instead."""
     try:
-        return list(map(decode, raws))
+        return decode_all(decode, raws)
     except MISFITS:
         return [_attempt(decode, raw) for raw in raws]
 
@@ -42,7 +42,7 @@ def _found(items: Sequence[object]) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def _attempt(decode: Callable[[str | bytes], MessageT], raw: str | bytes) -> MessageT | Exception:
+def _attempt(decode: Callable[[str | bytes | memoryview], MessageT], raw: str | bytes) -> MessageT | Exception:
     try:
         return decode(raw)
     except MISFITS as error:

@@ -23,6 +23,8 @@ from .sender import send_all
 from .transport import NOTHING_YET, DialFailed, Read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from websockets.uri import WebSocketURI
 
 __all__ = ["WebSocketConnection", "WebSocketConnector"]
@@ -118,7 +120,7 @@ class WebSocketConnection:
         self._written: trio.Event | None = None
         self._write_error: str | None = None
         self._size = _FIRST_READ
-        self._held: list[str | bytes] = []
+        self._held: Sequence[str | bytes] = ()
         """What has been read; `_given` of them have been handed over."""
         self._given = 0
         if wire.backlog:
@@ -223,7 +225,7 @@ class WebSocketConnection:
         self._given += _PART
         if self._given < len(self._held):
             return Read(part)
-        self._held, self._given = [], 0
+        self._held, self._given = (), 0
         # A pong says that what was sent before it has come, and the end that nothing follows.
         return Read(part, self._wire.take_pongs(), self._wire.close)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from ..core.effects import Close, Dial, Handshake
@@ -39,7 +39,7 @@ class Ends(Protocol):
         """The client's handshake is answered."""
         ...
 
-    def read(self, link: Link, messages: list[str | bytes], pongs: list[bytes]) -> None:
+    def read(self, link: Link, messages: Sequence[str | bytes], pongs: list[bytes]) -> None:
         """The client has read something."""
         ...
 

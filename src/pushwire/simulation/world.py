@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -288,7 +288,7 @@ class World:
             self._look_up()
             self._pump()
 
-    def read(self, link: Link, messages: list[str | bytes], pongs: list[bytes]) -> None:
+    def read(self, link: Link, messages: Sequence[str | bytes], pongs: list[bytes]) -> None:
         if link is not self._link:
             return
         if messages:

@@ -20,7 +20,7 @@ from websockets.protocol import OPEN
 from websockets.typing import Subprotocol
 
 from ..core.effects import Close, Handshake
-from ..core.speedups import take_texts
+from ..core.speedups import Messages, take_texts
 from ..errors import LocalProtocolError
 from .inflating import Inflating, Refused
 from .refusal import ResponseHead, printable
@@ -28,6 +28,8 @@ from .sending import LONGEST, Masking
 from .target import resolve_target
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..core.effects import Dial
 
 __all__ = ["ClientWire", "most_fragments"]
@@ -93,7 +95,7 @@ class ClientWire:
         )
         self._masking = Masking()
         self._inflating: Inflating | None = None
-        self._messages: list[str | bytes] = []
+        self._messages = Messages()
         self._pongs: list[bytes] = []
         self._head = ResponseHead()
         self._left = 0
@@ -176,9 +178,9 @@ class ClientWire:
         step = "handshake: " if self.handshake is None else ""
         self.close = self._hangup or Close(reason=step + reason, by="transport")
 
-    def take_messages(self) -> list[str | bytes]:
+    def take_messages(self) -> Sequence[str | bytes]:
         """The whole messages since the last call, in order."""
-        messages, self._messages = self._messages, []
+        messages, self._messages = self._messages, Messages()
         return messages
 
     def take_pongs(self) -> list[bytes]:
