@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -126,6 +127,33 @@ async def test_a_consumer_that_comes_back_in_time_keeps_it(line: Line, autojump_
         assert lead.lent
         lead.end()
     assert len(got) == 5
+
+
+class Turns(trio.abc.Instrument):
+    """Counts the turns of each task, by its name."""
+
+    def __init__(self) -> None:
+        self.of: Counter[str] = Counter()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.of[task.name] += 1
+
+
+@pytest.mark.parametrize("pause", [AWAY / 20, AWAY / 3, AWAY * 0.49])
+async def test_the_reader_sleeps_while_the_consumer_comes_and_goes(
+    line: Line, autojump_clock: trio.testing.MockClock, pause: float
+) -> None:
+    turns = Turns()
+    async with lent(line, []) as (lead, _):
+        trio.lowlevel.add_instrument(turns)
+        for _ in range(200):
+            line.far.send(b"x")
+            await lead.wait()
+            await trio.sleep(pause)
+        trio.lowlevel.remove_instrument(turns)
+        assert Lead.lend.__qualname__ not in {name.removeprefix(f"{Lead.__module__}.") for name in turns.of}
+        since = trio.current_time() - pause
+    assert AWAY / 2 < trio.current_time() - since < AWAY * 1.01
 
 
 @pytest.mark.parametrize("late", [0.0, 10 * AWAY])

@@ -23,8 +23,11 @@ from .transport import NOTHING_YET, Prompt, Read
 __all__ = ["Lead"]
 
 AWAY: Final = 0.2
-"""Seconds that nothing is read for a consumer that is away. The timer is set once in as many, not once for each message: it costs
-as much as one, and makes one that comes at that moment late."""
+"""Seconds that nothing is read for a consumer that is away, half of them at least."""
+
+_SOON: Final = AWAY / 2
+"""A reader that is to look in less is told to look later by a consumer that is here. So it never wakes while one comes and goes,
+which would make late what comes at that moment; and it is told so a few times a second, not for each message."""
 
 
 def _how_waits_end() -> bool:
@@ -43,14 +46,14 @@ LENDS: Final = _how_waits_end()
 class Lead:
     """Between the reader of one stream and its consumer. `hand_in` takes what the consumer has read, and does not raise."""
 
-    __slots__ = ("_abort", "_hand_in", "_lent", "_reader", "_task", "_timed")
+    __slots__ = ("_abort", "_hand_in", "_lent", "_looks", "_reader", "_task")
 
     def __init__(self, hand_in: Callable[[Read], None]) -> None:
         self._hand_in = hand_in
         self._lent: Prompt | None = None
         self._reader = trio.lowlevel.ParkingLot()
-        self._timed = False
-        """Whether the reader looks by itself, before long, whether the consumer is away."""
+        self._looks: trio.CancelScope | None = None
+        """At its deadline the reader looks whether the consumer is away. None: it sleeps until it is told to."""
         self._task: trio.lowlevel.Task | None = None
         """The consumer's, while it waits and was not called off."""
         self._abort: Callable[[Callable[[], None]], object] = _no_abort
@@ -64,11 +67,10 @@ class Lead:
         self._lent = connection
         try:
             while self.lent:
-                self._timed = True
-                with trio.move_on_after(AWAY):
+                with trio.CancelScope(deadline=trio.current_time() + AWAY) as self._looks:
                     await self._reader.park()
                     continue
-                self._timed = False
+                self._looks = None
                 if not self._waits:
                     return
                 await self._reader.park()
@@ -118,8 +120,15 @@ class Lead:
             self.end()
         finally:
             self._task = None
-            if not self._timed:
-                self._reader.unpark()
+            self._is_here()
+
+    def _is_here(self) -> None:
+        """The consumer has waited, and may be away from now on."""
+        looks, now = self._looks, trio.current_time()
+        if looks is None:
+            self._reader.unpark()
+        elif looks.deadline < now + _SOON:
+            looks.deadline = now + AWAY
 
     def call_off(self) -> None:
         """There is something else to look at: who waits need not any longer."""
