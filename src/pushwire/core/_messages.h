@@ -160,12 +160,12 @@ messages_append(PyObject *self, PyObject *message)
     Py_RETURN_NONE;
 }
 
-/* What a list of them does. */
+/* What a list of them does; `argument` may be NULL. */
 static PyObject *
 asked_of_list(PyObject *self, const char *method, PyObject *argument)
 {
     PyObject *list = PySequence_List(self);
-    PyObject *answer = list == NULL ? NULL : PyObject_CallMethod(list, method, "O", argument);
+    PyObject *answer = list == NULL ? NULL : PyObject_CallMethod(list, method, argument ? "O" : NULL, argument);
     Py_XDECREF(list);
     return answer;
 }
@@ -185,10 +185,7 @@ messages_index(PyObject *self, PyObject *message)
 static PyObject *
 messages_repr(PyObject *self)
 {
-    PyObject *list = PySequence_List(self);
-    PyObject *text = list == NULL ? NULL : PyObject_Repr(list);
-    Py_XDECREF(list);
-    return text;
+    return asked_of_list(self, "__repr__", NULL);
 }
 
 static PyObject *
