@@ -293,6 +293,13 @@ def test_the_collector_is_told_of_the_compiled_rows_that_may_be_in_a_cycle_alone
     assert list(map(gc.is_tracked, rows)) == [False, False, True, True]
 
 
+@pytest.mark.skipif(len(TWINS) < 2, reason=MISSING)
+def test_the_collector_does_not_look_at_the_compiled_lists() -> None:
+    twin, values = TWINS[1], [Slot("1", []), Slot("2", [])]
+    listed = [twin.rows_of(values, NAMES), twin.having(values, NAMES), twin.decode_all(content, ["1"])]
+    assert not any(map(gc.is_tracked, (*listed, *twin.columns_of(values, NAMES))))
+
+
 FINE: Final = [Slot("1", "2.5"), Slot("3", "45.6"), Slot("-7", "0")]
 
 

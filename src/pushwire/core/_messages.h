@@ -396,6 +396,17 @@ window_on(PyTypeObject *type, PyObject *last, struct message message)
     return last;
 }
 
+/* A list for the machine's own use, gone before it has taken in the read: the garbage collector would look at all that it holds,
+ * for nothing, whenever it runs in between. NULL stays NULL. */
+static inline PyObject *
+unwatched(PyObject *list)
+{
+    if (list != NULL) {
+        PyObject_GC_UnTrack(list);
+    }
+    return list;
+}
+
 static PyObject *
 decode_all(PyObject *module, PyObject *arguments)
 {
@@ -406,7 +417,8 @@ decode_all(PyObject *module, PyObject *arguments)
     const struct types *types = PyModule_GetState(module);
     const struct messages *messages = as_messages(module, value);
     PyObject *others = messages == NULL ? PySequence_Tuple(value) : NULL;
-    PyObject *decoded = messages == NULL && others == NULL ? NULL : PyList_New(0);
+    Py_ssize_t count = messages ? messages->count : others ? PyTuple_GET_SIZE(others) : 0;
+    PyObject *decoded = messages == NULL && others == NULL ? NULL : unwatched(PyList_New(count));
     PyObject *window = NULL;
     /* What decodes may be anything, and append more. */
     for (Py_ssize_t at = 0; decoded != NULL && at < (messages ? messages->count : PyTuple_GET_SIZE(others)); at++) {
@@ -415,6 +427,10 @@ decode_all(PyObject *module, PyObject *arguments)
             raw = window = window_on(types->window, window, messages->all[at]);
         }
         PyObject *one = raw == NULL ? NULL : PyObject_CallOneArg(decode, raw);
+        if (one != NULL && at < count) {
+            PyList_SET_ITEM(decoded, at, one);
+            continue;
+        }
         if (one == NULL || PyList_Append(decoded, one) < 0) {
             Py_CLEAR(decoded);
         }

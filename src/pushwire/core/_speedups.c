@@ -274,7 +274,7 @@ listed(PyObject *arguments, visitor visit)
     if (!PyArg_ParseTuple(arguments, "OO!", &values, &PyTuple_Type, &names)) {
         return NULL;
     }
-    PyObject *list = PyList_New(0);
+    PyObject *list = unwatched(PyList_New(0));
     if (list != NULL && visit_all(values, names, visit, list) < 0) {
         Py_CLEAR(list);
     }
@@ -478,7 +478,7 @@ columns_of(PyObject *Py_UNUSED(module), PyObject *arguments)
     }
     PyObject *columns = PyTuple_New(PyTuple_GET_SIZE(names));
     for (Py_ssize_t place = 0; columns != NULL && place < PyTuple_GET_SIZE(names); place++) {
-        PyObject *column = PyList_New(0);
+        PyObject *column = unwatched(PyList_New(0));
         if (column == NULL) {
             Py_CLEAR(columns);
         }

@@ -29,16 +29,17 @@ def decoded(decode: Callable[[str | bytes | memoryview], MessageT], raws: Sequen
         return [_attempt(decode, raw) for raw in raws]
 
 
-def runs(items: list[Any]) -> Iterable[tuple[int, int]]:
-    """From where to where the items are of one type."""
-    return ((0, len(items)),) if items and of_one_type(items) else _found(items)
+def runs(items: list[Any], raws: Sequence[str | bytes]) -> Iterable[tuple[list[Any], Sequence[str | bytes]]]:
+    """Items of one type that stand one behind the other, and what each was decoded from."""
+    # To copy a list is to look at each item in it.
+    return ((items, raws),) if items and of_one_type(items) else _found(items, raws)
 
 
-def _found(items: Sequence[object]) -> Iterator[tuple[int, int]]:
+def _found(items: list[Any], raws: Sequence[str | bytes]) -> Iterator[tuple[list[Any], Sequence[str | bytes]]]:
     start = 0
     for _, run in itertools.groupby(map(type, items)):
         stop = start + len(list(run))
-        yield start, stop
+        yield items[start:stop], raws[start:stop]
         start = stop
 
 

@@ -90,8 +90,7 @@ class BitpandaMachine(Session[Price | PriceChange, Topic]):
 
     def _on_messages(self, messages: Sequence[str | bytes], now: float) -> None:
         read = decoded(decode, messages)
-        for start, stop in runs(read):
-            run, raws = read[start:stop], messages[start:stop]
+        for run, raws in runs(read, messages):
             # All are of the type of the first.
             if isinstance(run[0], Price):
                 self._on_prices(cast("list[Price]", run), raws, now)
