@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
@@ -18,7 +17,7 @@ import trustme
 from .feeder import SERVER
 from .payloads import SIZES
 
-__all__ = ["CA", "Case", "add_case", "certificates", "fed", "feeding", "lower_quartile"]
+__all__ = ["CA", "Case", "add_case", "certificates", "fed", "feeding"]
 
 CA = "ca.pem"
 """The certificate by which a client knows the feeder."""
@@ -80,9 +79,3 @@ def fed(client: str, name: str, port: str, arguments: Sequence[str]) -> Any:  # 
     """Run a client, a module of this package, at that port. Returns what it said."""
     command = [sys.executable, "-m", f"benchmarks.{client}", name, port, *arguments]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300).stdout)
-
-
-def lower_quartile(values: Sequence[float]) -> float:
-    """What is taken of many rounds: whatever else the machine does only ever adds to one, and in half of them more than a client
-    itself does."""
-    return statistics.quantiles(values, n=4, method="inclusive")[0] if len(values) > 1 else values[0]

@@ -1,14 +1,14 @@
-"""How much a message costs, CPU and wall, against the peers: every client in turn, many rounds, ratios of the lower quartiles."""
+"""How much a message costs, CPU and wall, against the peers: every client in turn, several rounds, ratios of the medians."""
 
 from __future__ import annotations
 
 import importlib.util
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from .cases import Case, fed, feeding, lower_quartile
+from .cases import Case, fed, feeding
 from .clients import OURS
 
 __all__ = ["cases", "row"]
@@ -22,10 +22,6 @@ OWN: Final = ("cryptofeed", "ccxt")
 """With a message path of their own."""
 INSTALLED: Final = {"cryptofeed": "cryptofeed", "ccxt": "ccxt", "pysher": "pysher"}
 """What the environment may lack, by client."""
-
-_CLOCKS: Final = ("wall", "cpu")
-_Taken: TypeAlias = dict[str, float]
-"""Microseconds a message, by each clock."""
 
 
 def cases(count: int, tls: Path) -> list[tuple[Case, Sequence[str]]]:
@@ -51,32 +47,22 @@ def missing(client: str) -> bool:
 def row(case: Case, peers: Sequence[str], rounds: int) -> dict[str, object]:
     """One row of the table: all clients in turn, `rounds` times, so that a drift of the machine hits all alike."""
     present = [peer for peer in peers if not missing(peer)]
-    samples: dict[str, list[_Taken]] = {client: [] for client in (OURS, *present)}
+    samples: dict[str, list[dict[str, float]]] = {client: [] for client in (OURS, *present)}
     with feeding("feeder", [*case.arguments, "--clients", str(rounds * len(samples))]) as (port, _):
         for _ in range(rounds):
             for client, taken in samples.items():
                 seconds = fed("peers", client, port, case.arguments)
                 taken.append({clock: value / case.count * 1e6 for clock, value in seconds.items()})
-    calm = _told(samples, lower_quartile)
-    medians = _told(samples, statistics.median)
+    medians = {
+        client: {clock: statistics.median(sample[clock] for sample in taken) for clock in ("wall", "cpu")}
+        for client, taken in samples.items()
+    }
+    ratios = {peer: {clock: medians[peer][clock] / medians[OURS][clock] for clock in ("wall", "cpu")} for peer in present}
     return {
         "row": case.name,
         "messages": case.count,
         "rounds": rounds,
-        "microseconds": calm,
-        "times_faster": _times(calm),
-        "times_faster_by_medians": _times(medians),
+        "microseconds": medians,
+        "times_faster": ratios,
         "not_installed": [peer for peer in peers if missing(peer)],
     }
-
-
-def _told(samples: Mapping[str, Sequence[_Taken]], told: Callable[[list[float]], float]) -> dict[str, _Taken]:
-    """What is `told` of each client's rounds, by each clock."""
-    return {client: {clock: told([each[clock] for each in taken]) for clock in _CLOCKS} for client, taken in samples.items()}
-
-
-def _times(microseconds: Mapping[str, _Taken]) -> dict[str, _Taken]:
-    """How many times as much each peer takes."""
-    ours = microseconds[OURS]
-    peers = {client: taken for client, taken in microseconds.items() if client != OURS}
-    return {peer: {clock: taken[clock] / ours[clock] for clock in _CLOCKS} for peer, taken in peers.items()}

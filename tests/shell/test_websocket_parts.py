@@ -101,7 +101,7 @@ async def test_more_is_read_at_a_time_as_long_as_it_is_not_tiny_frames(nursery: 
     feed(connection._size, 1)
     # Small ones that are many: a read holds enough of them.
     feed(connection._size, 512)
-    assert sizes == [first, 4 * first, 16 * first, 64 * first, 64 * first, 64 * first, first, 4 * first, 4 * first]
+    assert sizes == [first, 4 * first, 16 * first, 48 * first, 48 * first, 48 * first, first, 4 * first, 4 * first]
     await connection.aclose()
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocketConnection", "WebSocketConnector"]
 
-_READ_SIZE: Final = 2**18
+_READ_SIZE: Final = 3 * 2**16
 """Bytes."""
 
 _FIRST_READ: Final = 2**12
