@@ -417,8 +417,7 @@ decode_all(PyObject *module, PyObject *arguments)
     const struct types *types = PyModule_GetState(module);
     const struct messages *messages = as_messages(module, value);
     PyObject *others = messages == NULL ? PySequence_Tuple(value) : NULL;
-    Py_ssize_t count = messages ? messages->count : others ? PyTuple_GET_SIZE(others) : 0;
-    PyObject *decoded = messages == NULL && others == NULL ? NULL : unwatched(PyList_New(count));
+    PyObject *decoded = messages == NULL && others == NULL ? NULL : unwatched(PyList_New(0));
     PyObject *window = NULL;
     /* What decodes may be anything, and append more. */
     for (Py_ssize_t at = 0; decoded != NULL && at < (messages ? messages->count : PyTuple_GET_SIZE(others)); at++) {
@@ -427,10 +426,6 @@ decode_all(PyObject *module, PyObject *arguments)
             raw = window = window_on(types->window, window, messages->all[at]);
         }
         PyObject *one = raw == NULL ? NULL : PyObject_CallOneArg(decode, raw);
-        if (one != NULL && at < count) {
-            PyList_SET_ITEM(decoded, at, one);
-            continue;
-        }
         if (one == NULL || PyList_Append(decoded, one) < 0) {
             Py_CLEAR(decoded);
         }

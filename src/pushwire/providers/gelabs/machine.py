@@ -200,13 +200,11 @@ class GelabsMachine(AckSession[Transaction, Topic]):
             # What is known comes by itself, unless it is finished.
             again = 0 if kept else self._ledger.again(keys, versions, at)
             run = slice(at, at + (len(kept) or again or 1))
-            # Where all are new they are not copied: that takes a look at each.
-            all_new = len(kept) == len(txs)
-            run_keys, run_ids = keys[run], message_ids if all_new else message_ids[run]
+            run_keys, run_ids = keys[run], message_ids[run]
             self._naming.add(run_keys, spelled and spelled[run], run_ids)
             if kept:
-                new = txs if all_new else txs[run]
-                arrived(new, map(Arrival, itertools.repeat(now), run_keys, kept, run_ids, sent if all_new else sent[run]))
+                new = txs[run]
+                arrived(new, map(Arrival, itertools.repeat(now), run_keys, kept, run_ids, sent[run]))
                 self._out.events += new
             elif again:
                 self._ack_again(run_keys, now)
